@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/log.h"
+
+#include "base/mem.h"
+
+#include <stdarg.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Process-wide by nature: standard error is one. Set once before threads start. */
+static struct {
+	enum log_level level;
+	enum log_format format;
+} setup = { LOG_INFO, LOG_KV };
+
+static const char *const level_names[] = { "error", "warn", "info", "debug", "trace" };
+
+void log_setup(enum log_level level, enum log_format format)
+{
+	setup.level = level;
+	setup.format = format;
+}
+
+bool log_level_parse(const char *word, enum log_level *level)
+{
+	for (size_t i = 0; i < ARRAY_LEN(level_names); i++)
+		if (strcasecmp(word, level_names[i]) == 0) {
+			*level = (enum log_level)i;
+			return true;
+		}
+	return false;
+}
+
+bool log_format_parse(const char *word, enum log_format *format)
+{
+	if (strcmp(word, "kv") != 0 && strcmp(word, "json") != 0)
+		return false;
+	*format = word[0] == 'j' ? LOG_JSON : LOG_KV;
+	return true;
+}
+
+bool log_on(enum log_level level)
+{
+	return level <= setup.level;
+}
+
+static size_t put_time(char *text, size_t size)
+{
+	struct timespec ts;
+	struct tm tm;
+	size_t n;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	gmtime_r(&ts.tv_sec, &tm);
+	n = strftime(text, size, "%Y-%m-%dT%H:%M:%S", &tm);
+	return n + (size_t)snprintf(text + n, size - n, ".%03ldZ", ts.tv_nsec / 1000000);
+}
+
+/* Appends s with JSON escapes. Returns the new length; what does not fit is cut. */
+static size_t put_json(char *line, size_t n, size_t size, const char *s, size_t len)
+{
+	for (size_t i = 0; i < len && n + 8 < size; i++) {
+		unsigned char c = (unsigned char)s[i];
+
+		if (c == '"' || c == '\\')
+			n += (size_t)snprintf(line + n, size - n, "\\%c", c);
+		else if (c < 0x20)
+			n += (size_t)snprintf(line + n, size - n, "\\u%04x", c);
+		else
+			line[n++] = (char)c;
+	}
+	line[n] = '\0';
+	return n;
+}
+
+/* The pairs "a=1 b="x y"" become ,"a":"1","b":"x y". */
+static size_t put_json_pairs(char *line, size_t n, size_t size, const char *p)
+{
+	while (*p != '\0') {
+		size_t key = strcspn(p, "= "), val;
+		const char *v = p + key;
+
+		if (*v != '=')
+			break;
+		n += (size_t)snprintf(line + n, size - n, ",\"%.*s\":\"", (int)MIN(key, 64), p);
+		v++;
+		val = *v == '"' ? strcspn(++v, "\"") : strcspn(v, " ");
+		n = put_json(line, n, size - 4, v, val);
+		n += (size_t)snprintf(line + n, size - n, "\"");
+		p = v + val;
+		p += strspn(p, "\" ");
+	}
+	return n;
+}
+
+static size_t put_line(char *line, size_t size, enum log_level level, const char *subject, const char *sentence,
+		       const char *pairs)
+{
+	char when[40];
+	size_t n;
+
+	put_time(when, sizeof(when));
+	if (setup.format == LOG_KV) {
+		n = (size_t)snprintf(line, size - 1, "%s %s [%s] %s%s%s", when, level_names[level], subject, sentence,
+				     pairs[0] != '\0' ? " " : "", pairs);
+		return MIN(n, size - 2);
+	}
+	n = (size_t)snprintf(line, size, "{\"time\":\"%s\",\"level\":\"%s\",\"subject\":\"", when, level_names[level]);
+	n = put_json(line, n, size / 4, subject, strlen(subject));
+	n += (size_t)snprintf(line + n, size - n, "\",\"message\":\"");
+	n = put_json(line, n, size / 2, sentence, strlen(sentence));
+	n += (size_t)snprintf(line + n, size - n, "\"");
+	n = put_json_pairs(line, n, size - 80, pairs);
+	n += (size_t)snprintf(line + n, size - n, "}");
+	return MIN(n, size - 2);
+}
+
+void log_line(enum log_level level, const char *subject, const char *sentence, const char *pairs, ...)
+{
+	char line[2048], text[1024];
+	va_list ap;
+	size_t n;
+
+	va_start(ap, pairs);
+	vsnprintf(text, sizeof(text), pairs, ap);
+	va_end(ap);
+	n = put_line(line, sizeof(line), level, subject, sentence, text);
+	line[n++] = '\n';
+	if (write(STDERR_FILENO, line, n) < 0)
+		return;  /* nowhere left to say it */
+}
