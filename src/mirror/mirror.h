@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The data side of a worker: one data loop with its thread, the links it reads from, the destination it writes to,
+ * and its lanes. The control side talks to it with the calls below, from its own thread: everything is copied and
+ * posted; nothing is shared but the lease and the published snapshot.
+ *
+ * A lane copies one partition. What it is doing is told in snapshots: states and reasons are DESIGN 5's. */
+#pragma once
+
+#include "base/err.h"
+#include "base/str.h"
+#include "client/cluster.h"
+#include "net/loop.h"
+
+#include <stdatomic.h>
+
+struct mirror;
+
+enum lane_state {
+	LANE_UNBOUND, LANE_PROBING, LANE_ALIGNED, LANE_COPYING, LANE_FILLING, LANE_PAUSED, LANE_STOPPED, LANE_FAILED
+};
+
+/* Why a partition stopped. The words are the public ones of CLI.md. */
+enum lane_reason {
+	REASON_NONE,
+	REASON_SOURCE_TOPIC_MAY_BE_DELETED, REASON_SOURCE_TOPIC_ID_CHANGED, REASON_SOURCE_PARTITIONS_DECREASED,
+	REASON_UNEXPECTED_TRUNCATION, REASON_UNSUPPORTED_MESSAGE_FORMAT, REASON_DIVERGED,
+	REASON_SOURCE_CLUSTER_ID_CHANGED, REASON_DESTINATION_TOPIC_ID_CHANGED, REASON_DESTINATION_TOPIC_DELETED,
+	REASON_FILL_REFUSED, REASON_FILL_LIMIT, REASON_RECORD_TOO_LARGE, REASON_CORRUPT_SOURCE_BATCH,
+	REASON_AUTHORIZATION, REASON_DATA_LOSS, REASON_UPGRADE_NEEDED,
+	REASON_LAST
+};
+
+/* "COPYING"; "DIVERGED", NULL for REASON_NONE. */
+const char *lane_state_name(enum lane_state state);
+const char *lane_reason_name(enum lane_reason reason);
+/* LANE_UNBOUND / REASON_NONE when the word is none. */
+enum lane_state lane_state_parse(const char *name);
+enum lane_reason lane_reason_parse(const char *name);
+/* True for the reasons that are tried again by themselves (DESIGN 5); the others wait for `mirror resume`. */
+bool lane_reason_retries(enum lane_reason reason);
+
+struct lane_key {
+	const char *link;
+	const char *topic;           /* the mirror topic: the destination's name */
+	int32_t partition;
+};
+
+/* All strings are copied. */
+struct lane_spec {
+	struct lane_key key;
+	const char *source_topic;
+	struct uuid source_topic_id;      /* as recorded at creation; zero: the source has no topic ids */
+	struct uuid destination_topic_id; /* likewise */
+	int64_t adopted_end;              /* below it the log was proven by `--adopt`; -1: none */
+	int64_t stored_offset;            /* the last stored (offset, batch epoch) pair; -1: none */
+	int32_t stored_epoch;
+};
+
+struct link_spec {
+	const char *name;
+	const char *source_cluster_id;    /* recorded at creation */
+	struct cluster_opts source;       /* deeply copied */
+	int32_t fetch_max_bytes;          /* replica.fetch.max.bytes */
+	int32_t fetch_response_max_bytes;
+	int32_t fetch_min_bytes, fetch_wait_max_ms, fetch_backoff_ms;
+	int32_t n_fetchers;               /* num.cluster.link.fetchers */
+	int32_t availability_check_ms;    /* the retry period of the reasons that retry */
+};
+
+struct mirror_opts {
+	int index;                        /* of the data loop, for logs */
+	enum loop_engine engine;
+	struct cluster_opts destination;  /* deeply copied */
+	size_t buffer_memory;             /* this loop's share of buffer.memory */
+	size_t max_request_size;
+	/* Called on the data loop's thread after something that cannot wait for the next poll: a lane changed state,
+	 * was closed. It must only post. May be NULL. */
+	void (*changed)(void *owner);
+	void *owner;
+};
+
+/* Starts the thread. NULL with err set when the loop cannot be had. */
+struct mirror *mirror_create(const struct mirror_opts *opts, struct err *err);
+/* Closes all lanes (what is in flight is waited for up to grace_ms), ends the thread, frees. */
+void mirror_destroy(struct mirror *mirror, int32_t grace_ms);
+const char *mirror_engine_name(const struct mirror *mirror);
+const char *mirror_engine_why(const struct mirror *mirror);
+
+/* A link must be open before its lanes, and is closed after them. Opening an open link again replaces its settings:
+ * its lanes are closed and opened anew inside. */
+void mirror_link_open(struct mirror *mirror, const struct link_spec *spec);
+void mirror_link_close(struct mirror *mirror, const char *link);
+
+/* Opens a lane: PROBING until it is aligned, then it copies. Opening an open lane again opens it anew: it drops what
+ * is unacknowledged, forgets a failure, skips no check. */
+void mirror_lane_open(struct mirror *mirror, const struct lane_spec *spec);
+/* Closes a lane: nothing more is sent; what is in flight is waited for; then it is gone from the snapshots. The
+ * grounds are the caller's (pause, promote, reassignment). */
+void mirror_lane_close(struct mirror *mirror, const struct lane_key *key);
+
+/* Until when (CLOCK_BOOTTIME) lanes may send. Checked before every produce request; past it, nothing is sent and lanes
+ * wait in PROBING. INT64_MAX: no lease is needed. May be called from any thread. */
+void mirror_set_lease(struct mirror *mirror, int64_t until_boot_ns);
+
+/* What a lane is doing. Offsets are -1 when not known. */
+struct lane_status {
+	char *link, *topic;               /* owned by the snapshot */
+	int32_t partition;
+	enum lane_state state;
+	enum lane_reason reason;
+	char error[256];                  /* "" when none */
+	int64_t since_wall_ms;            /* of the state */
+	int64_t source_log_start_offset, source_high_watermark, source_last_stable_offset;
+	int64_t last_source_fetch_offset; /* the next offset that is asked for */
+	int64_t local_log_start_offset;
+	int64_t local_log_end_offset;     /* appended: acknowledged, contiguous */
+	int64_t local_high_watermark;     /* durable, as far as known */
+	int64_t last_fetch_wall_ms;       /* of the last answer for this partition */
+	int64_t last_append_wall_ms;
+	int64_t caught_up_wall_ms;        /* when lag was last zero; for lag_ms */
+	int32_t batch_epoch;              /* of the last appended batch; with local_log_end_offset it is the stored pair */
+	uint64_t bytes, batches;          /* appended since the lane was opened */
+	int64_t source_throttled_ms, destination_throttled_ms;  /* left */
+};
+
+struct link_status {
+	char *name;
+	int64_t last_contact_wall_ms;     /* 0: never */
+	char error[256];                  /* the last connection error when there is no contact; "" */
+	enum lane_reason failed;          /* REASON_SOURCE_CLUSTER_ID_CHANGED or NONE */
+};
+
+struct mirror_snapshot {
+	struct lane_status *lanes;
+	int n_lanes;
+	struct link_status *links;
+	int n_links;
+	int64_t destination_contact_wall_ms;
+	size_t buffer_used;
+	int64_t cpu_ns;                   /* of the data thread */
+};
+
+/* A copy of what the loop published last (at most a second ago, at once after `changed`). Free with
+ * mirror_snapshot_free. From any thread. */
+struct mirror_snapshot *mirror_snapshot(struct mirror *mirror);
+void mirror_snapshot_free(struct mirror_snapshot *snapshot);
+
+/* The data id of a mirror partition (DESIGN 3): an on-disk format, pinned by a test vector. */
+int64_t mirror_data_id(const char *link, const char *topic, int32_t partition);
+/* The filler id (DESIGN 4) for a rotation number. */
+int64_t mirror_filler_id(const char *link, const char *topic, int32_t partition, int32_t rotation);
