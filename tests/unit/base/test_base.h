@@ -4,3 +4,4 @@
 #include <check.h>
 
 TCase *buf_tests(void);
+TCase *units_tests(void);
