@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Admin calls as sequential functions: each sends what it must to whom it must, tries again what is worth it, and
+ * returns when it is answered or the deadline (monotonic) has passed. Codes: RC_AUTH for a missing right (the hint
+ * names it), RC_NOT_FOUND for a topic or partition that does not exist, RC_EXISTS, RC_TIMEOUT, RC_KAFKA with the code in
+ * err->kafka for the rest, and those of call_wait. Messages name the side, the topic and the right that is needed. */
+#pragma once
+
+#include "base/arena.h"
+#include "client/wait.h"
+
+struct admin_partition {
+	int32_t partition;
+	int16_t error;
+	int32_t leader, leader_epoch;   /* -1: none */
+};
+
+struct admin_topic {
+	const char *name;
+	int16_t error;                  /* Kafka's code; 3: it does not exist */
+	struct uuid id;                 /* zero: not known */
+	bool internal;
+	int32_t authorized;             /* operations of the caller; INT32_MIN: not told */
+	struct admin_partition *partitions;   /* by ascending number */
+	int32_t n_partitions;
+};
+
+/* One Metadata request for all names; topics[n] in the same order, in the arena. */
+int admin_topics(struct cluster *cluster, const char *const *names, int n, int64_t deadline_ns, struct arena *arena,
+		 struct admin_topic **topics, struct err *err) MUST_USE;
+/* One topic; RC_NOT_FOUND when it does not exist. */
+int admin_topic(struct cluster *cluster, const char *name, int64_t deadline_ns, struct arena *arena,
+		struct admin_topic *topic, struct err *err) MUST_USE;
+
+struct admin_config {
+	const char *name, *value;       /* value NULL: none, or sensitive */
+	int8_t source;                  /* 1 topic, 2 to 4 broker, 5 default */
+	bool read_only, sensitive;
+};
+
+struct admin_configs {
+	struct admin_config *items;
+	int n;
+};
+
+int admin_describe_configs(struct cluster *cluster, const char *topic, int64_t deadline_ns, struct arena *arena,
+			   struct admin_configs *configs, struct err *err) MUST_USE;
+/* NULL: not among them. */
+const struct admin_config *admin_config_find(const struct admin_configs *configs, const char *name);
+
+struct admin_setting {
+	const char *name, *value;       /* value NULL: deleted, back to the broker's default */
+};
+
+/* Sets and deletes in one request. Nothing happens for n 0. */
+int admin_alter_configs(struct cluster *cluster, const char *topic, const struct admin_setting *settings, int n,
+			int64_t deadline_ns, struct err *err) MUST_USE;
+
+struct admin_new_topic {
+	const char *name;
+	int32_t n_partitions;
+	int16_t replication_factor;     /* -1: the broker's default */
+	const struct admin_setting *settings;
+	int n_settings;
+	bool validate_only;
+};
+
+/* *id (may be NULL) is zero where the broker does not tell. RC_EXISTS: somebody was first. Returns when it is created;
+ * metadata may lag behind. */
+int admin_create_topic(struct cluster *cluster, const struct admin_new_topic *topic, int64_t deadline_ns,
+		       struct uuid *id, struct err *err) MUST_USE;
+/* To a new total; RC_EXISTS when it has as many or more. */
+int admin_create_partitions(struct cluster *cluster, const char *topic, int32_t total, int64_t deadline_ns,
+			    struct err *err) MUST_USE;
+int admin_delete_topic(struct cluster *cluster, const char *topic, int64_t deadline_ns, struct err *err) MUST_USE;
+
+/* The times and the replica ids that mean something (wire.md 5). */
+enum { ADMIN_LATEST = -1, ADMIN_EARLIEST = -2 };
+enum { ADMIN_CONSUMER = -1, ADMIN_LOG_END = -3 };
+
+struct admin_offset {
+	const char *topic;
+	int32_t partition;
+	int64_t offset;                 /* -1: not had */
+	int32_t leader, leader_epoch;
+	int16_t error;                  /* 0, or the last code */
+};
+
+struct admin_offsets {
+	struct admin_offset *items;     /* topic and partition are set by the caller */
+	int n;
+	int64_t timestamp;              /* ADMIN_LATEST, ADMIN_EARLIEST */
+	int32_t replica_id;             /* ADMIN_CONSUMER: high watermark; ADMIN_LOG_END */
+	int8_t isolation;               /* 1: last stable offset */
+};
+
+/* One request per leader, again for what answers 3, 5, 6, 74, 75, 78 until the deadline. RC_OK only when all have an
+ * answer; else err names the first that has none, and items tell which. */
+int admin_list_offsets(struct cluster *cluster, struct admin_offsets *offsets, int64_t deadline_ns,
+		       struct err *err) MUST_USE;
+
+struct admin_producer {
+	int64_t producer_id;
+	int32_t epoch;
+	int32_t last_sequence;          /* -1: none, only markers */
+	int64_t last_timestamp;
+	int32_t coordinator_epoch;      /* -1: never a marker */
+	int64_t transaction_start;      /* -1: none open */
+};
+
+struct admin_producers {
+	struct admin_producer *items;
+	int n;
+};
+
+/* Of the leader. RC_UNSUPPORTED: the broker is older than 2.8. */
+int admin_describe_producers(struct cluster *cluster, const char *topic, int32_t partition, int64_t deadline_ns,
+			     struct arena *arena, struct admin_producers *producers, struct err *err) MUST_USE;
+const struct admin_producer *admin_producer_find(const struct admin_producers *producers, int64_t producer_id);
+
+struct admin_marker {
+	int64_t producer_id;
+	int16_t producer_epoch;
+	int32_t coordinator_epoch;
+	const char *topic;
+	int32_t partition;
+};
+
+/* One COMMIT marker alone in a request to the leader. Tried once: what an unclear answer means is the caller's.
+ * *kafka is the entry's own code; RC_AUTH: neither CLUSTER_ACTION nor ALTER on the cluster. */
+int admin_write_marker(struct cluster *cluster, const struct admin_marker *marker, int64_t deadline_ns, int16_t *kafka,
+		       struct err *err) MUST_USE;
+
+/* What a fetch at an offset brought; records point into the call. */
+struct admin_fetched {
+	const uint8_t *records;
+	int32_t len;
+	int64_t high_watermark, last_stable_offset, log_start_offset;
+};
+
+struct admin_fetch {
+	const char *topic;
+	int32_t partition;
+	int64_t offset;
+	int32_t bytes_max, wait_ms;
+};
+
+/* call is the caller's (call_init is done here, call_fini by the caller): it holds the records. RC_KAFKA with
+ * err->kafka 1: out of range. */
+int admin_fetch(struct cluster *cluster, struct call *call, const struct admin_fetch *what, int64_t deadline_ns,
+		struct admin_fetched *fetched, struct err *err) MUST_USE;
+
+struct admin_member {
+	const char *member_id, *instance_id, *client_host;   /* instance_id NULL: not static */
+};
+
+struct admin_group {
+	const char *state, *protocol_type;   /* "Stable", "Empty", "Dead" */
+	struct admin_member *members;
+	int n_members;
+};
+
+/* A group that does not exist is "Dead" without members. */
+int admin_describe_group(struct cluster *cluster, const char *group, int64_t deadline_ns, struct arena *arena,
+			 struct admin_group *out, struct err *err) MUST_USE;
+
+/* Operations of the caller on the cluster as a bit field; INT32_MIN: not told. */
+int admin_cluster_operations(struct cluster *cluster, int64_t deadline_ns, int32_t *operations,
+			     struct err *err) MUST_USE;

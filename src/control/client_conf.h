@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The client settings of one cluster, out of krmirror.properties or a link's configuration. */
+#pragma once
+
+#include "client/cluster.h"
+#include "control/keys.h"
+
+struct client_conf {
+	struct endpoint *bootstrap;
+	int n_bootstrap;
+	char *bootstrap_text;      /* as written */
+	char *client_id;
+	char *security_protocol;   /* "PLAINTEXT" */
+	int32_t request_timeout_ms, connect_timeout_ms;
+	int32_t reconnect_backoff_ms, reconnect_backoff_max_ms;
+	int32_t retry_backoff_ms, metadata_max_age_ms;
+	int32_t rcvbuf, sndbuf;
+};
+
+/* From checked properties. RC_USAGE: a bad address; a security protocol that this version does not have. An empty
+ * list of servers is the caller's to judge. */
+int client_conf_read(struct client_conf *conf, const struct props *props, struct err *err) MUST_USE;
+void client_conf_fini(struct client_conf *conf);
+/* Parses "host:port,[v6]:port,SASL_SSL://host:port"; the caller frees with endpoints_free. */
+int endpoints_parse(const char *text, struct endpoint **list, int *n, struct err *err) MUST_USE;
+void endpoints_free(struct endpoint *list, int n);
+
+/* What cluster_create takes; points into conf. cluster_id may be NULL. */
+void client_conf_opts(const struct client_conf *conf, const char *side, const char *cluster_id,
+		      struct cluster_opts *opts);

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A link's configuration: link.config as Cluster Linking has it, and krmirror's own keys. */
+#pragma once
+
+#include "control/client_conf.h"
+#include "mirror/mirror.h"
+
+enum link_mode { LINK_MODE_DESTINATION, LINK_MODE_SOURCE, LINK_MODE_BIDIRECTIONAL };
+
+struct link_conf {
+	struct props props;           /* what was given, checked: this is what the control log records */
+	struct client_conf source;
+	enum link_mode mode;
+	bool inbound;                 /* connection.mode=INBOUND: recorded only */
+	bool paused;                  /* cluster.link.paused */
+	char *prefix;                 /* cluster.link.prefix, "" */
+	int32_t retry_timeout_ms;
+	int32_t availability_check_ms, availability_threshold;
+	int32_t n_fetchers;
+	int32_t fetch_max_bytes, fetch_response_max_bytes, fetch_min_bytes, fetch_wait_max_ms, fetch_backoff_ms;
+	char *progress_group_id;      /* NULL: none */
+};
+
+/* Checks the properties (keys, types, combinations) and takes copies. RC_USAGE with file:line; what this version does
+ * not do yet, but the file asks for, is refused with the reason or noted. bootstrap.servers is required. */
+int link_conf_read(struct link_conf *conf, const struct props *props, struct notes *notes, struct err *err) MUST_USE;
+void link_conf_fini(struct link_conf *conf);
+
+/* For mirror_link_open; points into conf and the arguments. */
+void link_conf_spec(const struct link_conf *conf, const char *name, const char *source_cluster_id,
+		    struct link_spec *spec);
+
+/* A name for a link: 1 to 100 of [A-Za-z0-9._-], not "." or "..". */
+bool link_name_valid(const char *name);
+/* Kafka's rule for topics: 1 to 249 of the same characters. */
+bool topic_name_valid(const char *name);
+/* The source topic that a mirror topic stands for without --source-topic: without the prefix. RC_USAGE when the topic
+ * lacks it. The caller frees *source with xfree. */
+int link_conf_source_topic(const struct link_conf *conf, const char *topic, char **source, struct err *err) MUST_USE;

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The verbs of links: sequential, each may be killed at any point and run again. */
+#pragma once
+
+#include "control/report.h"
+#include "control/session.h"
+
+struct link_create_opts {
+	const char *name;
+	const struct props *config;       /* link.config and --config, merged; --source-bootstrap-server set in it */
+	const char *source_cluster_id;    /* what the user says it is, or NULL */
+	bool dry_run;                     /* everything but the recording */
+	bool no_validate;                 /* the source is not dialled */
+};
+
+/* Checks, dials both clusters, records. Two links of one name: OUTCOME_REFUSED (RC_EXISTS). info is filled on success;
+ * arena holds what it points to. */
+enum outcome link_create(struct session *session, const struct link_create_opts *opts, struct arena *arena,
+			 struct link_info *info, struct err *err) MUST_USE;
+/* *changed (may be NULL): false when it was so already. */
+enum outcome link_pause(struct session *session, const char *name, bool *changed, struct err *err) MUST_USE;
+enum outcome link_resume(struct session *session, const char *name, bool *changed, struct err *err) MUST_USE;
+/* Refused while a mirror is not STOPPED; forgets its stopped mirrors too. */
+enum outcome link_delete(struct session *session, const char *name, struct err *err) MUST_USE;
+/* What link_delete would say, without doing it: for the prompt. */
+enum outcome link_delete_check(struct session *session, const char *name, struct err *err) MUST_USE;

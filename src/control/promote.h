@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Promotion: the wish, and the acting on it (DESIGN 10). The daemon's group leader acts on wishes that it sees; the
+ * command line acts where no worker does. Every step may be killed after it and run again. */
+#pragma once
+
+#include "control/report.h"
+#include "control/session.h"
+
+/* Who carries a promotion out. */
+struct promote_actor {
+	/* Has every lane of the topic that this process runs closed when it returns. NULL: it runs none. Lanes of other
+	 * processes close when they see state.closing; those that do not are shut out by the door. */
+	enum outcome (*close_lanes)(struct promote_actor *actor, const char *link, const char *topic, struct err *err);
+	/* How long to wait before the door counts as closed without a marker: the rest of the lease of whoever may
+	 * still write. */
+	int32_t lease_ms;
+	void *owner;
+};
+
+/* Where one promotion stands. */
+enum promote_at {
+	PROMOTE_WAITING,     /* lag, or the source moved: call again */
+	PROMOTE_STOPPED,     /* done: STOPPED */
+	PROMOTE_WITHDRAWN    /* a stray producer or an open transaction: the wish is withdrawn, the mirror ACTIVE */
+};
+
+/* Records the wish. *changed false: it was wished (or finished) already. OUTCOME_REFUSED from a state that cannot be
+ * promoted; OUTCOME_SOURCE_UNREACHABLE when the source does not answer: promote needs it. */
+enum outcome promote_wish(struct session *session, const char *link, const char *topic, bool *changed,
+			  struct err *err) MUST_USE;
+/* Takes the wish back (before the door): status ACTIVE again, `why` is recorded. */
+enum outcome promote_withdraw(struct session *session, const char *link, const char *topic, const char *why,
+			      struct err *err) MUST_USE;
+
+/* One attempt at everything that is left to do for a wished promotion: takes about 2 s for the two readings. Returns
+ * OUTCOME_DONE with *at set (err filled for PROMOTE_WITHDRAWN and, with the lag, for PROMOTE_WAITING), or the failure
+ * of a step, after which the next attempt goes on from there. */
+enum outcome promote_act(struct session *session, const char *link, const char *topic, struct promote_actor *actor,
+			 enum promote_at *at, struct err *err) MUST_USE;
+
+/* --- for the command line ----------------------------------------------------------------------------------- */
+
+struct promote_opts {
+	const char *link;                 /* NULL: where one link has the topic */
+	const char *const *topics;
+	int n_topics;
+	bool all;                         /* of the link, or of all links */
+	bool dry_run;
+	bool wait;                        /* until every topic is STOPPED or session->deadline_ns */
+	/* Told about progress while waiting, at most once a second; may be NULL. */
+	void (*progress)(void *arg, const char *topic, const char *text);
+	void *progress_arg;
+};
+
+struct promote_result {
+	struct mirror_info info;          /* describe's objects */
+	enum outcome outcome;             /* of this topic */
+	char error_code[32];              /* outcome_word; "NONE" */
+	struct err err;
+	const char *door;                 /* "marker", "lease" or NULL */
+	bool finished;                    /* was STOPPED before */
+};
+
+/* All of them: wishes first, then, with wait or where nobody else acts, until done. The outcome is the worst one; the
+ * results are there whenever *n > 0. */
+enum outcome promote_topics(struct session *session, const struct promote_opts *opts, struct arena *arena,
+			    struct promote_result **results, int *n, struct err *err) MUST_USE;

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The records of the control log: krmirror-control(5). Every record is one struct; fields of the JSON value that are
+ * not known here are kept in `raw` and written back. Pure: no I/O.
+ *
+ * All strings are owned; NULL is absent. Times are wall-clock milliseconds. -1 is "not known" and absent in JSON. */
+#pragma once
+
+#include "base/err.h"
+#include "base/str.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { RECORD_VERSION = 1, APPEND_ID_LEN = 32 };
+
+/* Keys: the caller frees with xfree. */
+char *record_key_link(const char *link);
+char *record_key_mirror(const char *link, const char *topic);
+char *record_key_link_state(const char *link);
+char *record_key_mirror_state(const char *link, const char *topic);
+char *record_key_claim(const char *worker);
+char *record_key_worker(const char *worker);
+
+enum record_kind {
+	RECORD_FOREIGN,          /* no key of ours */
+	RECORD_LINK, RECORD_MIRROR, RECORD_LINK_STATE, RECORD_MIRROR_STATE, RECORD_CLAIM, RECORD_WORKER
+};
+
+/* Splits a key; name (the link or worker) and topic are copied (xfree), NULL where the kind has none. */
+enum record_kind record_key_parse(const char *key, size_t len, char **name, char **topic);
+
+/* link/NAME: the wish. */
+struct link_wish {
+	char *name;
+	char *link_id;                    /* a uuid in Kafka's text form */
+	char *source_cluster_id, *destination_cluster_id;
+	bool paused;
+	int64_t created_ms;
+	json_t *config;                   /* object of strings: what link.config said */
+	json_t *raw;
+};
+
+/* What a mirror is wished to be. */
+enum mirror_wish_kind { WISH_MIRROR, WISH_PROMOTE, WISH_FAILOVER };
+
+/* mirror/LINK/TOPIC: the wish. */
+struct mirror_wish {
+	char *link, *topic;               /* topic: the destination's name */
+	char *source_topic;
+	struct uuid source_topic_id, destination_topic_id;   /* zero: not known */
+	int32_t n_partitions;             /* at creation */
+	bool created;                     /* false: the intention; the destination topic may or may not exist */
+	bool paused;
+	enum mirror_wish_kind wish;
+	int64_t wish_ms;                  /* when promote or failover was wished */
+	int64_t resumes;                  /* counts `mirror resume`: a higher one opens failed partitions anew */
+	int64_t created_ms;
+	int16_t replication_factor;       /* as asked; -1: the destination's default */
+	json_t *settings;                 /* object: setting -> value at promotion; null: back to the broker's default */
+	json_t *create_settings;          /* object: what the topic is created with */
+	json_t *adopted_end;              /* object: partition -> offset; NULL: not adopted */
+	json_t *raw;
+};
+
+/* state/LINK. */
+enum link_state_kind { LINK_ACTIVE, LINK_PAUSED, LINK_UNAVAILABLE, LINK_FAILED };
+struct link_state {
+	char *name;
+	enum link_state_kind state;
+	int64_t since_ms;
+	int64_t seen;                     /* the offset of the wish acted on; -1 */
+	int64_t last_contact_ms;          /* -1 */
+	char *error, *error_message;      /* a word and a sentence; NULL: none */
+	json_t *raw;
+};
+
+enum mirror_status {
+	MIRROR_ACTIVE, MIRROR_PAUSED, MIRROR_LINK_PAUSED, MIRROR_SOURCE_UNAVAILABLE, MIRROR_LINK_FAILED,
+	MIRROR_FAILED, MIRROR_PENDING_STOPPED, MIRROR_STOPPED
+};
+
+/* One partition in state/LINK/TOPIC, written by the worker that has its lane. */
+struct partition_state {
+	int32_t partition;
+	char *state;                      /* lane_state_name: "COPYING" */
+	char *reason;                     /* lane_reason_name, or NULL */
+	char *error;                      /* a sentence, or NULL */
+	int64_t since_ms;                 /* of the state */
+	int64_t offset;                   /* stored pair: the log end ... */
+	int32_t epoch;                    /* ... and the source's epoch of the batch below it; -1: none */
+	int64_t time_ms;                  /* when the pair was written */
+	int32_t rotation;                 /* of the filler id; 0 at first */
+	int64_t source_end;               /* last stable offset of the source as last seen; -1 */
+	char *worker;                     /* who wrote this entry */
+	json_t *raw;
+};
+
+/* state/LINK/TOPIC. */
+struct mirror_state {
+	char *link, *topic;
+	enum mirror_status status;
+	int64_t since_ms;
+	int64_t seen;                     /* the offset of the mirror wish acted on; -1 */
+	bool closing;                     /* the door is being closed: nobody may write to the topic any more */
+	char *stopped_how;                /* "promoted", "failed_over"; NULL */
+	char *door;                       /* "marker", "lease"; NULL */
+	char *refused;                    /* why the last promote was withdrawn; NULL */
+	int64_t refused_wish;             /* the offset of the wish that was withdrawn; -1 */
+	struct partition_state *partitions;   /* by ascending number; may have holes */
+	int n_partitions;
+	json_t *raw;
+};
+
+/* claim/WORKER. */
+struct claim {
+	char *worker;
+	int64_t n;
+	char *host;
+	int64_t time_ms;
+	json_t *raw;
+};
+
+/* worker/ID. */
+struct worker_record {
+	char *worker;
+	char *address;                    /* http.advertised.listener, or NULL */
+	char *version, *host;
+	int64_t started_ms;
+	json_t *raw;
+};
+
+/* Decode: RC_PROTO when the value is not one of ours (text says what is wrong), RC_UNSUPPORTED when its `v` is higher
+ * than RECORD_VERSION (UPGRADE_NEEDED). The struct is zeroed first; _fini is right after a failure too. */
+int link_wish_decode(struct link_wish *w, const char *name, json_t *value, struct err *err) MUST_USE;
+int mirror_wish_decode(struct mirror_wish *w, const char *link, const char *topic, json_t *value,
+		       struct err *err) MUST_USE;
+int link_state_decode(struct link_state *s, const char *name, json_t *value, struct err *err) MUST_USE;
+int mirror_state_decode(struct mirror_state *s, const char *link, const char *topic, json_t *value,
+			struct err *err) MUST_USE;
+int claim_decode(struct claim *c, const char *worker, json_t *value, struct err *err) MUST_USE;
+int worker_record_decode(struct worker_record *w, const char *worker, json_t *value, struct err *err) MUST_USE;
+
+/* Encode: a new object with `v`, the fields, and what `raw` held besides. append_id is put in by the log. */
+json_t *link_wish_encode(const struct link_wish *w);
+json_t *mirror_wish_encode(const struct mirror_wish *w);
+json_t *link_state_encode(const struct link_state *s);
+json_t *mirror_state_encode(const struct mirror_state *s);
+json_t *claim_encode(const struct claim *c);
+json_t *worker_record_encode(const struct worker_record *w);
+
+void link_wish_fini(struct link_wish *w);
+void mirror_wish_fini(struct mirror_wish *w);
+void link_state_fini(struct link_state *s);
+void mirror_state_fini(struct mirror_state *s);
+void claim_fini(struct claim *c);
+void worker_record_fini(struct worker_record *w);
+
+/* An empty state of a mirror that nobody has acted on yet. */
+void mirror_state_init(struct mirror_state *s, const char *link, const char *topic);
+void link_state_init(struct link_state *s, const char *name);
+/* The entry of a partition; made (UNBOUND, nothing known) when there is none. Valid until the next call. */
+struct partition_state *mirror_state_partition(struct mirror_state *s, int32_t partition);
+/* NULL: no entry. */
+const struct partition_state *mirror_state_find(const struct mirror_state *s, int32_t partition);
+/* Sets an owned string field. */
+void record_set(char **field, const char *value);
+
+const char *mirror_status_name(enum mirror_status status);
+bool mirror_status_parse(const char *name, enum mirror_status *status);
+const char *link_state_name(enum link_state_kind state);
+bool link_state_parse(const char *name, enum link_state_kind *state);
