@@ -10,7 +10,9 @@
  * struct call. On failure err names side, broker and cause. The response's own error codes are the caller's. */
 int call_wait(struct cluster *cluster, int32_t node_id, struct call *call, struct err *err) MUST_USE;
 
-/* Has the metadata of a topic asked for once more, and waits until it has come. topic NULL: only nodes and ids. */
+/* Has metadata asked for once more, and waits until it has come. A topic that is named is tracked from here on, with
+ * one reference more that the caller gives back with cluster_untrack when the call succeeded; NULL: what is tracked
+ * already, nodes and ids. */
 int cluster_wait_metadata(struct cluster *cluster, const char *topic, int64_t deadline_ns, struct err *err) MUST_USE;
 
 /* Waits until a partition has a leader: RC_NOT_FOUND when the topic or partition does not exist (error 3 stands for

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "mirror/align.h"
+
+#include "wire/batch.h"
+
+#include <stdarg.h>
+
+enum align_ends_verdict align_judge_ends(const struct align_ends *e)
+{
+	if (e->end_before == e->hw_before && e->end_before == e->end_after && e->end_before == e->hw_after)
+		return ENDS_EQUAL;
+	return ENDS_WAIT;
+}
+
+static void stop(struct align_result *out, enum lane_reason reason, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static void stop(struct align_result *out, enum lane_reason reason, const char *fmt, ...)
+{
+	va_list ap;
+
+	out->verdict = ALIGN_STOP;
+	out->reason = reason;
+	va_start(ap, fmt);
+	vsnprintf(out->error, sizeof(out->error), fmt, ap);
+	va_end(ap);
+}
+
+/* True when the log below the end was written by this mirror. */
+static bool tail_is_ours(const struct align_input *in)
+{
+	if (in->local_end <= in->adopted_end)
+		return true;
+	return in->tail.found && in->tail.last_offset == in->local_end - 1 &&
+	       (in->tail.producer_id == in->data_id || in->tail.producer_id == in->filler_id);
+}
+
+static void judge_empty(const struct align_input *in, struct align_result *out)
+{
+	if (in->source_start > 0)
+		stop(out, REASON_UNSUPPORTED_MESSAGE_FORMAT,
+		     "trimmed head: the source log starts at offset %lld: this version cannot seed the mirror",
+		     (long long)in->source_start);
+	else
+		out->verdict = ALIGN_FRESH;
+}
+
+void align_judge(const struct align_input *in, struct align_result *out)
+{
+	*out = (struct align_result){ .verdict = ALIGN_RESUME };
+	if (in->local_end == 0) {
+		judge_empty(in, out);
+		return;
+	}
+	if (!tail_is_ours(in)) {
+		if (!in->tail.found)
+			stop(out, REASON_DIVERGED, "no batch stands below the mirror's log end %lld",
+			     (long long)in->local_end);
+		else
+			stop(out, REASON_DIVERGED,
+			     "the last batch of the mirror (offset %lld, producer id %lld) was not written by krmirror",
+			     (long long)in->tail.last_offset, (long long)in->tail.producer_id);
+		return;
+	}
+	if (in->local_end > in->source_end)
+		stop(out, REASON_UNEXPECTED_TRUNCATION, "the mirror ends at offset %lld, the source already at %lld",
+		     (long long)in->local_end, (long long)in->source_end);
+	else if (in->local_end < in->source_start)
+		stop(out, REASON_UNSUPPORTED_MESSAGE_FORMAT,
+		     "trimmed head: offsets %lld to %lld are gone from the source: this version cannot fill them",
+		     (long long)in->local_end, (long long)in->source_start - 1);
+}
+
+enum {
+	KEPT_ATTRIBUTES = BATCH_CODEC | BATCH_LOG_APPEND_TIME | BATCH_CONTROL,
+	LAST_DELTA_AT = 23, TIMESTAMPS_AT = 27, TIMESTAMPS_LEN = 16, COUNT_AT = 57, ATTRIBUTES_AT = 21,
+};
+
+static uint16_t attributes_of(const uint8_t *b)
+{
+	return (uint16_t)(b[ATTRIBUTES_AT] << 8 | b[ATTRIBUTES_AT + 1]);
+}
+
+bool align_same_batch(const uint8_t *source, size_t source_len, const uint8_t *local, size_t local_len)
+{
+	if (source_len != local_len || source_len < BATCH_HEADER_LEN)
+		return false;
+	if ((attributes_of(source) & KEPT_ATTRIBUTES) != (attributes_of(local) & KEPT_ATTRIBUTES))
+		return false;
+	return memcmp(source, local, 8) == 0 &&
+	       memcmp(source + LAST_DELTA_AT, local + LAST_DELTA_AT, 4) == 0 &&
+	       memcmp(source + TIMESTAMPS_AT, local + TIMESTAMPS_AT, TIMESTAMPS_LEN) == 0 &&
+	       memcmp(source + COUNT_AT, local + COUNT_AT, 4) == 0 &&
+	       memcmp(source + BATCH_HEADER_LEN, local + BATCH_HEADER_LEN, source_len - BATCH_HEADER_LEN) == 0;
+}

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "mirror/lane.h"
+
+#include <stdarg.h>
+
+enum {
+	RING_MIN = 16,
+	SEQUENCE_MASK = INT32_MAX,
+	/* Brokers forget a producer by the timestamp of its last record, after a day by default and less where an
+	 * operator said so; from this age on the fence is not relied on. */
+	FENCE_AGE_MS = 6 * 3600 * 1000,
+};
+
+static void set_state(struct lane *lane, enum lane_state state, int64_t now_ns)
+{
+	CHECK(lane->acked <= lane->sent && lane->sent <= lane->accepted);
+	if (lane->state != state)
+		lane->since_ns = now_ns;
+	lane->state = state;
+}
+
+void lane_init(struct lane *lane, int64_t producer_id)
+{
+	*lane = (struct lane){
+		.producer_id = producer_id, .accepted_epoch = -1, .acked_epoch = -1, .acked_timestamp = -1,
+	};
+}
+
+static struct batch *at(const struct lane *lane, uint32_t i)
+{
+	return &lane->ring_[i & (lane->cap_ - 1)];
+}
+
+void lane_fini(struct lane *lane)
+{
+	for (uint32_t i = lane->head_; i != lane->tail_; i++)
+		buf_unref(at(lane, i)->frame);
+	xfree(lane->ring_);
+	*lane = (struct lane){ .state = LANE_UNBOUND };
+}
+
+void lane_drop_unsent(struct lane *lane)
+{
+	while (lane->tail_ != lane->next_) {
+		struct batch *b = at(lane, --lane->tail_);
+
+		lane->queued_bytes -= b->len;
+		lane->unsent_bytes -= b->len;
+		buf_unref(b->frame);
+	}
+	lane->accepted = lane->sent;
+	/* The epoch below the position is that of the last batch in flight, or of the last one acknowledged. */
+	lane->accepted_epoch = lane->next_ != lane->head_ ? at(lane, lane->next_ - 1)->epoch : lane->acked_epoch;
+}
+
+void lane_probe(struct lane *lane, int64_t now_ns)
+{
+	CHECK(lane_in_flight(lane) == 0);
+	lane->sent = lane->acked;
+	lane_drop_unsent(lane);
+	lane->doubt = false;
+	lane->reason = REASON_NONE;
+	lane->error[0] = '\0';
+	set_state(lane, LANE_PROBING, now_ns);
+}
+
+void lane_align(struct lane *lane, const struct lane_opening *o, int64_t now_ns)
+{
+	CHECK(lane->state == LANE_PROBING && lane->head_ == lane->tail_);
+	lane->accepted = lane->sent = lane->acked = o->log_end;
+	lane->accepted_epoch = lane->acked_epoch = o->source_epoch;
+	lane->fence_unproven = !o->producer_known;
+	if (!o->producer_known) {
+		lane->producer_epoch = 0;
+		lane->next_sequence = (int32_t)(o->log_end & SEQUENCE_MASK);
+	} else {
+		lane->producer_epoch = o->producer_epoch;
+		lane->next_sequence = o->last_sequence < 0 ? 0 : (int32_t)(((int64_t)o->last_sequence + 1) & SEQUENCE_MASK);
+	}
+	set_state(lane, LANE_ALIGNED, now_ns);
+}
+
+static void vfail(struct lane *lane, enum lane_reason reason, int64_t now_ns, const char *fmt, va_list ap)
+{
+	if (lane->state == LANE_FAILED)
+		return;
+	lane->reason = reason;
+	vsnprintf(lane->error, sizeof(lane->error), fmt, ap);
+	lane_drop_unsent(lane);
+	set_state(lane, LANE_FAILED, now_ns);
+}
+
+void lane_fail(struct lane *lane, enum lane_reason reason, int64_t now_ns, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vfail(lane, reason, now_ns, fmt, ap);
+	va_end(ap);
+}
+
+void lane_rest(struct lane *lane, enum lane_state state, int64_t now_ns)
+{
+	CHECK(state == LANE_PAUSED || state == LANE_STOPPED);
+	lane_drop_unsent(lane);
+	set_state(lane, state, now_ns);
+}
+
+/* ---- accepting ---- */
+
+/* The kind of a batch that cannot be appended as it is, or NULL. */
+static const char *unsupported_kind(const struct batch_header *b)
+{
+	if (b->magic != 2)
+		return b->magic == 0 ? "message format v0" : "message format v1";
+	if (b->attributes & BATCH_CONTROL)
+		return "transaction marker or other control batch";
+	if (b->attributes & BATCH_TRANSACTIONAL)
+		return "transactional batch";
+	if (b->attributes & BATCH_LOG_APPEND_TIME)
+		return "LogAppendTime batch";
+	if ((b->attributes & BATCH_CODEC) > 4)
+		return "unknown compression codec";
+	if (b->count == 0)
+		return "batch emptied by compaction";
+	if (b->count != b->last_delta + 1)
+		return "hole inside a batch (compaction)";
+	return NULL;
+}
+
+static enum lane_verdict stop(struct lane *lane, enum lane_reason reason, int64_t now_ns, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+
+static enum lane_verdict stop(struct lane *lane, enum lane_reason reason, int64_t now_ns, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vfail(lane, reason, now_ns, fmt, ap);
+	va_end(ap);
+	return LANE_STOP;
+}
+
+static void push(struct lane *lane, struct buf *frame, const struct batch_header *b)
+{
+	uint32_t n = lane->tail_ - lane->head_;
+
+	if (n == lane->cap_) {
+		uint32_t cap = MAX(lane->cap_ * 2, (uint32_t)RING_MIN);
+		struct batch *ring = xcalloc(cap, sizeof(*ring));
+
+		for (uint32_t i = 0; i < n; i++)
+			ring[i] = *at(lane, lane->head_ + i);
+		xfree(lane->ring_);
+		lane->ring_ = ring;
+		lane->cap_ = cap;
+		lane->next_ -= lane->head_;
+		lane->tail_ = n;
+		lane->head_ = 0;
+	}
+	buf_ref(frame);
+	*at(lane, lane->tail_++) = (struct batch){
+		.frame = frame, .data = b->data, .len = b->size, .last_delta = b->last_delta,
+		.first = b->base_offset, .max_timestamp = b->max_timestamp, .epoch = b->leader_epoch,
+	};
+	lane->queued_bytes += b->size;
+	lane->unsent_bytes += b->size;
+}
+
+enum lane_verdict lane_offer(struct lane *lane, struct buf *frame, const struct batch_header *b, int64_t now_ns)
+{
+	const char *kind;
+	int64_t last = b->base_offset + b->last_delta;
+
+	CHECK(lane_is_open(lane));
+	if (b->magic == 2 && last < lane->accepted)
+		return LANE_SKIP;
+	if (b->base_offset > lane->accepted)
+		return stop(lane, REASON_UNSUPPORTED_MESSAGE_FORMAT, now_ns,
+			    "hole of %lld offsets at offset %lld: this version cannot fill it",
+			    (long long)(b->base_offset - lane->accepted), (long long)lane->accepted);
+	kind = unsupported_kind(b);
+	if (kind != NULL)
+		return stop(lane, REASON_UNSUPPORTED_MESSAGE_FORMAT, now_ns,
+			    "%s at offset %lld: this version cannot copy it exactly", kind,
+			    (long long)MAX(b->base_offset, lane->accepted));
+	if (b->base_offset < lane->accepted)
+		return stop(lane, REASON_UNSUPPORTED_MESSAGE_FORMAT, now_ns,
+			    "resume in the middle of a batch at offset %lld: this version cannot copy it exactly",
+			    (long long)lane->accepted);
+	if (b->leader_epoch < lane->accepted_epoch)
+		return stop(lane, REASON_UNEXPECTED_TRUNCATION, now_ns,
+			    "the source's leader epoch went back from %d to %d at offset %lld", lane->accepted_epoch,
+			    b->leader_epoch, (long long)b->base_offset);
+	if ((b->attributes & BATCH_CODEC) == 0 && !batch_deltas_ok(b))
+		return stop(lane, REASON_CORRUPT_SOURCE_BATCH, now_ns,
+			    "the records of the batch at offset %lld do not have the offsets that its header says",
+			    (long long)b->base_offset);
+	push(lane, frame, b);
+	lane->accepted = last + 1;
+	lane->accepted_epoch = b->leader_epoch;
+	if (lane->state == LANE_ALIGNED)
+		set_state(lane, LANE_COPYING, now_ns);
+	return LANE_TAKE;
+}
+
+/* ---- sending ---- */
+
+int lane_depth(const struct lane *lane, int64_t wall_ms)
+{
+	if (lane->fence_unproven || lane->acked_timestamp < wall_ms - FENCE_AGE_MS)
+		return 1;
+	return LANE_IN_FLIGHT_MAX;
+}
+
+const struct batch *lane_head(const struct lane *lane)
+{
+	if (!lane_is_open(lane) || lane->next_ == lane->tail_)
+		return NULL;
+	return at(lane, lane->next_);
+}
+
+const struct batch *lane_send(struct lane *lane)
+{
+	struct batch *b;
+
+	CHECK(lane_head(lane) != NULL && lane_in_flight(lane) < LANE_IN_FLIGHT_MAX);
+	b = at(lane, lane->next_++);
+	CHECK(b->first == lane->sent);
+	b->sequence = lane->next_sequence;
+	lane->next_sequence = (int32_t)(((int64_t)b->sequence + b->last_delta + 1) & SEQUENCE_MASK);
+	lane->sent = b->first + b->last_delta + 1;
+	lane->unsent_bytes -= b->len;
+	return b;
+}
+
+/* Takes the oldest batch in flight off the queue. */
+static void pop(struct lane *lane)
+{
+	struct batch *b = at(lane, lane->head_++);
+
+	lane->queued_bytes -= b->len;
+	buf_unref(b->frame);
+	b->frame = NULL;
+}
+
+bool lane_ack(struct lane *lane, int64_t base_offset, int64_t now_ns)
+{
+	struct batch *b;
+
+	CHECK(lane_in_flight(lane) > 0);
+	b = at(lane, lane->head_);
+	if (base_offset != b->first) {
+		int64_t expected = b->first;
+
+		lane->doubt = true;
+		pop(lane);
+		lane->sent = MAX(lane->sent, lane->acked);
+		lane_fail(lane, REASON_DIVERGED, now_ns,
+			  "the batch of offset %lld was appended at %lld: something else wrote to the mirror topic",
+			  (long long)expected, (long long)base_offset);
+		return false;
+	}
+	if (lane->acked == b->first) {  /* else an older answer is missing: the opening will tell */
+		lane->acked = b->first + b->last_delta + 1;
+		lane->acked_epoch = b->epoch;
+	}
+	lane->acked_timestamp = b->max_timestamp;
+	lane->fence_unproven = false;
+	lane->bytes += b->len;
+	lane->batches++;
+	pop(lane);
+	return true;
+}
+
+void lane_unanswered(struct lane *lane)
+{
+	CHECK(lane_in_flight(lane) > 0);
+	lane->doubt = true;
+	pop(lane);
+}
+
+void lane_cast_doubt(struct lane *lane)
+{
+	if (lane->state == LANE_ALIGNED || lane->state == LANE_COPYING)
+		lane->doubt = true;
+}
