@@ -2,9 +2,13 @@
 /* The one codec of all messages: it walks constant descriptor tables that kmsgc makes from protocol/NAME.kmsg.
  *
  * What kmsgc emits for an API "Fetch" (wire/msg/fetch.h):
+ *   enum { FETCH_KEY = 1 };
  *   struct fetch_request { int32_t max_wait_ms; ...; struct { struct fetch_topic *items; int32_t n; } topics; ... };
  *   struct fetch_response { ... };
  *   extern const struct api_desc fetch_api;
+ * and for each struct its descriptor and a function that sets every field to its default:
+ *   extern const struct msg_desc fetch_topic_desc;
+ *   static inline void fetch_topic_init(struct fetch_topic *m);
  * Names are Kafka's in snake case (MaxWaitMs -> max_wait_ms); struct labels likewise (FetchTopic -> struct
  * fetch_topic). Types: bool, int8_t ... int64_t, double, struct uuid, struct str (string), struct bytes (bytes),
  * struct records (records); an array is an anonymous struct { T *items; int32_t n; } with n -1 for null.
@@ -68,6 +72,7 @@ struct api_desc {
 	int16_t flexible;           /* first flexible version; 0x7fff: none */
 	uint8_t route;
 	const struct msg_desc *request, *response;
+	int16_t table_min, table_max;  /* versions that the tables can encode and decode: krsandbox's range */
 };
 
 /* All APIs, in the order of their keys; *n is their number. */

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the parts of the codec share; not for other folders. */
+#pragma once
+
+#include "base/mem.h"
+#include "wire/codec.h"
+
+/* Every array member is an anonymous struct { T *items; int32_t n; }. The codec copies the pair with memcpy, because
+ * a pointer to one struct type must not be used to read another. */
+struct array_view {
+	void *items;
+	int32_t n;
+};
+
+static inline struct array_view array_get(const void *at)
+{
+	struct array_view v;
+
+	memcpy(&v, at, sizeof(v));
+	return v;
+}
+
+static inline void array_set(void *at, struct array_view v)
+{
+	memcpy(at, &v, sizeof(v));
+}
+
+/* The size of one value in memory: of the field, or of an array's element. */
+size_t field_size(const struct field_desc *f);
+
+static inline bool field_in(const struct field_desc *f, int16_t version)
+{
+	return version >= f->since && version <= f->until;
+}
+
+static inline bool field_compact(const struct field_desc *f, bool flexible)
+{
+	return flexible && (f->flags & FIELD_PLAIN) == 0;
+}
+
+void field_default(const struct field_desc *f, void *at);
+bool field_is_default(const struct field_desc *f, const void *at);
+
+static inline uint16_t get16(const uint8_t *p)
+{
+	return (uint16_t)(p[0] << 8 | p[1]);
+}
+
+static inline uint32_t get32(const uint8_t *p)
+{
+	uint32_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return __builtin_bswap32(v);
+}
+
+static inline uint64_t get64(const uint8_t *p)
+{
+	uint64_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return __builtin_bswap64(v);
+}
+
+uint8_t read8(struct reader *r);
+uint16_t read16(struct reader *r);
+uint32_t read32(struct reader *r);
+uint32_t read_uvarint(struct reader *r);
+/* n bytes, or NULL. */
+const uint8_t *read_bytes(struct reader *r, size_t n);
+/* A section of tags of which none is known. */
+void skip_tags(struct reader *r);
+
+/* Where an encoded message goes. With head NULL it is only measured. */
+struct writer {
+	uint8_t *head;          /* all bytes that are not spliced */
+	size_t len;             /* so far, of head */
+	size_t spliced;         /* bytes, so far */
+	struct iovec *iov;
+	int n_iov;              /* slices so far; while measuring an upper bound */
+	size_t cut;             /* where in head the open slice begins */
+	int rc;                 /* the first mistake; RC_OK */
+};
+
+void write8(struct writer *w, uint8_t v);
+void write16(struct writer *w, uint16_t v);
+void write32(struct writer *w, uint32_t v);
+void write_uvarint(struct writer *w, uint32_t v);
+void write_bytes(struct writer *w, const void *data, size_t n);
+void write_msg(struct writer *w, const struct msg_desc *desc, int16_t version, bool flexible, const void *msg);
+/* Closes the open slice of head. */
+void write_cut(struct writer *w);

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Encoding in two walks over the same tables: the first measures, so that head bytes and slices are allocated exactly
+ * once; the second writes. Large records are not copied: the open slice of the head is closed, the caller's slices
+ * follow, and the head goes on in a new slice:
+ *
+ *   head    |length header ... records' length|topic, partition, records' length|...
+ *   iov      [0]                                [2]                              [4]
+ *                          [1] caller's records                [3] caller's records
+ */
+#include "wire/codec_impl.h"
+
+#include <errno.h>
+
+enum { SPLICE_MIN = 256 };
+
+static void fail(struct writer *w, int rc)
+{
+	if (w->rc == RC_OK)
+		w->rc = rc;
+}
+
+void write_bytes(struct writer *w, const void *data, size_t n)
+{
+	if (w->head != NULL && n > 0)
+		memcpy(w->head + w->len, data, n);
+	w->len += n;
+}
+
+void write8(struct writer *w, uint8_t v)
+{
+	if (w->head != NULL)
+		w->head[w->len] = v;
+	w->len++;
+}
+
+void write16(struct writer *w, uint16_t v)
+{
+	uint8_t b[2] = { (uint8_t)(v >> 8), (uint8_t)v };
+
+	write_bytes(w, b, sizeof(b));
+}
+
+void write32(struct writer *w, uint32_t v)
+{
+	v = __builtin_bswap32(v);
+	write_bytes(w, &v, sizeof(v));
+}
+
+static void write64(struct writer *w, uint64_t v)
+{
+	v = __builtin_bswap64(v);
+	write_bytes(w, &v, sizeof(v));
+}
+
+void write_uvarint(struct writer *w, uint32_t v)
+{
+	for (; v >= 0x80; v >>= 7)
+		write8(w, (uint8_t)(v | 0x80));
+	write8(w, (uint8_t)v);
+}
+
+static void write_slice(struct writer *w, const void *data, size_t len)
+{
+	if (len == 0)
+		return;
+	if (w->iov != NULL)
+		w->iov[w->n_iov] = (struct iovec){ (void *)(uintptr_t)data, len };
+	w->n_iov++;
+}
+
+void write_cut(struct writer *w)
+{
+	if (w->head == NULL)
+		w->n_iov++;
+	else
+		write_slice(w, w->head + w->cut, w->len - w->cut);
+	w->cut = w->len;
+}
+
+/* Null must be allowed, and a plain string must fit its two bytes. */
+static void write_len(struct writer *w, const struct field_desc *f, int16_t version, bool compact, int32_t n)
+{
+	if (n < -1 || (n == -1 && version < f->null_since))
+		fail(w, RC_UNSUPPORTED);
+	if (compact) {
+		write_uvarint(w, (uint32_t)n + 1);
+	} else if (f->type == FIELD_STRING && (f->flags & FIELD_ARRAY) == 0) {
+		if (n > INT16_MAX)
+			fail(w, -EMSGSIZE);
+		write16(w, (uint16_t)n);
+	} else {
+		write32(w, (uint32_t)n);
+	}
+}
+
+static void write_records(struct writer *w, const struct records *rec)
+{
+	struct iovec whole = { (void *)(uintptr_t)rec->data, rec->len > 0 ? (size_t)rec->len : 0 };
+	const struct iovec *iov = rec->n_iov > 0 ? rec->iov : &whole;
+	int n = rec->n_iov > 0 ? rec->n_iov : 1;
+	size_t sum = 0;
+
+	for (int i = 0; i < n; i++)
+		sum += iov[i].iov_len;
+	CHECK(rec->len < 0 || sum == (size_t)rec->len);
+	if (rec->len < SPLICE_MIN) {
+		for (int i = 0; i < n && rec->len > 0; i++)
+			write_bytes(w, iov[i].iov_base, iov[i].iov_len);
+		return;
+	}
+	write_cut(w);
+	for (int i = 0; i < n; i++)
+		write_slice(w, iov[i].iov_base, iov[i].iov_len);
+	w->spliced += sum;
+}
+
+static void write_float(struct writer *w, double d)
+{
+	uint64_t bits;
+
+	memcpy(&bits, &d, sizeof(bits));
+	write64(w, bits);
+}
+
+static void write_value(struct writer *w, const struct field_desc *f, int16_t version, bool flexible, const void *at)
+{
+	bool compact = field_compact(f, flexible);
+	/* The length of an array's string elements is a string's, not the array's. */
+	struct field_desc one = { .type = f->type, .null_since = f->flags & FIELD_ARRAY ? FIELD_NO_NULL : f->null_since };
+	const struct str *s = at;
+	const struct bytes *b = at;
+	const struct records *rec = at;
+
+	switch ((enum field_type)f->type) {
+	case FIELD_BOOL: write8(w, *(const bool *)at); break;
+	case FIELD_INT8: write8(w, (uint8_t)*(const int8_t *)at); break;
+	case FIELD_INT16: write16(w, (uint16_t)*(const int16_t *)at); break;
+	case FIELD_UINT16: write16(w, *(const uint16_t *)at); break;
+	case FIELD_INT32: write32(w, (uint32_t)*(const int32_t *)at); break;
+	case FIELD_UINT32: write32(w, *(const uint32_t *)at); break;
+	case FIELD_INT64: write64(w, (uint64_t)*(const int64_t *)at); break;
+	case FIELD_FLOAT64: write_float(w, *(const double *)at); break;
+	case FIELD_UUID: write_bytes(w, at, sizeof(struct uuid)); break;
+	case FIELD_STRING:
+		write_len(w, &one, version, compact, s->len);
+		write_bytes(w, s->data, s->len > 0 ? (size_t)s->len : 0);
+		break;
+	case FIELD_BYTES:
+		write_len(w, &one, version, compact, b->len);
+		write_bytes(w, b->data, b->len > 0 ? (size_t)b->len : 0);
+		break;
+	case FIELD_RECORDS:
+		write_len(w, &one, version, compact, rec->len);
+		write_records(w, rec);
+		break;
+	case FIELD_STRUCT: write_msg(w, f->sub, version, flexible, at); break;
+	}
+}
+
+static void write_field(struct writer *w, const struct field_desc *f, int16_t version, bool flexible, const void *at)
+{
+	struct array_view v;
+	size_t size;
+
+	if ((f->flags & FIELD_ARRAY) == 0) {
+		write_value(w, f, version, flexible, at);
+		return;
+	}
+	v = array_get(at);
+	size = field_size(f);
+	write_len(w, f, version, flexible, v.n);
+	for (int32_t i = 0; i < v.n; i++)
+		write_value(w, f, version, flexible, (const uint8_t *)v.items + (size_t)i * size);
+}
+
+static bool tag_set(const struct field_desc *f, int16_t version, const uint8_t *msg)
+{
+	return f->tag != FIELD_NO_TAG && field_in(f, version) && !field_is_default(f, msg + f->offset);
+}
+
+static void write_tags(struct writer *w, const struct msg_desc *desc, int16_t version, const uint8_t *msg)
+{
+	uint32_t n = 0;
+
+	for (int i = 0; i < desc->n_fields; i++)
+		n += tag_set(&desc->fields[i], version, msg);
+	write_uvarint(w, n);
+	for (int i = 0; i < desc->n_fields && n > 0; i++) {
+		const struct field_desc *f = &desc->fields[i];
+		struct writer size = { 0 };
+
+		if (!tag_set(f, version, msg))
+			continue;
+		write_field(&size, f, version, true, msg + f->offset);
+		write_uvarint(w, (uint32_t)f->tag);
+		write_uvarint(w, (uint32_t)(size.len + size.spliced));
+		write_field(w, f, version, true, msg + f->offset);
+	}
+}
+
+void write_msg(struct writer *w, const struct msg_desc *desc, int16_t version, bool flexible, const void *msg)
+{
+	for (int i = 0; i < desc->n_fields; i++) {
+		const struct field_desc *f = &desc->fields[i];
+		const uint8_t *at = (const uint8_t *)msg + f->offset;
+
+		if (!field_in(f, version)) {
+			if ((f->flags & FIELD_LOSSY) == 0 && w->head == NULL && !field_is_default(f, at))
+				fail(w, RC_UNSUPPORTED);
+		} else if (f->tag == FIELD_NO_TAG) {
+			write_field(w, f, version, flexible, at);
+		}
+	}
+	if (flexible)
+		write_tags(w, desc, version, msg);
+}

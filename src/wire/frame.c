@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Frames: the length prefix, the request and response headers, and the body between them. */
+#include "wire/codec_impl.h"
+
+#include <errno.h>
+
+struct frame {
+	const struct api_desc *api;
+	int16_t version;
+	int32_t correlation_id;
+	bool request;
+	struct str client_id;
+	const void *body;
+};
+
+static bool api_flexible(const struct api_desc *api, int16_t version)
+{
+	return version >= api->flexible;
+}
+
+/* A client that asks for the versions does not know yet which header the broker can write: always the old one. */
+static bool response_has_tags(const struct api_desc *api, int16_t version)
+{
+	enum { API_VERSIONS = 18 };
+
+	return api->key != API_VERSIONS && api_flexible(api, version);
+}
+
+static void write_frame(struct writer *w, const struct frame *f, size_t len)
+{
+	bool flexible = api_flexible(f->api, f->version);
+
+	write32(w, (uint32_t)len);
+	if (f->request) {
+		write16(w, (uint16_t)f->api->key);
+		write16(w, (uint16_t)f->version);
+	}
+	write32(w, (uint32_t)f->correlation_id);
+	if (f->request) {
+		write16(w, (uint16_t)f->client_id.len);
+		write_bytes(w, f->client_id.data, f->client_id.len > 0 ? (size_t)f->client_id.len : 0);
+	}
+	if (f->request ? flexible : response_has_tags(f->api, f->version))
+		write_uvarint(w, 0);
+	write_msg(w, f->request ? f->api->request : f->api->response, f->version, flexible, f->body);
+	write_cut(w);
+}
+
+static int encode(const struct frame *f, struct arena *arena, struct encoded *out)
+{
+	struct writer measure = { 0 }, w = { 0 };
+	size_t len;
+
+	*out = (struct encoded){ 0 };
+	if (f->version < f->api->table_min || f->version > f->api->table_max)
+		return RC_UNSUPPORTED;
+	write_frame(&measure, f, 0);
+	len = measure.len + measure.spliced;
+	if (measure.rc == RC_OK && (len > INT32_MAX || f->client_id.len > INT16_MAX))
+		measure.rc = -EMSGSIZE;
+	if (measure.rc != RC_OK)
+		return measure.rc;
+	w.head = arena_alloc(arena, measure.len);
+	w.iov = arena_new(arena, struct iovec, measure.n_iov);
+	if (w.head == NULL || w.iov == NULL)
+		return -ENOMEM;
+	write_frame(&w, f, len - 4);
+	CHECK(w.len == measure.len && w.spliced == measure.spliced && w.n_iov <= measure.n_iov);
+	*out = (struct encoded){ .iov = w.iov, .n_iov = w.n_iov, .len = len };
+	return RC_OK;
+}
+
+int request_encode(const struct api_desc *api, int16_t version, int32_t correlation_id, const char *client_id,
+		   const void *request, struct arena *arena, struct encoded *out)
+{
+	struct frame f = { .api = api, .version = version, .correlation_id = correlation_id, .request = true,
+			   .client_id = str_of(client_id), .body = request };
+
+	return encode(&f, arena, out);
+}
+
+int response_encode(const struct api_desc *api, int16_t version, int32_t correlation_id, const void *response,
+		    struct arena *arena, struct encoded *out)
+{
+	struct frame f = { .api = api, .version = version, .correlation_id = correlation_id, .body = response };
+
+	return encode(&f, arena, out);
+}
+
+bool response_correlation(const uint8_t *frame, size_t len, int32_t *correlation_id)
+{
+	if (len < 4)
+		return false;
+	*correlation_id = (int32_t)get32(frame);
+	return true;
+}
+
+bool response_decode(const struct api_desc *api, int16_t version, const uint8_t *frame, size_t len,
+		     struct arena *arena, int32_t *correlation_id, void *response)
+{
+	struct reader r = { .p = frame, .end = frame + len };
+
+	if (version < api->table_min || version > api->table_max)
+		return false;
+	*correlation_id = (int32_t)read32(&r);
+	if (response_has_tags(api, version))
+		skip_tags(&r);
+	return msg_decode(api->response, version, api_flexible(api, version), &r, arena, response);
+}
+
+bool request_header_decode(const uint8_t *frame, size_t len, struct request_header *h, struct reader *r)
+{
+	const struct api_desc *api;
+	int16_t n;
+
+	*r = (struct reader){ .p = frame, .end = frame + len };
+	h->api_key = (int16_t)read16(r);
+	h->api_version = (int16_t)read16(r);
+	h->correlation_id = (int32_t)read32(r);
+	n = (int16_t)read16(r);
+	if (n < -1)
+		r->failed = true;
+	h->client_id = STR_NULL;
+	if (n >= 0)
+		h->client_id = (struct str){ (const char *)read_bytes(r, (size_t)n), n };
+	api = r->failed ? NULL : api_find(h->api_key);
+	if (api != NULL && api_flexible(api, h->api_version))
+		skip_tags(r);
+	return !r->failed;
+}
