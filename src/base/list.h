@@ -64,6 +64,17 @@ static inline void list_splice(struct list *dst, struct list *src)
 	list_init(src);
 }
 
+/* Takes the first node off; NULL when the list is empty. */
+static inline struct list *list_pop(struct list *head)
+{
+	struct list *n = head->next;
+
+	if (n == NULL || n == head)
+		return NULL;
+	list_del(n);
+	return n;
+}
+
 #define list_entry(node, type, member) container_of(node, type, member)
 #define list_first(head, type, member) (list_empty(head) ? NULL : list_entry((head)->next, type, member))
 #define list_each(pos, head) for ((pos) = (head)->next; (pos) != (head); (pos) = (pos)->next)

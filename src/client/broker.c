@@ -156,11 +156,8 @@ static void run_finished(struct broker *b)
 
 	list_init(&now);
 	list_splice(&now, &b->finished);
-	while (!list_empty(&now)) {
-		struct call *call = list_first(&now, struct call, node_);
-
-		complete(b, call);
-	}
+	for (struct list *n = list_pop(&now); n != NULL; n = list_pop(&now))
+		complete(b, list_entry(n, struct call, node_));
 }
 
 static void free_if_quiet(struct broker *b)
@@ -196,8 +193,8 @@ static void fail_later(struct broker *b, struct call *call, const struct err *wh
 
 static void fail_list(struct broker *b, struct list *calls, const struct err *why)
 {
-	while (!list_empty(calls))
-		fail_later(b, list_first(calls, struct call, node_), why);
+	for (struct list *n = list_pop(calls); n != NULL; n = list_pop(calls))
+		fail_later(b, list_entry(n, struct call, node_), why);
 }
 
 /* ---- deadlines ---- */
@@ -238,13 +235,12 @@ static void deadline_due(struct timer *timer)
 {
 	struct broker *b = container_of(timer, struct broker, deadline_timer);
 	int64_t now = loop_now(b->loop), next;
+	struct call *late;
 
 	expire_queued(b, now);
-	if (first_deadline(&b->in_flight) <= now) {
-		struct call *call = list_first(&b->in_flight, struct call, node_);
-
-		shut(b, RC_TIMEOUT, "%s: no answer to %s in time", broker_text(b), call->api->name);
-	}
+	late = list_first(&b->in_flight, struct call, node_);
+	if (late != NULL && first_deadline(&b->in_flight) <= now)
+		shut(b, RC_TIMEOUT, "%s: no answer to %s in time", broker_text(b), late->api->name);
 	next = MIN(first_deadline(&b->queue), first_deadline(&b->in_flight));
 	if (next <= now)
 		next = now + 10 * NS_PER_MS;  /* the connection is closing; its calls fail with it */
@@ -476,10 +472,13 @@ static void pump(struct broker *b)
 		loop_timer_set(b->loop, &b->throttle_timer, b->throttled_until_ns);
 		return;
 	}
-	while (!list_empty(&b->queue) && b->state == BROKER_READY) {
+	while (b->state == BROKER_READY) {
 		struct call *call = list_first(&b->queue, struct call, node_);
-		int16_t version = version_for(b, call);
+		int16_t version;
 
+		if (call == NULL)
+			return;
+		version = version_for(b, call);
 		if (version < 0)
 			refuse_version(b, call);
 		else

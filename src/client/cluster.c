@@ -163,7 +163,7 @@ static void grow_partitions(struct topic_meta *t, int32_t n)
 }
 
 /* Old metadata must not undo new: an answer with a lower leader epoch than already seen is passed over. */
-static void take_partition(struct topic_meta *t, const struct metadata_partition *in)
+static void take_partition(struct topic_meta *t, const struct partition_metadata *in)
 {
 	struct partition_meta *p;
 
@@ -178,7 +178,7 @@ static void take_partition(struct topic_meta *t, const struct metadata_partition
 	p->n_replicas = (int16_t)in->replica_nodes.n;
 }
 
-static int32_t partition_count(const struct metadata_topic *in)
+static int32_t partition_count(const struct topic_metadata *in)
 {
 	int32_t n = 0;
 
@@ -187,7 +187,7 @@ static int32_t partition_count(const struct metadata_topic *in)
 	return n;
 }
 
-static void take_topic(struct cluster *c, const struct metadata_topic *in)
+static void take_topic(struct cluster *c, const struct topic_metadata *in)
 {
 	struct topic_meta *t = in->name.len >= 0 ? map_get(&c->topics, in->name.data, (size_t)in->name.len) : NULL;
 	int32_t n;

@@ -73,23 +73,23 @@ void align_judge(const struct align_input *in, struct align_result *out)
 
 enum {
 	KEPT_ATTRIBUTES = BATCH_CODEC | BATCH_LOG_APPEND_TIME | BATCH_CONTROL,
-	LAST_DELTA_AT = 23, TIMESTAMPS_AT = 27, TIMESTAMPS_LEN = 16, COUNT_AT = 57, ATTRIBUTES_AT = 21,
+	EPOCH_AT = 12, EPOCH_LEN = 4, CRC_AT = 17, CRC_LEN = 4, ATTRIBUTES_AT = 21, PRODUCER_AT = 43, PRODUCER_LEN = 14,
 };
 
-static uint16_t attributes_of(const uint8_t *b)
+void align_digest(const uint8_t *b, size_t len, uint8_t digest[SHA256_LEN])
 {
-	return (uint16_t)(b[ATTRIBUTES_AT] << 8 | b[ATTRIBUTES_AT + 1]);
-}
+	uint8_t head[BATCH_HEADER_LEN], both[2 * SHA256_LEN];
+	uint16_t attributes;
 
-bool align_same_batch(const uint8_t *source, size_t source_len, const uint8_t *local, size_t local_len)
-{
-	if (source_len != local_len || source_len < BATCH_HEADER_LEN)
-		return false;
-	if ((attributes_of(source) & KEPT_ATTRIBUTES) != (attributes_of(local) & KEPT_ATTRIBUTES))
-		return false;
-	return memcmp(source, local, 8) == 0 &&
-	       memcmp(source + LAST_DELTA_AT, local + LAST_DELTA_AT, 4) == 0 &&
-	       memcmp(source + TIMESTAMPS_AT, local + TIMESTAMPS_AT, TIMESTAMPS_LEN) == 0 &&
-	       memcmp(source + COUNT_AT, local + COUNT_AT, 4) == 0 &&
-	       memcmp(source + BATCH_HEADER_LEN, local + BATCH_HEADER_LEN, source_len - BATCH_HEADER_LEN) == 0;
+	CHECK(len >= BATCH_HEADER_LEN);
+	memcpy(head, b, BATCH_HEADER_LEN);
+	attributes = (uint16_t)((head[ATTRIBUTES_AT] << 8 | head[ATTRIBUTES_AT + 1]) & KEPT_ATTRIBUTES);
+	head[ATTRIBUTES_AT] = (uint8_t)(attributes >> 8);
+	head[ATTRIBUTES_AT + 1] = (uint8_t)attributes;
+	memset(head + EPOCH_AT, 0, EPOCH_LEN);
+	memset(head + CRC_AT, 0, CRC_LEN);
+	memset(head + PRODUCER_AT, 0, PRODUCER_LEN);
+	sha256(head, sizeof(head), both);
+	sha256(b + BATCH_HEADER_LEN, len - BATCH_HEADER_LEN, both + SHA256_LEN);
+	sha256(both, sizeof(both), digest);
 }

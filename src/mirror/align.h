@@ -2,6 +2,7 @@
 /* What an opening means: pure. The numbers of both sides go in, one verdict comes out (DESIGN 3 and 5). */
 #pragma once
 
+#include "base/crypto.h"
 #include "mirror/mirror.h"
 
 /* The four numbers that bracket DescribeProducers at the destination; and the leader epoch they were asked with. */
@@ -43,6 +44,6 @@ struct align_result {
 };
 void align_judge(const struct align_input *in, struct align_result *out);
 
-/* Whether a batch of the destination is the mirror of a batch of the source: the header fields that are kept, and the
- * records byte by byte. Both point to whole batches of magic 2. */
-bool align_same_batch(const uint8_t *source, size_t source_len, const uint8_t *local, size_t local_len);
+/* A digest of what a mirrored batch keeps of its source batch: base offset, the header fields that are not rewritten,
+ * and the records byte by byte. Two batches with one digest are one batch. b points to a whole batch of magic 2. */
+void align_digest(const uint8_t *b, size_t len, uint8_t digest[SHA256_LEN]);

@@ -255,7 +255,6 @@ bool lane_ack(struct lane *lane, int64_t base_offset, int64_t now_ns)
 
 		lane->doubt = true;
 		pop(lane);
-		lane->sent = MAX(lane->sent, lane->acked);
 		lane_fail(lane, REASON_DIVERGED, now_ns,
 			  "the batch of offset %lld was appended at %lld: something else wrote to the mirror topic",
 			  (long long)expected, (long long)base_offset);
