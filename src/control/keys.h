@@ -5,6 +5,7 @@
 #include "control/notes.h"
 #include "control/props.h"
 
+#include <jansson.h>
 #include <stdint.h>
 
 enum key_type {
@@ -52,8 +53,11 @@ const struct key_row *keys_find(const struct key_table *table, const char *name)
 const char *keys_nearest(const struct key_table *table, const char *name);
 /* Checks one value; false with the reason, without the key's name, in err. */
 bool keys_check_value(const struct key_row *row, const char *value, struct err *err);
+/* A JSON value as the file dialects leave it: as it is, or (then *quoted) without one pair of outer quotes and with
+ * \" \{ \} unescaped. NULL with the reason in err. The caller drops the reference. */
+json_t *keys_json(const char *value, bool *quoted, struct err *err);
 /* Checks all: unknown keys (with the nearest name), bad values, what is noted or refused. `lenient`: an unknown key is
- * one warning for all of them instead of an error (--command-config). RC_USAGE with file:line. */
+ * one warning for all of them instead of an error (--command-config). tables ends with NULL. RC_USAGE with file:line. */
 int keys_check(const struct key_table *const *tables, const struct props *props, bool lenient, struct notes *notes,
 	       struct err *err) MUST_USE;
 /* The value in the file or the row's default; numbers in the unit of the key. The value was checked before. */

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "control/client_conf.h"
+
+#include "base/mem.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+enum { FRAME_MAX = 128 << 20, ENDPOINTS_MAX = 1000 };
+
+static bool port_parse(const char *text, size_t len, uint16_t *port)
+{
+	unsigned long v = 0;
+
+	if (len == 0 || len > 5)
+		return false;
+	for (size_t i = 0; i < len; i++) {
+		if (!isdigit((unsigned char)text[i]))
+			return false;
+		v = v * 10 + (unsigned long)(text[i] - '0');
+	}
+	*port = (uint16_t)v;
+	return v > 0 && v <= 65535;
+}
+
+static bool host_valid(const char *host, size_t len)
+{
+	if (len == 0 || len > 255)
+		return false;
+	for (size_t i = 0; i < len; i++)
+		if (!isgraph((unsigned char)host[i]) || strchr("/[]@,\"'", host[i]) != NULL)
+			return false;
+	return true;
+}
+
+/* One "PROTOCOL://host:port", "host:port" or "[v6]:port". */
+static bool endpoint_parse(const char *s, size_t len, struct endpoint *e)
+{
+	const char *scheme = memmem(s, len, "://", 3), *colon, *host;
+	size_t host_len;
+
+	if (scheme != NULL) {
+		len -= (size_t)(scheme + 3 - s);
+		s = scheme + 3;
+	}
+	colon = memrchr(s, ':', len);
+	if (colon == NULL)
+		return false;
+	host = s;
+	host_len = (size_t)(colon - s);
+	if (host_len >= 2 && host[0] == '[' && host[host_len - 1] == ']') {
+		host++;
+		host_len -= 2;
+	} else if (memchr(host, ':', host_len) != NULL) {
+		return false;   /* an IPv6 address needs its brackets */
+	}
+	if (!host_valid(host, host_len) || !port_parse(colon + 1, len - (size_t)(colon + 1 - s), &e->port))
+		return false;
+	e->host = xstrndup(host, host_len);
+	return true;
+}
+
+void endpoints_free(struct endpoint *list, int n)
+{
+	for (int i = 0; i < n; i++)
+		xfree(list[i].host);
+	xfree(list);
+}
+
+int endpoints_parse(const char *text, struct endpoint **list, int *n, struct err *err)
+{
+	*list = NULL;
+	*n = 0;
+	for (const char *p = text; *p != '\0'; p += *p == ',') {
+		size_t len = strcspn(p, ","), lead = strspn(p, " \t\n\r");
+		const char *s = p + MIN(lead, len);
+		size_t m = len - MIN(lead, len);
+
+		p += len;
+		while (m > 0 && isspace((unsigned char)s[m - 1]))
+			m--;
+		if (m == 0)
+			continue;
+		*list = xrealloc(*list, (size_t)*n + 1, sizeof(**list));
+		if (*n >= ENDPOINTS_MAX || !endpoint_parse(s, m, &(*list)[*n])) {
+			endpoints_free(*list, *n);
+			*list = NULL;
+			*n = 0;
+			err_set(err, RC_USAGE, "\"%.*s\" is no server address", (int)MIN(m, (size_t)100), s);
+			return err_hint(err, "write host:port, or [address]:port for IPv6, separated by commas");
+		}
+		(*n)++;
+	}
+	return RC_OK;
+}
+
+static int32_t number(const struct props *props, const char *name)
+{
+	return (int32_t)keys_number(&client_key_table, props, name);
+}
+
+static int protocol_check(const struct client_conf *conf, struct err *err)
+{
+	if (strcasecmp(conf->security_protocol, "PLAINTEXT") == 0)
+		return RC_OK;
+	err_set(err, RC_USAGE, "security.protocol=%s is not supported yet by this version", conf->security_protocol);
+	return err_hint(err, "this version connects with PLAINTEXT only");
+}
+
+int client_conf_read(struct client_conf *conf, const struct props *props, struct err *err)
+{
+	const char *servers = keys_text(&client_key_table, props, "bootstrap.servers");
+
+	*conf = (struct client_conf){
+		.bootstrap_text = xstrdup(servers != NULL ? servers : ""),
+		.client_id = xstrdup(keys_text(&client_key_table, props, "client.id")),
+		.security_protocol = xstrdup(keys_text(&client_key_table, props, "security.protocol")),
+		.request_timeout_ms = number(props, "request.timeout.ms"),
+		.connect_timeout_ms = number(props, "socket.connection.setup.timeout.ms"),
+		.reconnect_backoff_ms = number(props, "reconnect.backoff.ms"),
+		.reconnect_backoff_max_ms = number(props, "reconnect.backoff.max.ms"),
+		.retry_backoff_ms = number(props, "retry.backoff.ms"),
+		.metadata_max_age_ms = number(props, "metadata.max.age.ms"),
+		.rcvbuf = number(props, "receive.buffer.bytes"),
+		.sndbuf = number(props, "send.buffer.bytes"),
+	};
+	if (endpoints_parse(conf->bootstrap_text, &conf->bootstrap, &conf->n_bootstrap, err) != RC_OK)
+		return err_wrap(err, "bootstrap.servers");
+	return protocol_check(conf, err);
+}
+
+void client_conf_fini(struct client_conf *conf)
+{
+	endpoints_free(conf->bootstrap, conf->n_bootstrap);
+	xfree(conf->bootstrap_text);
+	xfree(conf->client_id);
+	xfree(conf->security_protocol);
+	*conf = (struct client_conf){ 0 };
+}
+
+void client_conf_opts(const struct client_conf *conf, const char *side, const char *cluster_id,
+		      struct cluster_opts *opts)
+{
+	*opts = (struct cluster_opts){
+		.side = side,
+		.bootstrap = conf->bootstrap,
+		.n_bootstrap = conf->n_bootstrap,
+		.client_id = conf->client_id,
+		.cluster_id = cluster_id,
+		.request_timeout_ms = conf->request_timeout_ms,
+		.connect_timeout_ms = conf->connect_timeout_ms,
+		.reconnect_backoff_ms = conf->reconnect_backoff_ms,
+		.reconnect_backoff_max_ms = MAX(conf->reconnect_backoff_ms, conf->reconnect_backoff_max_ms),
+		.retry_backoff_ms = conf->retry_backoff_ms,
+		.metadata_max_age_ms = conf->metadata_max_age_ms,
+		.frame_max = FRAME_MAX,
+		.rcvbuf = MAX(conf->rcvbuf, 0),
+		.sndbuf = MAX(conf->sndbuf, 0),
+	};
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "control/conf.h"
+
+#include "base/mem.h"
+
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+static const struct key_table *const tables[] = { &conf_key_table, &client_key_table, NULL };
+
+/* Files that hold secrets must be nobody else's to write. */
+static int exposure_check(const struct props *props, const char *path, struct notes *notes, struct err *err)
+{
+	enum file_exposure exposure = props_file_exposure(path);
+	const char *secret = NULL;
+
+	for (int i = 0; i < props->n && secret == NULL; i++) {
+		const struct key_row *row = keys_find(&client_key_table, props->items[i].key);
+
+		if (row != NULL && row->flags & KEY_SECRET && strcmp(props->items[i].file, path) == 0)
+			secret = props->items[i].key;
+	}
+	if (secret == NULL || exposure == FILE_PRIVATE)
+		return RC_OK;
+	if (exposure == FILE_READABLE) {
+		notes_add(notes, "%s: holds a secret (%s) and is readable by others; chmod o-r %s", path, secret, path);
+		return RC_OK;
+	}
+	err_set(err, RC_USAGE, "%s: holds a secret (%s) and is writable by others", path, secret);
+	return err_hint(err, "chmod o-rw %s", path);
+}
+
+static int load_file(struct conf *conf, const char *path, bool lenient, struct notes *notes, struct err *err)
+{
+	struct props own = { 0 };
+	int rc = props_load(&own, path, err);
+
+	if (rc == RC_OK)
+		rc = keys_check(tables, &own, lenient, notes, err);
+	if (rc == RC_OK)
+		rc = exposure_check(&own, path, notes, err);
+	for (int i = 0; i < own.n && rc == RC_OK; i++)
+		props_set(&conf->props, own.items[i].key, own.items[i].value, own.items[i].file, own.items[i].line);
+	props_fini(&own);
+	return rc;
+}
+
+static char *text(const struct conf *conf, const char *name)
+{
+	const char *value = keys_text(&conf_key_table, &conf->props, name);
+
+	return value == NULL ? NULL : xstrdup(value);
+}
+
+static int64_t number(const struct conf *conf, const char *name)
+{
+	return keys_number(&conf_key_table, &conf->props, name);
+}
+
+/* group.instance.id: the host name unless it is set. */
+static char *worker_id(const struct conf *conf)
+{
+	const char *value = keys_text(&conf_key_table, &conf->props, "worker.id");
+	char host[256] = "";
+
+	if (value != NULL && value[0] != '\0')
+		return xstrdup(value);
+	if (gethostname(host, sizeof(host) - 1) != 0 || host[0] == '\0')
+		return xstrdup("worker");
+	return xstrdup(host);
+}
+
+static void read_words(struct conf *conf)
+{
+	const char *engine = keys_text(&conf_key_table, &conf->props, "io.engine");
+	const char *format = keys_text(&conf_key_table, &conf->props, "log.format");
+	const char *level = keys_text(&conf_key_table, &conf->props, "log.level");
+	static const char *const levels[] = { "error", "warn", "info", "debug", "trace" };
+
+	conf->io_engine = strcasecmp(engine, "io_uring") == 0 ? LOOP_IO_URING :
+			  strcasecmp(engine, "epoll") == 0 ? LOOP_EPOLL : LOOP_AUTO;
+	conf->log_format = strcasecmp(format, "json") == 0 ? LOG_JSON : LOG_KV;
+	conf->log_level = LOG_INFO;
+	for (size_t i = 0; i < ARRAY_LEN(levels); i++)
+		if (strcasecmp(level, levels[i]) == 0)
+			conf->log_level = (enum log_level)(LOG_ERROR + (int)i);
+}
+
+static bool loopback(const char *host)
+{
+	return strcasecmp(host, "localhost") == 0 || strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0;
+}
+
+static int listeners_check(struct conf *conf, struct err *err)
+{
+	const char *const names[] = { "http.listener", "http.advertised.listener" };
+	const char *const values[] = { conf->http_listener, conf->http_advertised_listener };
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		struct endpoint *list;
+		int n;
+
+		if (values[i] == NULL || values[i][0] == '\0')
+			continue;
+		if (endpoints_parse(values[i], &list, &n, err) != RC_OK)
+			return err_wrap(err, "%s", names[i]);
+		if (n != 1 || (i == 1 && loopback(list[0].host)))
+			err_set(err, RC_USAGE, "%s=%s: %s", names[i], values[i],
+				n != 1 ? "one host:port is needed" : "a loopback address means nothing to others");
+		endpoints_free(list, n);
+		if (err->rc == RC_USAGE)
+			return RC_USAGE;
+	}
+	return RC_OK;
+}
+
+static int read_all(struct conf *conf, struct err *err)
+{
+	const struct prop *factor = props_find(&conf->props, "control.topic.replication.factor");
+
+	conf->control_topic = text(conf, "control.topic");
+	conf->control_topic_replication = factor == NULL ? -1 : (int32_t)number(conf, factor->key);
+	conf->group_id = text(conf, "group.id");
+	conf->worker_id = worker_id(conf);
+	conf->session_timeout_ms = (int32_t)number(conf, "session.timeout.ms");
+	conf->worker_threads = (int32_t)number(conf, "worker.threads");
+	conf->buffer_memory = number(conf, "buffer.memory");
+	conf->max_request_size = number(conf, "max.request.size");
+	conf->http_listener = text(conf, "http.listener");
+	conf->http_advertised_listener = text(conf, "http.advertised.listener");
+	conf->secret_key_file = text(conf, "secret.key.file");
+	conf->secret_files_allowed = text(conf, "secret.files.allowed");
+	conf->secret_env_allowed = text(conf, "secret.env.allowed");
+	read_words(conf);
+	err->rc = RC_OK;
+	if (client_conf_read(&conf->destination, &conf->props, err) != RC_OK)
+		return err->rc;
+	return listeners_check(conf, err);
+}
+
+int conf_load(struct conf *conf, const struct conf_files *files, struct notes *notes, struct err *err)
+{
+	int rc = RC_OK;
+
+	*conf = (struct conf){ 0 };
+	if (files->config != NULL)
+		rc = load_file(conf, files->config, false, notes, err);
+	if (rc == RC_OK && files->command_config != NULL)
+		rc = load_file(conf, files->command_config, true, notes, err);
+	if (rc != RC_OK)
+		return rc;
+	if (files->bootstrap != NULL)
+		props_set(&conf->props, "bootstrap.servers", files->bootstrap, "--bootstrap-server", 0);
+	rc = read_all(conf, err);
+	if (rc == RC_OK && conf->destination.n_bootstrap == 0) {
+		err_set(err, RC_USAGE, "no destination cluster: bootstrap.servers is not set");
+		rc = err_hint(err, "give --bootstrap-server HOST:PORT, or set bootstrap.servers in %s",
+			      files->config != NULL ? files->config : "krmirror.properties (-c FILE)");
+	}
+	return rc;
+}
+
+void conf_fini(struct conf *conf)
+{
+	props_fini(&conf->props);
+	client_conf_fini(&conf->destination);
+	xfree(conf->control_topic);
+	xfree(conf->group_id);
+	xfree(conf->worker_id);
+	xfree(conf->http_listener);
+	xfree(conf->http_advertised_listener);
+	xfree(conf->secret_key_file);
+	xfree(conf->secret_files_allowed);
+	xfree(conf->secret_env_allowed);
+	*conf = (struct conf){ 0 };
+}

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "control/link_conf.h"
+
+#include "base/mem.h"
+
+#include <string.h>
+#include <strings.h>
+
+enum { PREFIX_MAX = 12, LINK_NAME_MAX = 100, TOPIC_NAME_MAX = 249 };
+
+static const struct key_table *const tables[] = { &link_key_table, &client_key_table, NULL };
+
+static bool name_valid(const char *name, size_t max)
+{
+	size_t len = strlen(name);
+
+	return len >= 1 && len <= max && strcmp(name, ".") != 0 && strcmp(name, "..") != 0 &&
+	       strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == len;
+}
+
+bool link_name_valid(const char *name)
+{
+	return name_valid(name, LINK_NAME_MAX);
+}
+
+bool topic_name_valid(const char *name)
+{
+	return name_valid(name, TOPIC_NAME_MAX);
+}
+
+static bool flag(const struct props *props, const char *name)
+{
+	return keys_bool(&link_key_table, props, name);
+}
+
+static const char *text(const struct props *props, const char *name)
+{
+	return keys_text(&link_key_table, props, name);
+}
+
+static int32_t number(const struct props *props, const char *name)
+{
+	return (int32_t)keys_number(&link_key_table, props, name);
+}
+
+static int not_yet(struct err *err, const char *key, const char *value, const char *hint)
+{
+	err_set(err, RC_USAGE, "%s=%s is not supported yet by this version", key, value);
+	return hint == NULL ? RC_USAGE : err_hint(err, "%s", hint);
+}
+
+/* --- secrets ------------------------------------------------------------------------------------------------- */
+
+static bool is_reference(const char *value)
+{
+	size_t len = strlen(value);
+
+	return (strncmp(value, "${file:", 7) == 0 || strncmp(value, "${env:", 6) == 0) && value[len - 1] == '}';
+}
+
+static int secrets_check(const struct props *props, struct err *err)
+{
+	for (int i = 0; i < props->n; i++) {
+		const struct prop *prop = &props->items[i];
+		const struct key_row *row = keys_find(&client_key_table, prop->key);
+
+		if (row == NULL || !(row->flags & KEY_SECRET) || prop->value[0] == '\0' || is_reference(prop->value))
+			continue;
+		if (prop->line == 0)
+			err_set(err, RC_USAGE, "%s: %s would show in the process list", prop->file, prop->key);
+		else
+			err_set(err, RC_USAGE, "%s:%d: %s would stand in the control log in clear", prop->file, prop->line,
+				prop->key);
+		return err_hint(err, "write %s=${file:/path:key} or ${env:NAME}%s", prop->key,
+				prop->line == 0 ? ", or use --config-file" :
+				"; encryption with secret.key.file is not in this version yet");
+	}
+	return RC_OK;
+}
+
+/* --- what this version has, and what goes together ----------------------------------------------------------- */
+
+static int modes_check(const struct props *props, struct err *err)
+{
+	const char *mode = text(props, "link.mode"), *format = text(props, "mirror.topic.rename.format");
+	const char *start = text(props, "mirror.start.offset.spec");
+
+	if (strcasecmp(mode, "DESTINATION") != 0)
+		return not_yet(err, "link.mode", mode, "make the link on the destination, with link.mode=DESTINATION");
+	if (strcasecmp(start, "earliest") != 0)
+		return not_yet(err, "mirror.start.offset.spec", start, "mirrors start at the earliest offset");
+	if (strcmp(format, "${topic}") != 0)
+		return not_yet(err, "mirror.topic.rename.format", format, "use cluster.link.prefix");
+	if (props_find(props, "broker.address.map") != NULL)
+		return not_yet(err, "broker.address.map", props_get(props, "broker.address.map"), NULL);
+	return RC_OK;
+}
+
+struct task {
+	const char *enable, *filters, *period;
+};
+
+static const struct task tasks[] = {
+	{ "auto.create.mirror.topics.enable", "auto.create.mirror.topics.filters", NULL },
+	{ "consumer.offset.sync.enable", "consumer.offset.group.filters", "consumer.offset.sync.ms" },
+	{ "acl.sync.enable", "acl.filters", "acl.sync.ms" },
+};
+
+static bool given(const struct props *props, const char *key)
+{
+	const char *value = key == NULL ? NULL : props_get(props, key);
+
+	return value != NULL && value[0] != '\0';
+}
+
+static int tasks_check(const struct props *props, struct notes *notes, struct err *err)
+{
+	for (size_t i = 0; i < ARRAY_LEN(tasks); i++) {
+		const struct task *t = &tasks[i];
+		bool on = flag(props, t->enable);
+
+		if (on && !given(props, t->filters) &&
+		    !(i == 0 && given(props, "mirror.topics.regex"))) {
+			err_set(err, RC_USAGE, "%s=true needs %s", t->enable, t->filters);
+			return err_hint(err, "say what is meant with %s, or leave %s out", t->filters, t->enable);
+		}
+		if (!on && given(props, t->filters))
+			notes_add(notes, "%s has no effect without %s=true", t->filters, t->enable);
+		if (on)
+			notes_add(notes, "%s=true is recorded; this version does not do it yet", t->enable);
+	}
+	if (flag(props, "acl.sync.enable") && given(props, "cluster.link.prefix"))
+		return err_set(err, RC_USAGE, "acl.sync.enable does not go with cluster.link.prefix: "
+			       "the topics have other names");
+	return RC_OK;
+}
+
+static int prefix_check(const struct props *props, struct err *err)
+{
+	const char *prefix = text(props, "cluster.link.prefix");
+
+	if (strlen(prefix) > PREFIX_MAX)
+		return err_set(err, RC_USAGE, "cluster.link.prefix \"%s\" is longer than %d characters", prefix, PREFIX_MAX);
+	if (prefix[0] != '\0' && strspn(prefix, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") !=
+	    strlen(prefix))
+		return err_set(err, RC_USAGE, "cluster.link.prefix \"%s\" cannot begin a topic name", prefix);
+	return RC_OK;
+}
+
+static void notes_of_later(const struct props *props, struct notes *notes)
+{
+	static const char *const keys[] = {
+		"mirror.fetch.rate.limit", "mirror.progress.group.id", "mirror.fill.mode", "mirror.readers.everyone",
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+		if (given(props, keys[i]))
+			notes_add(notes, "%s is recorded; this version does not act on it yet", keys[i]);
+	if (strcasecmp(text(props, "connection.mode"), "INBOUND") == 0)
+		notes_add(notes, "connection.mode=INBOUND is recorded as a no-op: krmirror always dials");
+}
+
+/* Filters are kept as plain JSON, whatever the dialect of the file. */
+static void json_normalise(struct props *props, struct notes *notes)
+{
+	for (int i = 0; i < props->n; i++) {
+		struct prop *prop = &props->items[i];
+		const struct key_row *row = keys_find(&link_key_table, prop->key);
+		struct err unused;
+		bool quoted;
+		json_t *json;
+		char *plain;
+
+		if (row == NULL || row->type != KEY_JSON || prop->value[0] == '\0')
+			continue;
+		json = keys_json(prop->value, &quoted, &unused);
+		if (json == NULL)
+			continue;   /* cannot be: it was checked */
+		plain = quoted ? json_dumps(json, JSON_COMPACT) : NULL;
+		if (plain != NULL) {
+			notes_add(notes, "%s: read without its outer quotes", prop->key);
+			xfree(prop->value);
+			prop->value = xstrdup(plain);
+			free(plain);
+		}
+		json_decref(json);
+	}
+}
+
+/* --- reading ------------------------------------------------------------------------------------------------- */
+
+static void read_fields(struct link_conf *conf)
+{
+	const struct props *props = &conf->props;
+	const char *group = text(props, "mirror.progress.group.id");
+
+	conf->mode = LINK_MODE_DESTINATION;
+	conf->inbound = strcasecmp(text(props, "connection.mode"), "INBOUND") == 0;
+	conf->paused = flag(props, "cluster.link.paused");
+	conf->prefix = xstrdup(text(props, "cluster.link.prefix"));
+	conf->retry_timeout_ms = number(props, "cluster.link.retry.timeout.ms");
+	conf->availability_check_ms = number(props, "availability.check.ms");
+	conf->availability_threshold = number(props, "availability.check.consecutive.failure.threshold");
+	conf->n_fetchers = number(props, "num.cluster.link.fetchers");
+	conf->fetch_max_bytes = number(props, "replica.fetch.max.bytes");
+	conf->fetch_response_max_bytes = number(props, "replica.fetch.response.max.bytes");
+	conf->fetch_min_bytes = number(props, "replica.fetch.min.bytes");
+	conf->fetch_wait_max_ms = number(props, "replica.fetch.wait.max.ms");
+	conf->fetch_backoff_ms = number(props, "replica.fetch.backoff.ms");
+	conf->progress_group_id = group == NULL ? NULL : xstrdup(group);
+	/* The keys of replica fetchers, where they were given, are those of the client. */
+	if (props_find(props, "replica.socket.timeout.ms") != NULL && props_find(props, "request.timeout.ms") == NULL)
+		conf->source.request_timeout_ms = number(props, "replica.socket.timeout.ms");
+	if (props_find(props, "replica.socket.receive.buffer.bytes") != NULL)
+		conf->source.rcvbuf = number(props, "replica.socket.receive.buffer.bytes");
+}
+
+static int check(const struct props *props, struct notes *notes, struct err *err)
+{
+	int rc = keys_check(tables, props, false, notes, err);
+
+	if (rc == RC_OK)
+		rc = secrets_check(props, err);
+	if (rc == RC_OK)
+		rc = modes_check(props, err);
+	if (rc == RC_OK)
+		rc = tasks_check(props, notes, err);
+	if (rc == RC_OK)
+		rc = prefix_check(props, err);
+	return rc;
+}
+
+int link_conf_read(struct link_conf *conf, const struct props *props, struct notes *notes, struct err *err)
+{
+	int rc;
+
+	*conf = (struct link_conf){ 0 };
+	rc = check(props, notes, err);
+	if (rc != RC_OK)
+		return rc;
+	notes_of_later(props, notes);
+	for (int i = 0; i < props->n; i++)
+		props_set(&conf->props, props->items[i].key, props->items[i].value, props->items[i].file,
+			  props->items[i].line);
+	json_normalise(&conf->props, notes);
+	rc = client_conf_read(&conf->source, &conf->props, err);
+	if (rc != RC_OK)
+		return rc;
+	if (conf->source.n_bootstrap == 0) {
+		err_set(err, RC_USAGE, "no source cluster: bootstrap.servers is not set in the link's configuration");
+		return err_hint(err, "set bootstrap.servers in link.config, or give --source-bootstrap-server");
+	}
+	read_fields(conf);
+	return RC_OK;
+}
+
+void link_conf_fini(struct link_conf *conf)
+{
+	props_fini(&conf->props);
+	client_conf_fini(&conf->source);
+	xfree(conf->prefix);
+	xfree(conf->progress_group_id);
+	*conf = (struct link_conf){ 0 };
+}
+
+void link_conf_spec(const struct link_conf *conf, const char *name, const char *source_cluster_id,
+		    struct link_spec *spec)
+{
+	*spec = (struct link_spec){
+		.name = name,
+		.source_cluster_id = source_cluster_id,
+		.fetch_max_bytes = conf->fetch_max_bytes,
+		.fetch_response_max_bytes = conf->fetch_response_max_bytes,
+		.fetch_min_bytes = conf->fetch_min_bytes,
+		.fetch_wait_max_ms = conf->fetch_wait_max_ms,
+		.fetch_backoff_ms = conf->fetch_backoff_ms,
+		.n_fetchers = conf->n_fetchers,
+		.availability_check_ms = conf->availability_check_ms,
+	};
+	client_conf_opts(&conf->source, "source", source_cluster_id, &spec->source);
+}
+
+int link_conf_source_topic(const struct link_conf *conf, const char *topic, char **source, struct err *err)
+{
+	size_t len = strlen(conf->prefix);
+
+	if (strncmp(topic, conf->prefix, len) != 0 || topic[len] == '\0') {
+		err_set(err, RC_USAGE, "mirror topic \"%s\" does not carry the link's prefix \"%s\"", topic, conf->prefix);
+		return err_hint(err, "name it %s%s", conf->prefix, topic);
+	}
+	*source = xstrdup(topic + len);
+	return RC_OK;
+}
