@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* promote: the wish is recorded for each topic; then, with --wait or where nobody else acts, it is seen through. */
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/units.h"
+#include "control/promote.h"
+#include "krmirror/cli.h"
+#include "krmirror/mirror_view.h"
+
+#include <string.h>
+
+/* `--wait 60s` is --wait and a topic "60s", which is hardly meant. A mirror topic of such a name is taken as one. */
+static enum outcome check_durations(struct cli *cli)
+{
+	const struct args *args = &cli->args;
+
+	for (int i = 0; i < args->n_operands; i++) {
+		char *link = NULL;
+		struct err err = { 0 };
+		int64_t ms;
+
+		if (!duration_parse(args->operands[i], &ms))
+			continue;
+		(void)!session_resolve(&cli->session, args->values[OPT_LINK], args->operands[i], &link, &err);
+		xfree(link);
+		if (err.rc != RC_NOT_FOUND)
+			continue;
+		err_set(&err, RC_USAGE, "'%s' is no mirror topic but a duration", args->operands[i]);
+		err_hint(&err, "--wait=%s, with an equals sign", args->operands[i]);
+		return cli_fail(cli, OUTCOME_USAGE, &err);
+	}
+	return OUTCOME_DONE;
+}
+
+static void progress(void *arg, const char *topic, const char *text)
+{
+	output_progress(arg, "%s: %s", topic, text);
+}
+
+static const char *how(const struct mirror_info *info)
+{
+	return info->stopped_how != NULL && strcmp(info->stopped_how, "failed_over") == 0 ? "failed over" : "promoted";
+}
+
+static void tell(struct cli *cli, const struct promote_result *result)
+{
+	const struct mirror_info *info = &result->info;
+	const char *topic = info->mirror_topic_name;
+
+	if (result->outcome != OUTCOME_DONE)
+		cli_item_failed(cli, topic, &result->err);
+	else if (result->finished)
+		output_say(&cli->output, "Mirror topic \"%s\" was %s before; nothing was changed.", topic, how(info));
+	else if (cli->args.given[OPT_DRY_RUN])
+		output_say(&cli->output, "Would promote mirror topic \"%s\": lag %lld. Nothing was changed.", topic,
+			   (long long)info->max_lag);
+	else if (info->mirror_status != NULL && strcmp(info->mirror_status, "STOPPED") == 0)
+		output_say(&cli->output, "Promoted mirror topic \"%s\": it is an ordinary, writable topic now.", topic);
+	else
+		output_say(&cli->output, "Recorded the promotion of mirror topic \"%s\". Watch it: krmirror mirror describe %s, "
+			   "or wait for it: krmirror promote %s --wait", topic, topic, topic);
+}
+
+static json_t *document(const struct promote_result *results, int n)
+{
+	json_t *array = json_array();
+
+	for (int i = 0; i < n; i++) {
+		struct verb_result result = {
+			.mirror = &results[i].info, .error_code = results[i].error_code,
+			.error_message = results[i].outcome != OUTCOME_DONE ? results[i].err.text : NULL,
+			.door = results[i].door, .has_door = true,
+		};
+
+		mirror_result_json(array, &result);
+	}
+	return array;
+}
+
+static void set_deadline(struct cli *cli)
+{
+	static const int64_t for_ever_ms = INT64_C(36500) * 86400000;   /* 100 years */
+	int64_t ms = cli->args.wait_ms >= 0 ? cli->args.wait_ms : for_ever_ms;
+
+	if (cli->args.given[OPT_WAIT])
+		cli->session.deadline_ns = clock_mono_ns() + ms * NS_PER_MS;
+}
+
+enum outcome cmd_mirror_promote(struct cli *cli)
+{
+	struct promote_opts opts = {
+		.link = cli->args.values[OPT_LINK],
+		.topics = cli->args.operands,
+		.n_topics = cli->args.n_operands,
+		.all = cli->args.given[OPT_ALL],
+		.dry_run = cli->args.given[OPT_DRY_RUN],
+		.wait = cli->args.given[OPT_WAIT],
+		.progress = progress,
+		.progress_arg = &cli->output,
+	};
+	struct promote_result *results = NULL;
+	struct err err = { 0 };
+	int n = 0;
+	enum outcome outcome = cli_connect(cli);
+
+	if (outcome == OUTCOME_DONE)
+		outcome = check_durations(cli);
+	if (outcome != OUTCOME_DONE)
+		return outcome;
+	set_deadline(cli);
+	outcome = promote_topics(&cli->session, &opts, &cli->arena, &results, &n, &err);
+	cli_print_notes(cli, &cli->session.notes);
+	if (n == 0 && outcome != OUTCOME_DONE)
+		return cli_fail(cli, outcome, &err);
+	if (n == 0)
+		output_say(&cli->output, "No mirror topics to promote.");
+	for (int i = 0; i < n; i++)
+		tell(cli, &results[i]);
+	output_document(&cli->output, document(results, n));
+	return outcome;
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "krmirror/command.h"
+
+#include "base/mem.h"
+
+#include <string.h>
+
+#define B OPT_BIT
+#define PROMOTE_OPTIONS (B(OPT_ALL) | B(OPT_LINK) | B(OPT_DRY_RUN) | B(OPT_WAIT))
+
+static const struct command commands[] = {
+	{ { "link", "create" }, "NAME", 0, 1,
+	  B(OPT_CONFIG_FILE) | B(OPT_SETTING) | B(OPT_SOURCE_BOOTSTRAP_SERVER) | B(OPT_TOPIC_FILTERS_JSON) |
+	  B(OPT_TOPIC_FILTERS_JSON_FILE) | B(OPT_CONSUMER_GROUP_FILTERS_JSON) | B(OPT_CONSUMER_GROUP_FILTERS_JSON_FILE) |
+	  B(OPT_ACL_FILTERS_JSON) | B(OPT_ACL_FILTERS_JSON_FILE) | B(OPT_NO_VALIDATE) | B(OPT_DRY_RUN),
+	  B(OPT_LINK) | B(OPT_SOURCE_CLUSTER), "record a link to a source cluster", cmd_link_create },
+	{ { "link", "list" }, "", 0, 0, B(OPT_INCLUDE_TOPICS), 0, "all links and their states", cmd_link_list },
+	{ { "link", "describe" }, "NAME", 0, 1, 0, B(OPT_LINK), "one link in full", cmd_link_describe },
+	{ { "link", "pause" }, "NAME", 0, 1, 0, B(OPT_LINK), "stop all mirrors of a link", cmd_link_pause },
+	{ { "link", "resume" }, "NAME", 0, 1, 0, B(OPT_LINK), "go on with a paused link", cmd_link_resume },
+	{ { "link", "delete" }, "NAME", 0, 1, B(OPT_YES), B(OPT_LINK), "forget a link whose mirrors are all STOPPED",
+	  cmd_link_delete },
+	{ { "mirror", "create" }, "TOPIC", 1, 1,
+	  B(OPT_LINK) | B(OPT_SOURCE_TOPIC) | B(OPT_REPLICATION_FACTOR) | B(OPT_SETTING) | B(OPT_DRY_RUN), 0,
+	  "create a topic on the destination and mirror into it", cmd_mirror_create },
+	{ { "mirror", "list" }, "", 0, 0, B(OPT_LINK) | B(OPT_MIRROR_STATUS), 0, "all mirror topics, worst first",
+	  cmd_mirror_list },
+	{ { "mirror", "describe" }, "TOPIC", 1, 1, B(OPT_LINK), 0, "each partition of a mirror topic",
+	  cmd_mirror_describe },
+	{ { "mirror", "pause" }, "TOPIC...", 1, -1, B(OPT_LINK), 0, "stop copying; the topic stays read-only",
+	  cmd_mirror_pause },
+	{ { "mirror", "resume" }, "TOPIC...", 1, -1, B(OPT_LINK), 0,
+	  "go on copying, also after a failure; acknowledges a DATA_LOSS", cmd_mirror_resume },
+	{ { "mirror", "promote" }, "TOPIC...", 0, -1, PROMOTE_OPTIONS, 0,
+	  "make mirror topics writable, with nothing lost", cmd_mirror_promote },
+	{ { "mirror", "delete" }, "TOPIC", 1, 1, B(OPT_LINK) | B(OPT_YES), 0,
+	  "forget a STOPPED mirror; the topic stays", cmd_mirror_delete },
+	{ { "promote", NULL }, "TOPIC...", 0, -1, PROMOTE_OPTIONS, 0, "short for mirror promote", cmd_mirror_promote },
+	{ { "status", NULL }, "", 0, 0, 0, 0, "all links on one screen, worst first, each with the next command",
+	  cmd_status },
+};
+
+#undef B
+
+const struct command *command_table(size_t *n)
+{
+	*n = ARRAY_LEN(commands);
+	return commands;
+}
+
+const struct command *command_find(const char *first, const char *second, int *takes)
+{
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
+		const struct command *c = &commands[i];
+
+		if (strcmp(c->words[0], first) != 0)
+			continue;
+		if (c->words[1] == NULL || (second != NULL && strcmp(c->words[1], second) == 0)) {
+			*takes = c->words[1] == NULL ? 1 : 2;
+			return c;
+		}
+	}
+	return NULL;
+}
+
+bool command_is_group(const char *word)
+{
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+		if (commands[i].words[1] != NULL && strcmp(commands[i].words[0], word) == 0)
+			return true;
+	return false;
+}
+
+const char *command_name(const struct command *command, char *text, size_t size)
+{
+	snprintf(text, size, "%s%s%s", command->words[0], command->words[1] != NULL ? " " : "",
+		 command->words[1] != NULL ? command->words[1] : "");
+	return text;
+}
