@@ -19,10 +19,14 @@ static const char *base_name(const char *path)
 
 static void notes(struct out *o, const struct line *l, const char *indent)
 {
-	for (int i = 0; i < l->n_notes; i++)
-		if (strncmp(l->notes[i], "SPDX", 4) != 0)
-			put(o, "%s%s %s%s\n", indent, i == 0 ? "/*" : " *", l->notes[i],
-			    i == l->n_notes - 1 ? " */" : "");
+	const char *open = "/*";
+
+	for (int i = 0; i < l->n_notes; i++) {
+		if (strncmp(l->notes[i], "SPDX", 4) == 0)
+			continue;
+		put(o, "%s%s %s%s\n", indent, open, l->notes[i], i == l->n_notes - 1 ? " */" : "");
+		open = " *";
+	}
 }
 
 static void versions(struct out *o, const struct api *a, const struct field *f)
