@@ -42,7 +42,7 @@ static enum outcome one(struct cli *cli, const char *topic, bool pause, json_t *
 		output_say(&cli->output, "%s mirror topic \"%s\".", pause ? "Paused" : "Resumed", topic);
 	else
 		output_say(&cli->output, "Mirror topic \"%s\" is %s already.", topic, pause ? "paused" : "running");
-	result.error_code = outcome_word(outcome, outcome == OUTCOME_DONE ? NULL : &err);
+	result.error_code = outcome == OUTCOME_DONE ? NULL : outcome_word(outcome, &err);
 	result.error_message = outcome == OUTCOME_DONE ? NULL : err.text;
 	if (cli->output.json)
 		add_objects(cli, array, link, topic, &result);

@@ -66,9 +66,11 @@ static json_t *document(const struct promote_result *results, int n)
 	json_t *array = json_array();
 
 	for (int i = 0; i < n; i++) {
+		bool well = results[i].outcome == OUTCOME_DONE;
 		struct verb_result result = {
-			.mirror = &results[i].info, .error_code = results[i].error_code,
-			.error_message = results[i].outcome != OUTCOME_DONE ? results[i].err.text : NULL,
+			.mirror = &results[i].info,
+			.error_code = well ? NULL : results[i].error_code,
+			.error_message = well ? NULL : results[i].err.text,
 			.door = results[i].door, .has_door = true,
 		};
 

@@ -14,7 +14,7 @@ json_t *mirror_partition_json(const struct mirror_info *mirror, const struct par
  * appended to array. A mirror of which nothing is known (mirror->partitions NULL) gives one object of nulls. */
 struct verb_result {
 	const struct mirror_info *mirror;
-	const char *error_code;       /* outcome_word: "NONE" */
+	const char *error_code;       /* outcome_word; NULL: it went well */
 	const char *error_message;    /* NULL: none */
 	const char *door;             /* NULL: not known; only where has_door */
 	bool has_door;
