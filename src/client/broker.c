@@ -527,6 +527,7 @@ static void answer(struct broker *b, struct call *call, struct buf *frame)
 	int32_t id;
 
 	arena_hold(&call->arena, frame);
+	call->answer_ = frame;
 	call->res_ = arena_alloc(&call->arena, call->api->response->size);
 	if (!response_decode(call->api, call->version, frame->data, frame->len, &call->arena, &id, call->res_)) {
 		shut(b, RC_PROTO, "%s sent a %s v%d response that cannot be read", broker_text(b),

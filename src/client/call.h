@@ -39,6 +39,7 @@ struct call {
 	struct list node_;
 	struct frame_out frame_;
 	bool frame_busy_;                  /* the connection still points to the encoded bytes */
+	struct buf *answer_;               /* the frame that res_ points into; the arena holds it */
 	struct buf *early_;                /* the response came before the last byte of the request was reported sent */
 };
 
@@ -52,6 +53,12 @@ void call_fini(struct call *call);
 static inline bool call_busy(const struct call *call)
 {
 	return call->busy_;
+}
+
+/* The frame that the response points into, for owners that take references of their own. Valid until call_reset. */
+static inline struct buf *call_frame(const struct call *call)
+{
+	return call->answer_;
 }
 
 void *call_request_(struct call *call, const struct api_desc *api);

@@ -44,6 +44,8 @@ struct cluster {
 	int failures;
 	int64_t contact_ns;
 	bool destroyed;
+	void (*gone)(void *owner);
+	void *gone_owner;
 	struct op free_op;
 };
 
@@ -236,6 +238,8 @@ static void free_if_quiet(struct cluster *c)
 static void free_now(struct op *op, int res)
 {
 	struct cluster *c = container_of(op, struct cluster, free_op);
+	void (*gone)(void *owner) = c->gone;
+	void *owner = c->gone_owner;
 	struct topic_meta *t;
 	size_t at = 0;
 
@@ -247,6 +251,8 @@ static void free_now(struct op *op, int res)
 	call_fini(&c->metadata);
 	xfree(c->shared);
 	xfree(c);
+	if (gone != NULL)
+		gone(owner);
 }
 
 static void arm_refresh(struct cluster *c)
@@ -391,9 +397,11 @@ struct cluster *cluster_create(struct loop *loop, struct buf_pool *pool, const s
 	return c;
 }
 
-void cluster_destroy(struct cluster *c)
+void cluster_destroy(struct cluster *c, void (*gone)(void *owner), void *owner)
 {
 	c->destroyed = true;
+	c->gone = gone;
+	c->gone_owner = owner;
 	loop_timer_clear(&c->refresh_timer);
 	for (int i = 0; i < c->n_shared; i++)
 		broker_destroy(c->shared[i].broker);

@@ -68,8 +68,9 @@ struct cluster_watch {
 
 /* pool: for everything but fetched records. opts is copied, what it points to is not. */
 struct cluster *cluster_create(struct loop *loop, struct buf_pool *pool, const struct cluster_opts *opts);
-/* Brokers that others made must be destroyed before. Frees itself when all is quiet. */
-void cluster_destroy(struct cluster *cluster);
+/* Brokers that others made must be destroyed before. Frees itself when all is quiet, and then calls gone (which may be
+ * NULL), never before it returns. */
+void cluster_destroy(struct cluster *cluster, void (*gone)(void *owner), void *owner);
 struct loop *cluster_loop(struct cluster *cluster);
 const struct cluster_opts *cluster_options(const struct cluster *cluster);
 

@@ -121,3 +121,18 @@ int cluster_wait_leader(struct cluster *cluster, const char *topic, int32_t part
 	cluster_untrack(cluster, topic);
 	return rc;
 }
+
+static void note_gone(void *owner)
+{
+	*(bool *)owner = true;
+}
+
+void cluster_destroy_wait(struct cluster *cluster)
+{
+	struct loop *loop = cluster_loop(cluster);
+	bool gone = false;
+
+	cluster_destroy(cluster, note_gone, &gone);
+	while (!gone)
+		loop_step(loop, INT64_MAX);
+}

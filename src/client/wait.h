@@ -22,3 +22,6 @@ int cluster_wait_leader(struct cluster *cluster, const char *topic, int32_t part
 
 /* Runs the loop until the given monotonic time: the pause between two tries. */
 void loop_wait_until(struct loop *loop, int64_t at_ns);
+
+/* Destroys a cluster and waits until it is gone. */
+void cluster_destroy_wait(struct cluster *cluster);

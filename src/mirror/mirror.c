@@ -1,0 +1,541 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One data loop: its thread, the commands of the control side, and the life of links and lanes.
+ *
+ * Commands are heap copies posted to the loop. Lanes are freed only when quiet: nothing in flight at the destination,
+ * no opening round that points to them. mirror_lane_settle() is the one place that moves a lane on after an event. */
+#include "mirror/mirror_priv.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "client/wait.h"
+
+#include <stdarg.h>
+
+enum {
+	TICK_MS = 250,
+	SMALL_POOL = 256 << 20,   /* a bound for answers, far above what they need */
+	STOP_POLL_MS = 20,
+};
+
+/* ---- lanes ---- */
+
+static bool is_quiet(const struct mirror_lane *ml)
+{
+	return lane_in_flight(&ml->lane) == 0 && ml->opening.round == NULL;
+}
+
+static void unbind(struct mirror_lane *ml)
+{
+	source_unbind(ml);
+	sink_unbind(ml);
+	opening_stop(ml);
+}
+
+static void link_settle(struct mirror_link *link);
+static void run_successor(struct mirror *mirror, struct command *command);
+
+static void free_lane(struct mirror_lane *ml)
+{
+	struct mirror *m = ml->mirror;
+	struct mirror_link *link = ml->link;
+	struct command *successor = ml->successor;
+
+	unbind(ml);
+	list_del(&ml->node);
+	lane_table_remove(&ml->link->table, ml->source_topic, ml->partition);
+	lane_table_remove(&ml->mirror->table, ml->local_topic, ml->partition);
+	cluster_untrack(ml->link->source, ml->source_topic_name);
+	cluster_untrack(ml->mirror->destination, ml->topic);
+	lane_fini(&ml->lane);
+	xfree(ml->topic);
+	xfree(ml->source_topic_name);
+	xfree(ml);
+	snapshot_soon(m);
+	if (successor != NULL)
+		run_successor(m, successor);
+	link_settle(link);
+}
+
+static void tell_changes(struct mirror_lane *ml)
+{
+	if (ml->told_state == ml->lane.state && ml->told_reason == ml->lane.reason)
+		return;
+	if (ml->lane.state == LANE_FAILED)
+		log_warn(ml->subject, "failed", "reason=%s offset=%lld error=" LOG_Q,
+			 lane_reason_name(ml->lane.reason), (long long)ml->lane.acked, ml->lane.error);
+	else
+		log_debug(ml->subject, "state", "from=%s to=%s offset=%lld", lane_state_name(ml->told_state),
+			  lane_state_name(ml->lane.state), (long long)ml->lane.acked);
+	ml->told_state = ml->lane.state;
+	ml->told_reason = ml->lane.reason;
+	ml->since_wall_ms = clock_wall_ms();
+	snapshot_soon(ml->mirror);
+}
+
+static void open_again(struct mirror_lane *ml)
+{
+	unbind(ml);
+	lane_probe(&ml->lane, loop_now(ml->mirror->loop));
+	ml->retry_at_ns = 0;
+	opening_start(ml);
+}
+
+void mirror_lane_fail(struct mirror_lane *ml, enum lane_reason reason, const char *fmt, ...)
+{
+	char text[256];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	lane_fail(&ml->lane, reason, loop_now(ml->mirror->loop), "%s", text);
+}
+
+void mirror_lane_settle(struct mirror_lane *ml)
+{
+	bool quiet = is_quiet(ml);
+
+	if (ml->lane.state == LANE_FAILED || ml->lane.doubt || ml->closing) {
+		source_unbind(ml);
+		opening_stop(ml);
+	}
+	if (ml->lane.state == LANE_FAILED && ml->retry_at_ns == 0 && lane_reason_retries(ml->lane.reason))
+		ml->retry_at_ns = loop_now(ml->mirror->loop) + ml->link->spec.availability_check_ms * NS_PER_MS;
+	tell_changes(ml);
+	if (!quiet)
+		return;
+	if (ml->closing)
+		free_lane(ml);
+	else if (ml->lane.state == LANE_FAILED)
+		sink_unbind(ml);
+	else if (ml->lane.doubt)
+		open_again(ml);
+}
+
+static void start_lane(struct mirror_lane *ml)
+{
+	lane_probe(&ml->lane, loop_now(ml->mirror->loop));
+	ml->sink.failures = 0;
+	opening_start(ml);
+	tell_changes(ml);
+}
+
+/* ---- links ---- */
+
+static void free_cluster_opts(struct cluster_opts *o)
+{
+	struct endpoint *b = (struct endpoint *)(uintptr_t)o->bootstrap;
+
+	for (int i = 0; i < o->n_bootstrap; i++)
+		xfree(b[i].host);
+	xfree(b);
+	xfree((void *)(uintptr_t)o->client_id);
+	xfree((void *)(uintptr_t)o->cluster_id);
+}
+
+static void copy_cluster_opts(struct cluster_opts *to, const struct cluster_opts *from)
+{
+	struct endpoint *b = xcalloc((size_t)MAX(from->n_bootstrap, 1), sizeof(*b));
+
+	*to = *from;
+	for (int i = 0; i < from->n_bootstrap; i++)
+		b[i] = (struct endpoint){ xstrdup(from->bootstrap[i].host), from->bootstrap[i].port };
+	to->bootstrap = b;
+	to->client_id = xstrdup(from->client_id != NULL ? from->client_id : "krmirror");
+	to->cluster_id = from->cluster_id != NULL ? xstrdup(from->cluster_id) : NULL;
+}
+
+/* NULL: none, or it is being closed. */
+static struct mirror_link *find_link(struct mirror *m, const char *name)
+{
+	struct list *pos;
+
+	list_each(pos, &m->links) {
+		struct mirror_link *link = list_entry(pos, struct mirror_link, node);
+
+		if (!link->closing && strcmp(link->name, name) == 0)
+			return link;
+	}
+	return NULL;
+}
+
+static void link_gone(void *owner)
+{
+	struct mirror_link *link = owner;
+
+	list_del(&link->node);
+	lane_table_fini(&link->table);
+	free_cluster_opts(&link->spec.source);
+	xfree(link->name);
+	xfree(link);
+}
+
+static bool link_in_use(const struct mirror_link *link)
+{
+	const struct list *pos;
+
+	list_each(pos, &link->mirror->lanes)
+		if (list_entry(pos, const struct mirror_lane, node)->link == link)
+			return true;
+	return false;
+}
+
+/* Ends a link that is being closed when its last lane is gone. */
+static void link_settle(struct mirror_link *link)
+{
+	if (!link->closing || link->source == NULL || link_in_use(link))
+		return;
+	cluster_unwatch(&link->watch);
+	source_close(link);
+	cluster_destroy(link->source, link_gone, link);
+	link->source = NULL;
+}
+
+/* ---- commands ---- */
+
+struct command {
+	struct post post;
+	struct mirror *mirror;
+	void (*run)(struct mirror *mirror, struct command *command);
+	char *link, *topic, *source_topic;
+	struct lane_spec lane;
+	struct link_spec spec;
+	bool kept;                /* a lane took it over, to be run when that lane is gone */
+};
+
+static void free_command(struct command *c)
+{
+	if (c->spec.source.bootstrap != NULL)
+		free_cluster_opts(&c->spec.source);
+	xfree(c->link);
+	xfree(c->topic);
+	xfree(c->source_topic);
+	xfree(c);
+}
+
+static void run_command(struct post *post)
+{
+	struct command *c = container_of(post, struct command, post);
+
+	if (!c->mirror->stopping)
+		c->run(c->mirror, c);
+	if (!c->kept)
+		free_command(c);
+}
+
+static void run_successor(struct mirror *m, struct command *c)
+{
+	(void)m;
+	c->kept = false;
+	run_command(&c->post);
+}
+
+static struct command *command(struct mirror *m, void (*run)(struct mirror *, struct command *), const char *link)
+{
+	struct command *c = xcalloc(1, sizeof(*c));
+
+	c->post.run = run_command;
+	c->mirror = m;
+	c->run = run;
+	c->link = xstrdup(link);
+	return c;
+}
+
+static struct command *lane_command(struct mirror *m, void (*run)(struct mirror *, struct command *),
+				    const struct lane_key *key)
+{
+	struct command *c = command(m, run, key->link);
+
+	c->topic = xstrdup(key->topic);
+	c->lane.key.partition = key->partition;
+	return c;
+}
+
+static void close_link(struct mirror_link *link)
+{
+	struct list *pos, *tmp;
+
+	link->closing = true;
+	list_each_safe(pos, tmp, &link->mirror->lanes) {
+		struct mirror_lane *ml = list_entry(pos, struct mirror_lane, node);
+
+		if (ml->link != link)
+			continue;
+		ml->closing = true;
+		mirror_lane_settle(ml);
+	}
+	if (link->source != NULL)
+		link_settle(link);
+}
+
+static void run_link_close(struct mirror *m, struct command *c)
+{
+	struct mirror_link *link = find_link(m, c->link);
+
+	if (link != NULL)
+		close_link(link);
+}
+
+static void run_link_open(struct mirror *m, struct command *c)
+{
+	struct mirror_link *link;
+
+	run_link_close(m, c);  /* one of the same name has older settings */
+	link = xcalloc(1, sizeof(*link));
+	link->mirror = m;
+	link->name = xstrdup(c->link);
+	link->spec = c->spec;
+	c->spec.source.bootstrap = NULL;  /* moved */
+	link->spec.name = link->name;
+	list_init(&link->fetchers);
+	list_push_back(&m->links, &link->node);
+	link->source = cluster_create(m->loop, m->small_pool, &link->spec.source);
+	link->watch.changed = source_metadata;
+	cluster_watch(link->source, &link->watch);
+	snapshot_soon(m);
+}
+
+/* The lane of a mirror partition, also one that is being closed. */
+static struct mirror_lane *find_lane(struct mirror *m, const char *topic, int32_t partition)
+{
+	struct uuid none = { { 0 } };
+
+	return lane_topic_at(lane_table_find(&m->table, str_of(topic), &none), partition);
+}
+
+static struct mirror_lane *create_lane(struct mirror_link *link, struct command *c)
+{
+	struct mirror_lane *ml = xcalloc(1, sizeof(*ml));
+	struct mirror *m = link->mirror;
+
+	ml->mirror = m;
+	ml->link = link;
+	ml->topic = xstrdup(c->topic);
+	ml->source_topic_name = xstrdup(c->source_topic);
+	ml->partition = c->lane.key.partition;
+	ml->spec = c->lane;
+	ml->filler_id = mirror_filler_id(link->name, ml->topic, ml->partition, 0);
+	snprintf(ml->subject, sizeof(ml->subject), "lane %.120s/%d", ml->topic, ml->partition);
+	lane_init(&ml->lane, mirror_data_id(link->name, ml->topic, ml->partition));
+	ml->source_log_start = ml->source_high_watermark = ml->source_last_stable = ml->local_log_start = -1;
+	ml->sink.corrupt_at = -1;
+	ml->source_topic = lane_table_add(&link->table, ml->source_topic_name, &ml->spec.source_topic_id,
+					  ml->partition, ml);
+	ml->local_topic = lane_table_add(&m->table, ml->topic, &ml->spec.destination_topic_id, ml->partition, ml);
+	cluster_track(link->source, ml->source_topic_name);
+	cluster_track(m->destination, ml->topic);
+	list_push_back(&m->lanes, &ml->node);
+	return ml;
+}
+
+static void run_lane_open(struct mirror *m, struct command *c)
+{
+	struct mirror_lane *old = find_lane(m, c->topic, c->lane.key.partition);
+	struct mirror_link *link = find_link(m, c->link);
+
+	if (link == NULL) {
+		log_error("mirror", "a lane of a link that is not open", "link=%s topic=%s", c->link, c->topic);
+		return;
+	}
+	if (old != NULL) {
+		if (old->successor != NULL)
+			free_command(old->successor);
+		old->successor = c;
+		c->kept = true;
+		old->closing = true;
+		mirror_lane_settle(old);
+		return;
+	}
+	start_lane(create_lane(link, c));
+	cluster_refresh(link->source);
+	cluster_refresh(m->destination);
+}
+
+static void run_lane_close(struct mirror *m, struct command *c)
+{
+	struct mirror_lane *ml = find_lane(m, c->topic, c->lane.key.partition);
+
+	if (ml == NULL)
+		return;
+	if (ml->successor != NULL)
+		free_command(ml->successor);
+	ml->successor = NULL;
+	ml->closing = true;
+	mirror_lane_settle(ml);
+}
+
+void mirror_link_open(struct mirror *m, const struct link_spec *spec)
+{
+	struct command *c = command(m, run_link_open, spec->name);
+
+	c->spec = *spec;
+	copy_cluster_opts(&c->spec.source, &spec->source);
+	if (c->spec.source.cluster_id == NULL && spec->source_cluster_id != NULL)
+		c->spec.source.cluster_id = xstrdup(spec->source_cluster_id);
+	c->spec.source_cluster_id = NULL;  /* stands in the options */
+	loop_post(m->loop, &c->post);
+}
+
+void mirror_link_close(struct mirror *m, const char *link)
+{
+	loop_post(m->loop, &command(m, run_link_close, link)->post);
+}
+
+void mirror_lane_open(struct mirror *m, const struct lane_spec *spec)
+{
+	struct command *c = lane_command(m, run_lane_open, &spec->key);
+
+	c->lane = *spec;
+	c->lane.key.link = c->lane.key.topic = c->lane.source_topic = NULL;
+	c->source_topic = xstrdup(spec->source_topic);
+	loop_post(m->loop, &c->post);
+}
+
+void mirror_lane_close(struct mirror *m, const struct lane_key *key)
+{
+	loop_post(m->loop, &lane_command(m, run_lane_close, key)->post);
+}
+
+void mirror_set_lease(struct mirror *m, int64_t until_boot_ns)
+{
+	atomic_store(&m->lease_boot_ns, until_boot_ns);
+}
+
+/* ---- time ---- */
+
+static void retry_failed(struct mirror *m, int64_t now)
+{
+	struct list *pos, *tmp;
+
+	list_each_safe(pos, tmp, &m->lanes) {
+		struct mirror_lane *ml = list_entry(pos, struct mirror_lane, node);
+
+		if (ml->lane.state != LANE_FAILED || ml->retry_at_ns == 0 || now < ml->retry_at_ns || !is_quiet(ml))
+			continue;
+		open_again(ml);
+		tell_changes(ml);
+	}
+}
+
+static void tick(struct timer *timer)
+{
+	struct mirror *m = container_of(timer, struct mirror, tick_timer);
+	int64_t now = loop_now(m->loop);
+	struct list *pos;
+
+	list_each(pos, &m->links) {
+		struct mirror_link *link = list_entry(pos, struct mirror_link, node);
+
+		if (link->source != NULL)
+			source_tick(link, now);
+	}
+	sink_tick(m, now);
+	retry_failed(m, now);
+	loop_timer_set(m->loop, timer, now + TICK_MS * NS_PER_MS);
+}
+
+/* ---- the thread ---- */
+
+static void close_everything(struct mirror *m)
+{
+	struct list *pos, *tmp;
+
+	list_each_safe(pos, tmp, &m->links) {
+		struct mirror_link *link = list_entry(pos, struct mirror_link, node);
+
+		if (!link->closing)
+			close_link(link);
+	}
+}
+
+/* Appends in flight are waited for until the grace is over; then their connections are closed, which answers them. */
+static void stop_poll(struct timer *timer)
+{
+	struct mirror *m = container_of(timer, struct mirror, tick_timer);
+	int64_t now = loop_now(m->loop);
+
+	if (now >= m->stop_at_ns)
+		sink_close_all(m);
+	if (list_empty(&m->links) && list_empty(&m->lanes) && m->n_rounds == 0) {
+		sink_close_all(m);
+		loop_stop(m->loop);
+		return;
+	}
+	loop_timer_set(m->loop, timer, now + STOP_POLL_MS * NS_PER_MS);
+}
+
+static void stop_now(struct post *post)
+{
+	struct mirror *m = container_of(post, struct mirror, stop_post);
+
+	m->stopping = true;
+	close_everything(m);
+	m->tick_timer.done = stop_poll;
+	loop_timer_set(m->loop, &m->tick_timer, loop_now(m->loop));
+}
+
+static void *thread_main(void *arg)
+{
+	struct mirror *m = arg;
+
+	loop_timer_set(m->loop, &m->tick_timer, loop_now(m->loop) + TICK_MS * NS_PER_MS);
+	snapshot_publish(m);
+	loop_run(m->loop);
+	loop_timer_clear(&m->publish_timer);
+	loop_timer_clear(&m->opening_timer);
+	cluster_unwatch(&m->watch);
+	cluster_destroy_wait(m->destination);
+	return NULL;
+}
+
+struct mirror *mirror_create(const struct mirror_opts *opts, struct err *err)
+{
+	struct loop *loop = loop_create(opts->engine, err);
+	struct mirror *m;
+
+	if (loop == NULL)
+		return NULL;
+	m = xcalloc(1, sizeof(*m));
+	m->opts = *opts;
+	copy_cluster_opts(&m->opts.destination, &opts->destination);
+	m->loop = loop;
+	m->data_pool = buf_pool_create(opts->buffer_memory);
+	m->small_pool = buf_pool_create(SMALL_POOL);
+	m->destination = cluster_create(loop, m->small_pool, &m->opts.destination);
+	m->watch.changed = sink_metadata;
+	cluster_watch(m->destination, &m->watch);
+	list_init(&m->links);
+	list_init(&m->lanes);
+	list_init(&m->sinks);
+	opening_init(m);
+	m->tick_timer.done = tick;
+	m->stop_post.run = stop_now;
+	atomic_init(&m->lease_boot_ns, 0);
+	pthread_mutex_init(&m->snapshot_lock, NULL);
+	CHECK(pthread_create(&m->thread, NULL, thread_main, m) == 0);
+	return m;
+}
+
+void mirror_destroy(struct mirror *m, int32_t grace_ms)
+{
+	m->stop_at_ns = clock_mono_ns() + grace_ms * NS_PER_MS;
+	loop_post(m->loop, &m->stop_post);
+	pthread_join(m->thread, NULL);
+	mirror_snapshot_free(m->snapshot);
+	buf_pool_destroy(m->data_pool);
+	buf_pool_destroy(m->small_pool);
+	free_cluster_opts(&m->opts.destination);
+	pthread_mutex_destroy(&m->snapshot_lock);
+	loop_destroy(m->loop);
+	xfree(m);
+}
+
+const char *mirror_engine_name(const struct mirror *m)
+{
+	return loop_engine_name(m->loop);
+}
+
+const char *mirror_engine_why(const struct mirror *m)
+{
+	return loop_engine_why(m->loop);
+}

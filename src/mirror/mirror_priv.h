@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of one data loop share. Everything here lives on that loop's thread. */
+#pragma once
+
+#include "base/buf.h"
+#include "base/crypto.h"
+#include "base/map.h"
+#include "mirror/align.h"
+#include "mirror/lane.h"
+#include "mirror/lane_table.h"
+#include "mirror/mirror.h"
+
+#include <pthread.h>
+
+struct mirror_link;
+struct command;
+struct fetcher;
+struct sink;
+struct round;
+
+/* Where a lane is in being opened (opening.c). */
+enum opening_step {
+	OPENING_IDLE,      /* not being opened */
+	OPENING_WAIT,      /* until retry_at_ns */
+	OPENING_ENDS,      /* the destination's ends around its producers */
+	OPENING_TAIL,      /* the destination's last batch */
+	OPENING_SOURCE,    /* the source's ends */
+	OPENING_COMPARE    /* the source's batch at the same place */
+};
+
+struct opening {
+	enum opening_step step;
+	struct list node;           /* in mirror->opening_queue or opening_waiting */
+	struct round *round;        /* the calls that are under way for it */
+	int64_t retry_at_ns;
+	int attempts;
+	bool alone;                 /* its batch did not fit beside others: fetch it by itself */
+	int64_t missing_since_ns[2];/* source, destination: the topic is unknown since; 0: it is known */
+	int32_t leader, leader_epoch;
+	struct align_ends ends;
+	struct align_input in;
+	struct lane_opening result;
+	uint8_t local_digest[SHA256_LEN];
+};
+
+struct source_slot {
+	struct fetcher *fetcher;    /* NULL: not bound */
+	struct list node, dirty_node;
+	bool in_session;
+	bool parked;                /* gave back its buffers: fetch again after the next append */
+	int64_t told_offset;
+	int32_t told_leader_epoch, told_last_epoch;
+	int32_t leader, leader_epoch;
+	int64_t quiet_until_ns;     /* after a partition error */
+};
+
+struct sink_slot {
+	struct sink *sink;          /* NULL: not bound */
+	struct list ready_node;
+	int32_t leader, leader_epoch;
+	bool slow;                  /* bind to the connection of troubled lanes */
+	int good;                   /* appends since it was put there */
+	int64_t progress_ns;        /* of the last acknowledgement, or of being opened */
+	int64_t corrupt_at;         /* offset that the destination found corrupt last; -1 */
+	int failures;               /* openings in a row that ended in doubt before any progress */
+};
+
+struct mirror_lane {
+	struct lane lane;
+	struct mirror *mirror;
+	struct mirror_link *link;
+	char *topic, *source_topic_name;
+	int32_t partition;
+	int64_t filler_id;
+	struct lane_spec spec;      /* numbers and ids; its strings are the fields above */
+	struct lane_topic *source_topic, *local_topic;
+	struct opening opening;
+	struct source_slot source;
+	struct sink_slot sink;
+	struct list node;           /* in mirror->lanes */
+	bool closing;
+	struct command *successor;  /* to be run when this lane is gone: it is opened again */
+	int64_t retry_at_ns;        /* FAILED with a reason that is tried again; 0: none */
+	char subject[160];          /* for logs */
+
+	/* what is told */
+	int64_t since_wall_ms;
+	int64_t source_log_start, source_high_watermark, source_last_stable, local_log_start;
+	int64_t last_fetch_wall_ms, last_append_wall_ms, caught_up_wall_ms;
+	enum lane_state told_state;
+	enum lane_reason told_reason;
+};
+
+struct mirror_link {
+	struct mirror *mirror;
+	char *name;
+	struct link_spec spec;
+	bool closing;
+	struct cluster *source;
+	struct cluster_watch watch;
+	struct lane_table table;
+	struct list fetchers;
+	struct list node;
+	enum lane_reason failed;
+	char error[256];
+	int64_t contact_wall_ms;
+};
+
+struct mirror {
+	struct mirror_opts opts;
+	struct loop *loop;
+	pthread_t thread;
+	struct buf_pool *data_pool;     /* fetched frames: the budget */
+	struct buf_pool *small_pool;    /* everything else, so that answers never wait for records */
+	struct cluster *destination;
+	struct cluster_watch watch;
+	struct lane_table table;        /* by the destination's names */
+	struct list links, lanes, sinks;
+	struct list opening_queue, opening_waiting;
+	struct op opening_op;
+	struct timer opening_timer, tick_timer, publish_timer;
+	int n_rounds;
+	_Atomic int64_t lease_boot_ns;
+	bool stopping;
+	int64_t stop_at_ns;
+	struct post stop_post;
+	int64_t local_contact_wall_ms;
+
+	pthread_mutex_t snapshot_lock;
+	struct mirror_snapshot *snapshot;
+	int64_t published_ns;
+	uint64_t changes, changes_told;
+};
+
+/* ---- mirror.c ---- */
+/* To be called after every event that may have changed a lane: reopens it when it is in doubt and quiet, unbinds it
+ * when it failed, frees it when it is closing and quiet, has changes published. The lane may be gone afterwards. */
+void mirror_lane_settle(struct mirror_lane *ml);
+void mirror_lane_fail(struct mirror_lane *ml, enum lane_reason reason, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+bool mirror_has_lease(const struct mirror *mirror);
+
+/* ---- snapshot.c ---- */
+/* Publishes soon: at most every 50 ms. */
+void snapshot_soon(struct mirror *mirror);
+void snapshot_publish(struct mirror *mirror);
+
+/* ---- opening.c ---- */
+/* Begins to open a lane that is PROBING, after a pause that grows with its failures. */
+void opening_start(struct mirror_lane *ml);
+/* Takes it out; calls under way are forgotten when they come (opening.round stays set until then). */
+void opening_stop(struct mirror_lane *ml);
+void opening_init(struct mirror *mirror);
+
+/* ---- source.c ---- */
+void source_bind(struct mirror_lane *ml);
+void source_unbind(struct mirror_lane *ml);
+/* Its position or its room changed. */
+void source_touch(struct mirror_lane *ml);
+/* Closes all connections; the link has no lanes. */
+void source_close(struct mirror_link *link);
+/* Metadata came: follows leaders, finds topics that are gone or other ones. */
+void source_metadata(struct cluster_watch *watch, const struct err *err);
+/* Its connection, or NULL. */
+const struct broker *source_broker(const struct mirror_lane *ml);
+/* Watches fetches that are late. */
+void source_tick(struct mirror_link *link, int64_t now);
+
+/* ---- sink.c ---- */
+void sink_bind(struct mirror_lane *ml);
+/* Only with nothing in flight. */
+void sink_unbind(struct mirror_lane *ml);
+/* Its connection, or NULL. */
+const struct broker *sink_broker(const struct mirror_lane *ml);
+/* There may be something to send. */
+void sink_ready(struct mirror_lane *ml);
+void sink_close_all(struct mirror *mirror);
+void sink_metadata(struct cluster_watch *watch, const struct err *err);
+void sink_tick(struct mirror *mirror, int64_t now);
+
+/* Where a partition's leader is; false with *why (a static word) when it has none that is known. */
+bool leader_of(const struct cluster *cluster, const char *topic, int32_t partition, int32_t *leader,
+	       int32_t *leader_epoch);

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a data loop tells: a copy of every lane's numbers, made by the loop once a second and soon after changes, and
+ * handed out as copies to any thread. */
+#include "base/clock.h"
+#include "mirror/mirror_priv.h"
+
+#include <time.h>
+
+enum { PERIOD_MS = 1000, SOON_MS = 20 };
+
+static int count(const struct list *l)
+{
+	const struct list *pos;
+	int n = 0;
+
+	list_each(pos, l)
+		n++;
+	return n;
+}
+
+static int64_t left_ms(const struct broker *broker, int64_t now)
+{
+	int64_t until = broker != NULL ? broker_throttled_until_ns(broker) : 0;
+
+	return until > now ? (until - now) / NS_PER_MS : 0;
+}
+
+static void describe_lane(const struct mirror_lane *ml, struct lane_status *s, int64_t now)
+{
+	const struct lane *lane = &ml->lane;
+	bool opened = lane->state == LANE_ALIGNED || lane->state == LANE_COPYING || lane->acked > 0;
+
+	*s = (struct lane_status){
+		.link = xstrdup(ml->link->name), .topic = xstrdup(ml->topic), .partition = ml->partition,
+		.state = lane->state, .reason = lane->reason, .since_wall_ms = ml->since_wall_ms,
+		.source_log_start_offset = ml->source_log_start,
+		.source_high_watermark = ml->source_high_watermark,
+		.source_last_stable_offset = ml->source_last_stable,
+		.last_source_fetch_offset = opened ? lane->accepted : -1,
+		.local_log_start_offset = ml->local_log_start,
+		.local_log_end_offset = opened ? lane->acked : -1,
+		.local_high_watermark = opened ? lane->acked : -1,  /* acks=-1: what is acknowledged is below it */
+		.last_fetch_wall_ms = ml->last_fetch_wall_ms, .last_append_wall_ms = ml->last_append_wall_ms,
+		.caught_up_wall_ms = ml->caught_up_wall_ms,
+		.batch_epoch = lane->acked_epoch, .bytes = lane->bytes, .batches = lane->batches,
+		.source_throttled_ms = left_ms(source_broker(ml), now),
+		.destination_throttled_ms = left_ms(sink_broker(ml), now),
+	};
+	memcpy(s->error, lane->error, sizeof(s->error));
+}
+
+static void describe_link(const struct mirror_link *link, struct link_status *s)
+{
+	*s = (struct link_status){
+		.name = xstrdup(link->name), .last_contact_wall_ms = link->contact_wall_ms, .failed = link->failed,
+	};
+	memcpy(s->error, link->error, sizeof(s->error));
+}
+
+static int64_t thread_cpu_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+	return ts.tv_sec * NS_PER_S + ts.tv_nsec;
+}
+
+static struct mirror_snapshot *build(const struct mirror *m)
+{
+	struct mirror_snapshot *s = xcalloc(1, sizeof(*s));
+	int64_t now = loop_now(m->loop);
+	const struct list *pos;
+
+	s->lanes = xcalloc((size_t)count(&m->lanes), sizeof(*s->lanes));
+	list_each(pos, &m->lanes)
+		describe_lane(list_entry(pos, const struct mirror_lane, node), &s->lanes[s->n_lanes++], now);
+	s->links = xcalloc((size_t)count(&m->links), sizeof(*s->links));
+	list_each(pos, &m->links)
+		describe_link(list_entry(pos, const struct mirror_link, node), &s->links[s->n_links++]);
+	s->destination_contact_wall_ms = m->local_contact_wall_ms;
+	s->buffer_used = buf_pool_used(m->data_pool);
+	s->cpu_ns = thread_cpu_ns();
+	return s;
+}
+
+static void publish_due(struct timer *timer)
+{
+	snapshot_publish(container_of(timer, struct mirror, publish_timer));
+}
+
+void snapshot_publish(struct mirror *m)
+{
+	struct mirror_snapshot *fresh = build(m), *old;
+
+	pthread_mutex_lock(&m->snapshot_lock);
+	old = m->snapshot;
+	m->snapshot = fresh;
+	pthread_mutex_unlock(&m->snapshot_lock);
+	mirror_snapshot_free(old);
+	m->published_ns = loop_now(m->loop);
+	m->publish_timer.done = publish_due;
+	loop_timer_set(m->loop, &m->publish_timer, m->published_ns + PERIOD_MS * NS_PER_MS);
+	if (m->changes_told != m->changes && m->opts.changed != NULL)
+		m->opts.changed(m->opts.owner);
+	m->changes_told = m->changes;
+}
+
+void snapshot_soon(struct mirror *m)
+{
+	int64_t at = MAX(loop_now(m->loop), m->published_ns + SOON_MS * NS_PER_MS);
+
+	m->changes++;
+	if (timer_is_set(&m->publish_timer) && m->publish_timer.at_ns_ > at)
+		loop_timer_set(m->loop, &m->publish_timer, at);
+}
+
+struct mirror_snapshot *mirror_snapshot(struct mirror *m)
+{
+	struct mirror_snapshot *copy = xcalloc(1, sizeof(*copy));
+	const struct mirror_snapshot *s;
+
+	pthread_mutex_lock(&m->snapshot_lock);
+	s = m->snapshot;
+	if (s != NULL) {
+		*copy = *s;
+		copy->lanes = xcalloc((size_t)s->n_lanes, sizeof(*copy->lanes));
+		for (int i = 0; i < s->n_lanes; i++) {
+			copy->lanes[i] = s->lanes[i];
+			copy->lanes[i].link = xstrdup(s->lanes[i].link);
+			copy->lanes[i].topic = xstrdup(s->lanes[i].topic);
+		}
+		copy->links = xcalloc((size_t)s->n_links, sizeof(*copy->links));
+		for (int i = 0; i < s->n_links; i++) {
+			copy->links[i] = s->links[i];
+			copy->links[i].name = xstrdup(s->links[i].name);
+		}
+	}
+	pthread_mutex_unlock(&m->snapshot_lock);
+	return copy;
+}
+
+void mirror_snapshot_free(struct mirror_snapshot *s)
+{
+	if (s == NULL)
+		return;
+	for (int i = 0; i < s->n_lanes; i++) {
+		xfree(s->lanes[i].link);
+		xfree(s->lanes[i].topic);
+	}
+	for (int i = 0; i < s->n_links; i++)
+		xfree(s->links[i].name);
+	xfree(s->lanes);
+	xfree(s->links);
+	xfree(s);
+}
