@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/mem.h"
+#include "mirror/lane.h"
+#include "test_mirror.h"
+
+#include <string.h>
+
+static struct buf_pool *pool;
+static struct lane lane;
+static struct buf *frame;
+
+/* A batch of n empty records that are "compressed", so that nothing looks into them. */
+static struct batch_header batch(int64_t base, int32_t n)
+{
+	return (struct batch_header){
+		.data = frame->data, .size = BATCH_HEADER_LEN + 10, .magic = 2, .base_offset = base,
+		.leader_epoch = 1, .attributes = 1, .last_delta = n - 1, .count = n, .max_timestamp = 1000,
+	};
+}
+
+static void setup(void)
+{
+	pool = buf_pool_create(1 << 20);
+	frame = buf_get(pool, 1000);
+	lane_init(&lane, 4711);
+	lane_probe(&lane, 1);
+}
+
+static void teardown(void)
+{
+	lane_fini(&lane);
+	buf_unref(frame);
+	ck_assert_uint_eq(buf_pool_used(pool), 0);
+	buf_pool_destroy(pool);
+}
+
+static void align_at(int64_t end, bool known, int32_t last_sequence)
+{
+	struct lane_opening o = {
+		.log_end = end, .producer_known = known, .last_sequence = last_sequence, .source_epoch = 1,
+	};
+
+	lane_align(&lane, &o, 2);
+}
+
+static enum lane_verdict offer(int64_t base, int32_t n)
+{
+	struct batch_header b = batch(base, n);
+
+	return lane_offer(&lane, frame, &b, 3);
+}
+
+START_TEST(batches_go_out_in_order_and_are_acknowledged)
+{
+	align_at(10, true, 99);
+	ck_assert_int_eq(offer(10, 5), LANE_TAKE);
+	ck_assert_int_eq(offer(15, 1), LANE_TAKE);
+	ck_assert_int_eq(lane.state, LANE_COPYING);
+	ck_assert_int_eq(lane_send(&lane)->sequence, 100);
+	ck_assert_int_eq(lane_send(&lane)->sequence, 105);
+	ck_assert_ptr_null(lane_head(&lane));
+	ck_assert(lane_ack(&lane, 10, 4));
+	ck_assert(lane_ack(&lane, 15, 4));
+	ck_assert_int_eq(lane.acked, 16);
+	ck_assert_uint_eq(lane.queued_bytes, 0);
+}
+END_TEST
+
+START_TEST(sequence_wraps_at_2_31)
+{
+	align_at(10, true, INT32_MAX - 1);
+	ck_assert_int_eq(offer(10, 3), LANE_TAKE);
+	ck_assert_int_eq(offer(13, 1), LANE_TAKE);
+	ck_assert_int_eq(lane_send(&lane)->sequence, INT32_MAX);
+	ck_assert_int_eq(lane_send(&lane)->sequence, 2);
+	ck_assert(lane_ack(&lane, 10, 4));
+	ck_assert(lane_ack(&lane, 13, 4));
+}
+END_TEST
+
+START_TEST(unknown_producer_starts_at_the_log_end_one_append_at_a_time)
+{
+	align_at((INT64_C(1) << 31) + 5, false, -1);
+	ck_assert_int_eq(lane.next_sequence, 5);
+	ck_assert_int_eq(lane_depth(&lane, 1000), 1);
+	ck_assert_int_eq(offer((INT64_C(1) << 31) + 5, 1), LANE_TAKE);
+	lane_send(&lane);
+	ck_assert(lane_ack(&lane, (INT64_C(1) << 31) + 5, 4));
+	ck_assert_int_eq(lane_depth(&lane, 1000), LANE_IN_FLIGHT_MAX);
+	ck_assert_int_eq(lane_depth(&lane, INT64_C(100) * 24 * 3600 * 1000), 1);  /* the broker may have forgotten it */
+}
+END_TEST
+
+START_TEST(marker_only_producer_starts_at_zero_with_its_epoch)
+{
+	struct lane_opening o = { .log_end = 7, .producer_known = true, .producer_epoch = 3, .last_sequence = -1 };
+
+	lane_align(&lane, &o, 2);
+	ck_assert_int_eq(lane.next_sequence, 0);
+	ck_assert_int_eq(lane.producer_epoch, 3);
+}
+END_TEST
+
+START_TEST(another_base_offset_is_divergence)
+{
+	align_at(0, false, -1);
+	ck_assert_int_eq(offer(0, 2), LANE_TAKE);
+	lane_send(&lane);
+	ck_assert(!lane_ack(&lane, 1, 4));
+	ck_assert_int_eq(lane.state, LANE_FAILED);
+	ck_assert_int_eq(lane.reason, REASON_DIVERGED);
+	ck_assert_int_eq(lane.acked, 0);
+}
+END_TEST
+
+START_TEST(doubt_stops_sending_until_opened_again)
+{
+	align_at(0, true, -1);
+	ck_assert_int_eq(offer(0, 1), LANE_TAKE);
+	ck_assert_int_eq(offer(1, 1), LANE_TAKE);
+	ck_assert_int_eq(offer(2, 1), LANE_TAKE);
+	lane_send(&lane);
+	lane_send(&lane);
+	lane_unanswered(&lane);
+	ck_assert_ptr_null(lane_head(&lane));
+	ck_assert(!lane_is_open(&lane));
+	/* The second was stored, whatever became of the first: only the log end tells. */
+	ck_assert(lane_ack(&lane, 1, 4));
+	ck_assert_int_eq(lane.acked, 0);
+	ck_assert_int_eq(lane_in_flight(&lane), 0);
+	lane_probe(&lane, 5);
+	align_at(2, true, 1);
+	ck_assert_int_eq(lane.accepted, 2);
+	ck_assert_int_eq(offer(2, 1), LANE_TAKE);
+	ck_assert_int_eq(lane_send(&lane)->sequence, 2);
+	ck_assert(lane_ack(&lane, 2, 6));
+}
+END_TEST
+
+START_TEST(dropped_batches_are_wanted_again)
+{
+	align_at(0, true, -1);
+	ck_assert_int_eq(offer(0, 1), LANE_TAKE);
+	ck_assert_int_eq(offer(1, 4), LANE_TAKE);
+	lane_send(&lane);
+	lane_drop_unsent(&lane);
+	ck_assert_int_eq(lane.accepted, 1);
+	ck_assert_int_eq(lane.accepted_epoch, 1);
+	ck_assert(lane_ack(&lane, 0, 4));
+	ck_assert_int_eq(offer(1, 4), LANE_TAKE);
+}
+END_TEST
+
+START_TEST(what_lies_below_the_position_is_skipped)
+{
+	align_at(5, true, 4);
+	ck_assert_int_eq(offer(0, 5), LANE_SKIP);
+	ck_assert_int_eq(lane.accepted, 5);
+}
+END_TEST
+
+struct refusal {
+	int64_t base;
+	int32_t n, count;
+	int8_t magic;
+	int16_t attributes;
+	int32_t epoch;
+	enum lane_reason reason;
+	const char *kind;
+};
+
+static const struct refusal refusals[] = {
+	{ 6, 1, 1, 2, 1, 1, REASON_UNSUPPORTED_MESSAGE_FORMAT, "hole of 1 offsets at offset 5" },
+	{ 4, 3, 3, 2, 1, 1, REASON_UNSUPPORTED_MESSAGE_FORMAT, "in the middle of a batch at offset 5" },
+	{ 5, 3, 2, 2, 1, 1, REASON_UNSUPPORTED_MESSAGE_FORMAT, "hole inside a batch" },
+	{ 5, 3, 0, 2, 1, 1, REASON_UNSUPPORTED_MESSAGE_FORMAT, "emptied by compaction" },
+	{ 5, 1, 1, 2, 1 | BATCH_CONTROL, 1, REASON_UNSUPPORTED_MESSAGE_FORMAT, "transaction marker" },
+	{ 5, 1, 1, 2, 1 | BATCH_TRANSACTIONAL, 1, REASON_UNSUPPORTED_MESSAGE_FORMAT, "transactional batch" },
+	{ 5, 1, 1, 2, 1 | BATCH_LOG_APPEND_TIME, 1, REASON_UNSUPPORTED_MESSAGE_FORMAT, "LogAppendTime" },
+	{ 5, 1, 1, 2, 5, 1, REASON_UNSUPPORTED_MESSAGE_FORMAT, "unknown compression codec" },
+	{ 5, 1, 0, 1, 0, 1, REASON_UNSUPPORTED_MESSAGE_FORMAT, "message format v1" },
+	{ 5, 1, 0, 0, 0, 1, REASON_UNSUPPORTED_MESSAGE_FORMAT, "message format v0" },
+	{ 5, 1, 1, 2, 1, 0, REASON_UNEXPECTED_TRUNCATION, "went back from 1 to 0" },
+};
+
+START_TEST(what_cannot_be_exact_stops_the_lane_with_kind_and_offset)
+{
+	const struct refusal *r = &refusals[_i];
+	struct batch_header b = batch(r->base, r->n);
+
+	align_at(5, true, 4);
+	b.count = r->count;
+	b.magic = r->magic;
+	b.attributes = r->attributes;
+	b.leader_epoch = r->epoch;
+	if (r->magic < 2)
+		b.last_delta = 0;
+	ck_assert_int_eq(lane_offer(&lane, frame, &b, 3), LANE_STOP);
+	ck_assert_int_eq(lane.state, LANE_FAILED);
+	ck_assert_int_eq(lane.reason, r->reason);
+	ck_assert_ptr_nonnull(strstr(lane.error, r->kind));
+	ck_assert_ptr_nonnull(strstr(lane.error, "offset 5"));
+	ck_assert_ptr_null(lane_head(&lane));
+}
+END_TEST
+
+START_TEST(queue_grows_and_keeps_its_order)
+{
+	align_at(0, true, -1);
+	for (int64_t i = 0; i < 1000; i++) {
+		ck_assert_int_eq(offer(i, 1), LANE_TAKE);
+		if (i % 3 == 0) {
+			ck_assert_int_eq(lane_send(&lane)->first, i / 3);
+			ck_assert(lane_ack(&lane, i / 3, 4));
+		}
+	}
+	ck_assert_int_eq(lane_head(&lane)->first, 334);
+}
+END_TEST
+
+TCase *lane_tests(void)
+{
+	TCase *tc = tcase_create("lane");
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, batches_go_out_in_order_and_are_acknowledged);
+	tcase_add_test(tc, sequence_wraps_at_2_31);
+	tcase_add_test(tc, unknown_producer_starts_at_the_log_end_one_append_at_a_time);
+	tcase_add_test(tc, marker_only_producer_starts_at_zero_with_its_epoch);
+	tcase_add_test(tc, another_base_offset_is_divergence);
+	tcase_add_test(tc, doubt_stops_sending_until_opened_again);
+	tcase_add_test(tc, dropped_batches_are_wanted_again);
+	tcase_add_test(tc, what_lies_below_the_position_is_skipped);
+	tcase_add_loop_test(tc, what_cannot_be_exact_stops_the_lane_with_kind_and_offset, 0,
+			    (int)ARRAY_LEN(refusals));
+	tcase_add_test(tc, queue_grows_and_keeps_its_order);
+	return tc;
+}

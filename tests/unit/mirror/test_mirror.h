@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <check.h>
+
+TCase *lane_tests(void);
+TCase *align_tests(void);
+TCase *ids_tests(void);
