@@ -4,10 +4,15 @@
 //   api KEY NAME MIN MAX FLEXIBLE          (FLEXIBLE: first version with request header 2, "none")
 //   field NAME request|response VERSION PATH TYPE NULLABLE TAG DEFAULT CLASS
 //
+//   error CODE NAME
+//
 // Fields come in the order of the wire, tagged ones after the others of their struct. PATH has Kafka's names,
 // nested ones joined by a slash. CLASS is the struct's name or "-".
 //
-// Run: java -cp kafka-clients.jar Drift.java [KEY ...]
+// With --frames it reads lines "KEY VERSION request|response HEX", lets Kafka's own classes read each body and write it
+// again, and complains where the bytes are not the same; the last line is "frames N".
+//
+// Run: java -cp 'DIR/*' Drift.java [--frames | KEY ...]
 import java.lang.reflect.Field;
 import java.lang.reflect.Modifier;
 import java.lang.reflect.ParameterizedType;
@@ -15,11 +20,17 @@ import java.lang.reflect.Type;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
 import java.util.Collection;
+import java.util.HexFormat;
 import java.util.Map;
+import java.util.Scanner;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
 import org.apache.kafka.common.message.ApiMessageType;
+import org.apache.kafka.common.protocol.ApiMessage;
+import org.apache.kafka.common.protocol.ByteBufferAccessor;
+import org.apache.kafka.common.protocol.Errors;
+import org.apache.kafka.common.protocol.ObjectSerializationCache;
 import org.apache.kafka.common.protocol.types.BoundField;
 import org.apache.kafka.common.protocol.types.Schema;
 import org.apache.kafka.common.protocol.types.TaggedFields;
@@ -32,11 +43,56 @@ public class Drift {
     }
 
     public static void main(String[] args) throws Exception {
+        if (args.length == 1 && args[0].equals("--frames")) {
+            frames();
+            return;
+        }
         Set<Short> keys = Arrays.stream(args).map(Short::valueOf).collect(Collectors.toSet());
 
         for (ApiMessageType api : ApiMessageType.values())
             if (keys.isEmpty() || keys.contains(api.apiKey()))
                 api(api);
+        for (Errors e : Errors.values())
+            System.out.printf("error %d %s%n", e.code(), e.name());
+    }
+
+    private static void frames() throws Exception {
+        Scanner in = new Scanner(System.in);
+        int n = 0;
+
+        while (in.hasNext()) {
+            ApiMessageType api = ApiMessageType.fromApiKey(in.nextShort());
+            short version = in.nextShort();
+            boolean request = in.next().equals("request");
+            byte[] body = HexFormat.of().parseHex(in.next().substring(1));
+            String name = api + (request ? " request " : " response ") + version;
+
+            if (version < api.lowestSupportedVersion() || version >= api.requestSchemas().length)
+                continue;
+            frame(name, request ? api.newRequest() : api.newResponse(), version, body);
+            n++;
+        }
+        System.out.println("frames " + n);
+    }
+
+    private static void frame(String name, ApiMessage message, short version, byte[] body) {
+        ObjectSerializationCache cache = new ObjectSerializationCache();
+        ByteBuffer in = ByteBuffer.wrap(body);
+        ByteBuffer out;
+
+        try {
+            message.read(new ByteBufferAccessor(in), version);
+            out = ByteBuffer.allocate(message.size(cache, version));
+            message.write(new ByteBufferAccessor(out), cache, version);
+            out.flip();
+        } catch (RuntimeException e) {
+            System.out.println("BROKEN " + name + ": " + e);
+            return;
+        }
+        if (in.hasRemaining())
+            System.out.println("BROKEN " + name + ": " + in.remaining() + " bytes are left");
+        else if (!out.equals(ByteBuffer.wrap(body)))
+            System.out.println("DIFFERENT " + name + ": Kafka writes other bytes");
     }
 
     private static void api(ApiMessageType api) throws Exception {
