@@ -10,6 +10,7 @@ int main(void)
 	int failed;
 
 	suite_add_tcase(suite, args_tests());
+	suite_add_tcase(suite, commands_tests());
 	suite_add_tcase(suite, output_tests());
 	suite_add_tcase(suite, view_tests());
 	runner = srunner_create(suite);

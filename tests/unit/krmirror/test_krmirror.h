@@ -4,5 +4,6 @@
 #include <check.h>
 
 TCase *args_tests(void);
+TCase *commands_tests(void);
 TCase *output_tests(void);
 TCase *view_tests(void);
