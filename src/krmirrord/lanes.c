@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "krmirrord/worker.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "client/wait.h"
+
+enum {
+	/* A snapshot is at most a second old; a lane that was closed before it was ever seen is gone after this. */
+	SNAPSHOT_AGE_MS = 2500,
+	GRACE_MS = 1000
+};
+
+static struct mirror *mirror_of(struct worker *worker, const struct mirror_row *row, int32_t partition)
+{
+	return worker->mirrors[share_loop(worker->n_mirrors, row->link, row->topic, partition)];
+}
+
+static void close_lane(struct worker *worker, struct mirror_row *row, int32_t partition)
+{
+	struct lane_key key = { row->link, row->topic, partition };
+
+	row->lanes[partition].held = HELD_CLOSING;
+	row->lanes[partition].closed_ns = clock_mono_ns();
+	mirror_lane_close(mirror_of(worker, row, partition), &key);
+}
+
+void lanes_set_lease(struct worker *worker, int64_t until_boot_ns)
+{
+	for (int i = 0; i < worker->n_mirrors; i++)
+		mirror_set_lease(worker->mirrors[i], until_boot_ns);
+}
+
+/* ---- who owns what ---- */
+
+static bool owns(const struct worker *worker, const struct share *share, const struct mirror_row *row, int32_t partition)
+{
+	return share_owns(share, worker->conf->worker_id, row->link, row->topic, partition);
+}
+
+/* Between an assignment and its claim a lane is mine only when both shares give it. */
+void lanes_assign(struct worker *worker)
+{
+	const struct member *member = &worker->member;
+
+	for (int i = 0; i < worker->model.n_mirrors; i++) {
+		struct mirror_row *row = worker->model.mirrors[i];
+
+		for (int32_t p = 0; p < row->n_lanes; p++) {
+			struct lane_row *lane = &row->lanes[p];
+			bool mine = owns(worker, &member->share, row, p) &&
+				    (member->applied || owns(worker, &member->next, row, p));
+
+			if (mine && !lane->mine)
+				lane->gained_ns = member->share_ns;
+			lane->mine = mine;
+		}
+	}
+}
+
+void lanes_lose(struct worker *worker, const struct share *share)
+{
+	for (int i = 0; i < worker->model.n_mirrors; i++) {
+		struct mirror_row *row = worker->model.mirrors[i];
+
+		for (int32_t p = 0; p < row->n_lanes; p++) {
+			if (!row->lanes[p].mine || owns(worker, share, row, p))
+				continue;
+			row->lanes[p].mine = false;
+			if (row->lanes[p].held == HELD_OPEN)
+				close_lane(worker, row, p);
+		}
+	}
+}
+
+bool lanes_losing(const struct worker *worker)
+{
+	for (int i = 0; i < worker->model.n_mirrors; i++) {
+		const struct mirror_row *row = worker->model.mirrors[i];
+
+		for (int32_t p = 0; p < row->n_lanes; p++)
+			if (!row->lanes[p].mine && row->lanes[p].held != HELD_NOT)
+				return true;
+	}
+	return false;
+}
+
+/* ---- opening ---- */
+
+static int64_t adopted_end(const struct mirror_row *row, int32_t partition)
+{
+	char name[16];
+	const json_t *value;
+
+	snprintf(name, sizeof(name), "%d", partition);
+	value = row->wish.adopted_end != NULL ? json_object_get(row->wish.adopted_end, name) : NULL;
+	return json_is_integer(value) ? json_integer_value(value) : -1;
+}
+
+static void open_lane(struct worker *worker, struct mirror_row *row, int32_t partition)
+{
+	const struct partition_state *entry = mirror_state_find(&row->mirror_state, partition);
+	struct lane_row *lane = &row->lanes[partition];
+	struct lane_spec spec = {
+		.key = { row->link, row->topic, partition }, .source_topic = row->wish.source_topic,
+		.source_topic_id = row->wish.source_topic_id, .destination_topic_id = row->wish.destination_topic_id,
+		.adopted_end = adopted_end(row, partition), .stored_offset = -1, .stored_epoch = -1,
+	};
+
+	if (entry != NULL) {
+		spec.stored_offset = entry->offset;
+		spec.stored_epoch = entry->epoch;
+	}
+	lane->held = HELD_OPEN;
+	lane->seen = lane->present = false;
+	lane->resumes_at = row->wish.resumes;
+	lane->state = LANE_UNBOUND;
+	lane->reason = REASON_NONE;
+	lane->offset = -1;
+	xfree(lane->error);
+	lane->error = NULL;
+	mirror_lane_open(mirror_of(worker, row, partition), &spec);
+}
+
+static enum plan_other held_by(const struct worker *worker, const struct mirror_row *row, int32_t partition)
+{
+	struct lane_key key = { row->link, row->topic, partition };
+	struct plan_me me = { worker->conf->worker_id, worker->member.claim_n };
+
+	return plan_other(worker->model.claims, worker->model.n_claims, &me, &key);
+}
+
+void lanes_doubt(struct worker *worker)
+{
+	for (int i = 0; i < worker->model.n_mirrors; i++) {
+		struct mirror_row *row = worker->model.mirrors[i];
+
+		for (int32_t p = 0; p < row->n_lanes; p++) {
+			if (row->lanes[p].held != HELD_OPEN || held_by(worker, row, p) == OTHER_NONE)
+				continue;
+			row->lanes[p].gained_ns = clock_mono_ns();
+			close_lane(worker, row, p);
+		}
+	}
+}
+
+static enum plan_action decide(struct worker *worker, const struct mirror_row *row, int32_t p, int64_t *again_ns)
+{
+	const struct lane_row *lane = &row->lanes[p];
+	const struct partition_state *entry = mirror_state_find(&row->mirror_state, p);
+	struct plan_times times = {
+		.now_ns = clock_mono_ns(),
+		.takeover_ns = (worker->conf->session_timeout_ms + GRACE_MS) * NS_PER_MS,
+	};
+	struct plan_lane plan = {
+		.want = row->want, .mine = lane->mine, .held = lane->held, .gained_ns = lane->gained_ns,
+		.failed = lane->reason != REASON_NONE && !lane_reason_retries(lane->reason),
+		.reported_failed = entry != NULL && entry_stands(row, entry) &&
+				   lane_state_parse(entry->state) == LANE_FAILED,
+		.resumes = row->wish.resumes,
+	};
+
+	if (links_source_short(row, p))
+		plan.mine = false;
+	plan.resumes_at = lane->held == HELD_OPEN || entry == NULL ? lane->resumes_at : entry_resumes(entry);
+	if (plan.mine && lane->held == HELD_NOT && row->want == WANT_COPY)
+		plan.other = held_by(worker, row, p);
+	return plan_lane(&plan, &times, again_ns);
+}
+
+static void apply_row(struct worker *worker, struct mirror_row *row)
+{
+	int64_t again_ns;
+
+	for (int32_t p = 0; p < row->n_lanes; p++) {
+		switch (decide(worker, row, p, &again_ns)) {
+		case DO_NOTHING:
+			break;
+		case DO_WAIT:
+			worker->again_ns = MIN(worker->again_ns, again_ns);
+			break;
+		case DO_CLOSE:
+			close_lane(worker, row, p);
+			break;
+		case DO_OPEN:
+		case DO_REOPEN:
+			if (row->link_row != NULL && row->link_row->opened)
+				open_lane(worker, row, p);
+			break;
+		}
+	}
+}
+
+void lanes_apply(struct worker *worker)
+{
+	worker->again_ns = INT64_MAX;
+	for (int i = 0; i < worker->model.n_mirrors; i++) {
+		mirror_row_plan(worker->model.mirrors[i]);
+		apply_row(worker, worker->model.mirrors[i]);
+	}
+}
+
+/* ---- looking ---- */
+
+static void take_text(char **field, const char *text)
+{
+	if (*field != NULL && strcmp(*field, text) == 0)
+		return;
+	xfree(*field);
+	*field = text[0] != '\0' ? xstrdup(text) : NULL;
+}
+
+static void take_status(struct lane_row *lane, const struct lane_status *status)
+{
+	lane->present = lane->seen = true;
+	lane->state = status->state;
+	lane->reason = status->reason;
+	lane->since_ms = status->since_wall_ms;
+	lane->source_end = status->source_last_stable_offset;
+	if (status->local_log_end_offset >= 0) {
+		lane->offset = status->local_log_end_offset;
+		lane->epoch = status->batch_epoch;
+	}
+	take_text(&lane->error, status->error);
+}
+
+static void take_links(struct worker *worker, const struct mirror_snapshot *snapshot)
+{
+	for (int i = 0; i < snapshot->n_links; i++) {
+		const struct link_status *status = &snapshot->links[i];
+		struct link_row *row = model_link(&worker->model, status->name);
+
+		if (row == NULL || !row->usable)
+			continue;
+		row->contact_wall_ms = MAX(row->contact_wall_ms, status->last_contact_wall_ms);
+		if (status->failed == REASON_NONE)
+			continue;
+		err_set(&row->data_error, RC_REFUSED, "%s", status->error);
+		snprintf(row->error_word, sizeof(row->error_word), "%s", lane_reason_name(status->failed));
+	}
+}
+
+static void take_lanes(struct worker *worker, const struct mirror_snapshot *snapshot)
+{
+	struct mirror_row *row = NULL;
+
+	for (int i = 0; i < snapshot->n_lanes; i++) {
+		const struct lane_status *status = &snapshot->lanes[i];
+
+		if (row == NULL || strcmp(row->topic, status->topic) != 0 || strcmp(row->link, status->link) != 0)
+			row = model_mirror(&worker->model, status->link, status->topic);
+		if (row != NULL && status->partition < row->n_lanes)
+			take_status(&row->lanes[status->partition], status);
+	}
+}
+
+/* A lane that was being closed and is in no snapshot any more is gone. */
+static void settle_closed(struct worker *worker)
+{
+	int64_t unseen_ns = clock_mono_ns() - SNAPSHOT_AGE_MS * NS_PER_MS;
+
+	for (int i = 0; i < worker->model.n_mirrors; i++) {
+		struct mirror_row *row = worker->model.mirrors[i];
+
+		for (int32_t p = 0; p < row->n_lanes; p++) {
+			struct lane_row *lane = &row->lanes[p];
+
+			if (lane->held != HELD_CLOSING || lane->present || (!lane->seen && lane->closed_ns > unseen_ns))
+				continue;
+			lane->held = HELD_NOT;
+			worker->plan_wanted = true;
+		}
+	}
+}
+
+void lanes_look(struct worker *worker)
+{
+	worker->lanes_changed = false;
+	worker->snapshot_ns = clock_mono_ns();
+	for (int i = 0; i < worker->model.n_links; i++)
+		worker->model.links[i]->data_error.rc = RC_OK;
+	for (int i = 0; i < worker->model.n_mirrors; i++)
+		for (int32_t p = 0; p < worker->model.mirrors[i]->n_lanes; p++)
+			worker->model.mirrors[i]->lanes[p].present = false;
+	for (int i = 0; i < worker->n_mirrors; i++) {
+		struct mirror_snapshot *snapshot = mirror_snapshot(worker->mirrors[i]);
+
+		take_lanes(worker, snapshot);
+		take_links(worker, snapshot);
+		mirror_snapshot_free(snapshot);
+	}
+	settle_closed(worker);
+}
+
+/* ---- closing and waiting ---- */
+
+static bool close_and_count(struct worker *worker, const struct mirror_row *only, bool ask)
+{
+	bool none = true;
+
+	for (int i = 0; i < worker->model.n_mirrors; i++) {
+		struct mirror_row *row = worker->model.mirrors[i];
+
+		if (only != NULL && row != only)
+			continue;
+		for (int32_t p = 0; p < row->n_lanes; p++) {
+			if (ask && row->lanes[p].held == HELD_OPEN)
+				close_lane(worker, row, p);
+			none = none && row->lanes[p].held == HELD_NOT;
+		}
+	}
+	return none;
+}
+
+bool lanes_close(struct worker *worker, struct mirror_row *row, int64_t deadline_ns)
+{
+	bool none = close_and_count(worker, row, true);
+
+	while (!none && clock_mono_ns() < deadline_ns) {
+		loop_wait_until(worker->loop, MIN(deadline_ns, worker_deadline(10)));
+		lanes_look(worker);
+		none = close_and_count(worker, row, false);
+	}
+	return none;
+}

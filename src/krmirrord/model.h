@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a worker knows: the control log's records, decoded once when they change, and what it holds of each mirror.
+ * Rows stay where they are until model_sweep, so callbacks of the group may walk them while sequential code waits. */
+#pragma once
+
+#include "control/link_conf.h"
+#include "control/log.h"
+#include "krmirrord/plan.h"
+
+/* A lane as this worker sees it. */
+struct lane_row {
+	bool mine;
+	enum plan_held held;
+	int64_t gained_ns;
+	int64_t closed_ns;           /* when closing was asked for */
+	int64_t resumes_at;          /* wish.resumes when it was opened */
+	/* from the newest snapshot in which it was */
+	bool seen;                   /* since it was opened */
+	bool present;                /* in the newest one */
+	enum lane_state state;
+	enum lane_reason reason;
+	char *error;                 /* NULL: none */
+	int64_t since_ms;
+	int64_t offset;
+	int32_t epoch;
+	int64_t source_end;
+	int64_t written_ns;          /* when its entry was written last; 0: not by this process */
+};
+
+struct link_row {
+	char *name;
+	bool present;                /* in the log */
+	int64_t offset;              /* of the wish that was decoded */
+	struct link_wish wish;
+	struct link_conf conf;
+	bool usable;                 /* wish and conf can be used */
+	bool changed;                /* the wish is new: settings are to be applied */
+	char error_word[40];         /* why it is FAILED */
+	struct err error;
+	struct plan_link plan;
+
+	/* links.c */
+	bool opened;                 /* at the data loops */
+	struct cluster *source;      /* for metadata and the availability check; NULL: none */
+	struct link_source *source_keeps;
+	struct cluster_watch watch;
+	struct err source_error;     /* of the last attempt; rc RC_OK: it answered */
+	struct err data_error;       /* the data loops found the link FAILED; rc RC_OK: they did not */
+	int64_t check_ns;            /* next availability check */
+	int misses;
+	int64_t contact_wall_ms;     /* of any part of the worker; 0: never */
+};
+
+struct mirror_row {
+	char *link, *topic;
+	bool present;
+	struct link_row *link_row;   /* NULL: the link is not in the log */
+	int64_t wish_offset, state_offset;
+	struct mirror_wish wish;
+	struct mirror_state mirror_state;
+	bool readable;               /* both were decoded */
+	struct plan_mirror plan;
+	enum plan_want want;
+	int32_t n_lanes;
+	struct lane_row *lanes;
+
+	char *tracked;               /* the source topic whose metadata is asked for; NULL: none */
+	struct link_row *tracked_at;
+	int64_t act_ns;              /* when the leader may try again: promotion, growth */
+	int64_t grow_ns;
+	int64_t told_ns;             /* when its lag was logged last */
+};
+
+struct model {
+	struct link_row **links;
+	int n_links;
+	struct mirror_row **mirrors;
+	int n_mirrors;
+	struct plan_claim *claims;
+	int n_claims;
+	int64_t position;            /* of the log that was taken in; -1: none */
+};
+
+void model_init(struct model *model);
+void model_fini(struct model *model);
+
+/* Takes in what changed in the log since the last time; false when nothing did. Rows that are new have no lanes that are
+ * mine. What left the log has present false. */
+bool model_update(struct model *model, const struct control_log *log);
+/* Frees rows that have left the log and of which nothing is held. */
+void model_sweep(struct model *model);
+
+struct link_row *model_link(const struct model *model, const char *name);
+struct mirror_row *model_mirror(const struct model *model, const char *link, const char *topic);
+/* Recomputes plan and want of a row from its link and its lanes. */
+void mirror_row_plan(struct mirror_row *row);
+/* The entry's failure is one that only resume ends, and nobody has resumed since. */
+bool entry_stands(const struct mirror_row *row, const struct partition_state *entry);
+/* wish.resumes as the writer of the entry knew it. */
+int64_t entry_resumes(const struct partition_state *entry);
+void entry_set_resumes(struct partition_state *entry, int64_t resumes);

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The worker: its control thread. One sequential task runs at a time (worker_run); while it waits for an answer the
+ * loop runs, and with it the callbacks of the group and of source metadata, which only set flags, post to the data loops
+ * and close lanes that an assignment took away. Heartbeats therefore never wait for a task. */
+#pragma once
+
+#include "client/group.h"
+#include "control/session.h"
+#include "krmirrord/model.h"
+#include "krmirrord/signals.h"
+
+/* How a run of the worker ended. */
+enum worker_end {
+	WORKER_GOES_ON,
+	WORKER_STOPPED,      /* SIGTERM or SIGINT */
+	WORKER_RELOAD,       /* SIGHUP, and the configuration differs */
+	WORKER_FAILED,       /* a data loop could not be made */
+	WORKER_FENCED        /* another process has this worker.id */
+};
+
+/* The membership, written by callbacks of the group. */
+struct member {
+	struct group *group;
+	struct share next;           /* of the newest assignment */
+	int32_t generation;          /* -1: none yet */
+	int64_t assigned_ns;         /* when it came; monotonic */
+	bool leader;
+	bool applied;                /* next was claimed and taken as share */
+	int64_t lease_boot_ns;
+	bool lapsed;                 /* the lease ran out (or never was): the log is read before it is given to lanes */
+	bool fenced, left;
+	struct err fenced_err;
+
+	/* sequential code */
+	struct share share;          /* what lanes are opened by */
+	int64_t share_ns;            /* the assigned_ns of it */
+	int64_t claim_n;
+};
+
+struct worker {
+	const struct conf *conf;
+	/* SIGHUP: reads the files again. True when they say something else than conf, and can be used. */
+	bool (*reload)(struct worker *worker);
+	void *owner;
+	struct notes *notes;         /* of the configuration: logged, and emptied, after the first line */
+	char host[256];
+	int64_t started_ms;
+	struct loop *loop;
+	struct session session;
+	struct mirror **mirrors;     /* one per data loop */
+	int n_mirrors;
+	struct model model;
+	int n_sources;               /* clusters of links that are not gone yet */
+	struct member member;
+	_Atomic bool lanes_changed;  /* set by data loops */
+	bool plan_wanted;            /* something changed that lanes_apply must see */
+	int64_t again_ns;            /* when lanes_apply must look again by itself */
+	int64_t snapshot_ns;         /* of the last one */
+	int64_t states_ns;           /* when states were written last */
+	int64_t states_retry_ns;
+	bool log_trouble;            /* the log cannot be read or written; told once */
+	struct signals signals;
+	bool told_first;             /* the first log line is out */
+};
+
+/* Makes the loop and the data loops. On failure worker_close is still to be called. */
+int worker_open(struct worker *worker, struct err *err) MUST_USE;
+/* Connects and reads the control log once: --check. */
+enum outcome worker_check(struct worker *worker, struct err *err) MUST_USE;
+/* Runs until it ends. Before it returns lanes are closed and, but for WORKER_RELOAD and WORKER_FENCED, the group is
+ * left. */
+enum worker_end worker_run(struct worker *worker);
+/* After worker_open, whatever came of it. */
+void worker_close(struct worker *worker);
+/* The monotonic time so many ms from now. */
+int64_t worker_deadline(int64_t ms);
+/* Takes pending signals; true when one asks for an end (SIGTERM, SIGINT). */
+bool worker_asked_to_stop(struct worker *worker);
+/* Runs the loop for so long, less when asked to stop. */
+void worker_pause(struct worker *worker, int64_t ms);
+/* Tells once that the control log does not answer, and once that it does again (err NULL). */
+void worker_log_trouble(struct worker *worker, const char *what, const struct err *err);
+
+/* ---- member.c ---- */
+
+void member_start(struct worker *worker);
+/* Claims and takes over a new assignment. False when the log did not answer: to be tried again. */
+bool member_apply(struct worker *worker);
+/* After the log was read and lanes_apply ran: lets the lanes have the lease again. */
+void member_resume_lease(struct worker *worker, int64_t lease_boot_ns);
+/* Releases the claim and leaves the group, waiting a session timeout at most. */
+void member_leave(struct worker *worker);
+void member_end(struct worker *worker);
+
+/* ---- links.c ---- */
+
+/* Opens, replaces and closes links at the data loops and their source clusters, and follows the source topics. */
+void links_apply(struct worker *worker);
+/* The availability of the sources, from their clusters. True when a link's plan changed. */
+bool links_check(struct worker *worker);
+/* Closes links of which no lane is left. */
+void links_close(struct worker *worker);
+void links_end(struct worker *worker);
+/* NULL: the source has not told yet. */
+const struct topic_meta *links_source_topic(const struct mirror_row *row);
+/* The source has fewer partitions than were mirrored, and is the same topic. */
+bool links_source_short(const struct mirror_row *row, int32_t partition);
+
+/* ---- lanes.c ---- */
+
+/* Which lanes are mine under the member's share. */
+void lanes_assign(struct worker *worker);
+/* Group callback: takes away what the new share does not give, and asks for its closing. */
+void lanes_lose(struct worker *worker, const struct share *share);
+/* After a lapse of the lease, with the log read: closes the lanes that another worker has claimed since; they are opened
+ * again like lanes that were just gained. */
+void lanes_doubt(struct worker *worker);
+/* Opens and closes lanes as the plan says. */
+void lanes_apply(struct worker *worker);
+/* Takes in what the data loops published. */
+void lanes_look(struct worker *worker);
+/* Closes all lanes of a mirror (row NULL: of all) and waits until they are gone; false: not all by the deadline. */
+bool lanes_close(struct worker *worker, struct mirror_row *row, int64_t deadline_ns);
+/* True when a lane is open or closing that an assignment took away. */
+bool lanes_losing(const struct worker *worker);
+void lanes_set_lease(struct worker *worker, int64_t until_boot_ns);
+
+/* ---- states.c ---- */
+
+/* Writes what changed: entries of this worker's lanes, and as leader the states of links and mirrors. */
+void states_write(struct worker *worker);
+
+/* ---- leader.c ---- */
+
+/* What the group's leader does for all: promotions, partitions that were added, claims of the dead. */
+void leader_work(struct worker *worker);

@@ -1,0 +1,6 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <check.h>
+
+TCase *plan_tests(void);
