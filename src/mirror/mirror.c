@@ -522,6 +522,7 @@ void mirror_destroy(struct mirror *m, int32_t grace_ms)
 	loop_post(m->loop, &m->stop_post);
 	pthread_join(m->thread, NULL);
 	mirror_snapshot_free(m->snapshot);
+	lane_table_fini(&m->table);
 	buf_pool_destroy(m->data_pool);
 	buf_pool_destroy(m->small_pool);
 	free_cluster_opts(&m->opts.destination);
