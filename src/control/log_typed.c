@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Typed reads of the view, and claims. */
+#include "control/log.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+#include <string.h>
+#include <unistd.h>
+
+static const struct control_record *get(const struct control_log *log, char *key)
+{
+	const struct control_record *r = control_log_get(log, key);
+
+	xfree(key);
+	return r;
+}
+
+int control_log_link(const struct control_log *log, const char *link, struct link_wish *w, struct err *err)
+{
+	const struct control_record *r = get(log, record_key_link(link));
+
+	*w = (struct link_wish){ 0 };
+	if (r == NULL) {
+		err_set(err, RC_NOT_FOUND, "there is no link %s", link);
+		return err_hint(err, "`krmirror link list` shows the links");
+	}
+	return link_wish_decode(w, link, r->value, err) == RC_OK ? RC_OK : err_wrap(err, "link %s", link);
+}
+
+int control_log_mirror(const struct control_log *log, const char *link, const char *topic, struct mirror_wish *w,
+		       struct err *err)
+{
+	const struct control_record *r = get(log, record_key_mirror(link, topic));
+
+	*w = (struct mirror_wish){ 0 };
+	if (r == NULL) {
+		err_set(err, RC_NOT_FOUND, "link %s has no mirror %s", link, topic);
+		return err_hint(err, "`krmirror mirror list` shows the mirrors");
+	}
+	return mirror_wish_decode(w, link, topic, r->value, err) == RC_OK ? RC_OK :
+	       err_wrap(err, "mirror %s of link %s", topic, link);
+}
+
+int control_log_link_state(const struct control_log *log, const char *link, struct link_state *s, struct err *err)
+{
+	const struct control_record *r = get(log, record_key_link_state(link));
+
+	if (r == NULL) {
+		link_state_init(s, link);
+		return RC_OK;
+	}
+	return link_state_decode(s, link, r->value, err) == RC_OK ? RC_OK : err_wrap(err, "state of link %s", link);
+}
+
+int control_log_mirror_state(const struct control_log *log, const char *link, const char *topic,
+			     struct mirror_state *s, struct err *err)
+{
+	const struct control_record *r = get(log, record_key_mirror_state(link, topic));
+
+	if (r == NULL) {
+		mirror_state_init(s, link, topic);
+		return RC_OK;
+	}
+	return mirror_state_decode(s, link, topic, r->value, err) == RC_OK ? RC_OK :
+	       err_wrap(err, "state of mirror %s of link %s", topic, link);
+}
+
+int64_t control_log_mirror_offset(const struct control_log *log, const char *link, const char *topic)
+{
+	const struct control_record *r = get(log, record_key_mirror(link, topic));
+
+	return r == NULL ? -1 : r->offset;
+}
+
+int64_t control_log_link_offset(const struct control_log *log, const char *link)
+{
+	const struct control_record *r = get(log, record_key_link(link));
+
+	return r == NULL ? -1 : r->offset;
+}
+
+/* --- claims -------------------------------------------------------------------------------------------------- */
+
+struct claiming {
+	const char *worker;
+	int64_t n;
+};
+
+static enum outcome claim_decide(struct control_log *log, struct control_batch *batch, void *arg, struct err *err)
+{
+	struct claiming *claiming = arg;
+	const struct control_record *r = NULL;
+	char host[256] = "", *key = record_key_claim(claiming->worker);
+	struct claim claim = { .worker = (char *)(uintptr_t)claiming->worker, .host = host };
+
+	(void)err;
+	claiming->n = 1;
+	while ((r = control_log_next(log, RECORD_CLAIM, r)) != NULL) {
+		int64_t n = json_integer_value(json_object_get(r->value, "n"));
+
+		claiming->n = MAX(claiming->n, n + 1);
+	}
+	if (gethostname(host, sizeof(host) - 1) != 0)
+		host[0] = '\0';
+	claim.n = claiming->n;
+	claim.time_ms = clock_wall_ms();
+	control_batch_put(batch, key, claim_encode(&claim));
+	xfree(key);
+	return OUTCOME_DONE;
+}
+
+enum outcome control_log_claim(struct control_log *log, const char *worker, int64_t deadline_ns, int64_t *n,
+			       struct err *err)
+{
+	struct claiming claiming = { .worker = worker };
+	enum outcome outcome = control_log_update(log, claim_decide, &claiming, deadline_ns, NULL, err);
+
+	*n = claiming.n;
+	return outcome;
+}

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "control/session.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "client/admin.h"
+
+#include <string.h>
+
+enum { POOL_BYTES = 64 << 20 };
+
+struct session_source {
+	struct session *session;
+	struct session_source *next;
+	char *link;
+	struct link_conf conf;
+	char *cluster_id;            /* as recorded; NULL: not recorded */
+	struct cluster *cluster;
+	bool answered;
+};
+
+int session_open(struct session *session, struct loop *loop, const struct conf *conf, int64_t deadline_ns,
+		 struct err *err)
+{
+	struct cluster_opts opts;
+	struct control_log_opts log_opts = { conf->control_topic, conf->control_topic_replication };
+
+	*session = (struct session){ .loop = loop, .conf = conf, .deadline_ns = deadline_ns };
+	if (loop == NULL) {
+		session->loop = loop_create(conf->io_engine, err);
+		session->own_loop_ = true;
+	}
+	if (session->loop == NULL)
+		return err->rc;
+	session->pool = buf_pool_create(POOL_BYTES);
+	client_conf_opts(&conf->destination, side_name(SIDE_DESTINATION), NULL, &opts);
+	session->destination = cluster_create(session->loop, session->pool, &opts);
+	session->clusters_ = 1;
+	session->log = control_log_create(session->destination, &log_opts);
+	return RC_OK;
+}
+
+/* The configuration must outlive the cluster. */
+static void source_gone(void *owner)
+{
+	struct session_source *source = owner;
+
+	source->session->clusters_--;
+	link_conf_fini(&source->conf);
+	xfree(source->link);
+	xfree(source->cluster_id);
+	xfree(source);
+}
+
+static void destination_gone(void *owner)
+{
+	struct session *session = owner;
+
+	session->clusters_--;
+}
+
+void session_source_drop(struct session *session, const char *link)
+{
+	struct session_source **at = &session->sources_, *source;
+
+	while (*at != NULL && strcmp((*at)->link, link) != 0)
+		at = &(*at)->next;
+	if (*at == NULL)
+		return;
+	source = *at;
+	*at = source->next;
+	cluster_destroy(source->cluster, source_gone, source);
+}
+
+/* Connections end later than they are closed: the loop goes on until the last is gone. */
+void session_close(struct session *session)
+{
+	if (session->loop == NULL)
+		return;
+	while (session->sources_ != NULL)
+		session_source_drop(session, session->sources_->link);
+	control_log_destroy(session->log);
+	cluster_destroy(session->destination, destination_gone, session);
+	while (session->clusters_ > 0)
+		loop_step(session->loop, INT64_MAX);
+	buf_pool_destroy(session->pool);
+	if (session->own_loop_)
+		loop_destroy(session->loop);
+	notes_fini(&session->notes);
+	*session = (struct session){ 0 };
+}
+
+enum outcome session_connect(struct session *session, struct err *err)
+{
+	enum outcome outcome = control_log_read(session->log, session->deadline_ns, err);
+
+	if (outcome == OUTCOME_DESTINATION_UNREACHABLE && err->hint[0] == '\0')
+		err_hint(err, "check bootstrap.servers (%s) and that the brokers run",
+			 session->conf->destination.bootstrap_text);
+	return outcome;
+}
+
+/* --- sources ------------------------------------------------------------------------------------------------- */
+
+/* The properties of a link as the control log has them. */
+static void props_of(const struct link_wish *wish, struct props *props)
+{
+	const char *key;
+	json_t *value;
+
+	json_object_foreach(wish->config, key, value)
+		props_set(props, key, json_string_value(value), "control log", 1);
+}
+
+static int source_make(struct session *session, const struct link_wish *wish, struct session_source **made,
+		       struct err *err)
+{
+	struct session_source *source = xcalloc(1, sizeof(*source));
+	struct notes unused = { 0 };
+	struct props props = { 0 };
+	struct cluster_opts opts;
+	int rc;
+
+	props_of(wish, &props);
+	rc = link_conf_read(&source->conf, &props, &unused, err);
+	notes_fini(&unused);
+	props_fini(&props);
+	if (rc != RC_OK) {
+		link_conf_fini(&source->conf);
+		xfree(source);
+		return err_wrap(err, "link %s", wish->name);
+	}
+	source->link = xstrdup(wish->name);
+	source->cluster_id = wish->source_cluster_id == NULL ? NULL : xstrdup(wish->source_cluster_id);
+	client_conf_opts(&source->conf.source, side_name(SIDE_SOURCE), source->cluster_id, &opts);
+	source->cluster = cluster_create(session->loop, session->pool, &opts);
+	source->session = session;
+	session->clusters_++;
+	source->next = session->sources_;
+	session->sources_ = source;
+	*made = source;
+	return RC_OK;
+}
+
+static enum outcome source_answer(struct session_source *source, int64_t deadline_ns, struct err *err)
+{
+	const struct cluster_opts *o = cluster_options(source->cluster);
+	int servers = o->n_bootstrap + 1;
+	int rc;
+
+	do
+		rc = cluster_wait_metadata(source->cluster, NULL, deadline_ns, err);
+	while (rc != RC_OK && rc != RC_REFUSED && rc != RC_AUTH && --servers > 0 && clock_mono_ns() < deadline_ns);
+	if (rc == RC_REFUSED) {
+		err_wrap(err, "SOURCE_CLUSTER_ID_CHANGED");
+		err_hint(err, "bootstrap.servers of link %s now lead to another cluster than the recorded %s", source->link,
+			 source->cluster_id);
+	}
+	if (rc != RC_OK)
+		return outcome_of(err, SIDE_SOURCE);
+	source->answered = true;
+	return OUTCOME_DONE;
+}
+
+enum outcome session_source(struct session *session, const char *link, int64_t deadline_ns, struct cluster **cluster,
+			    struct err *err)
+{
+	struct session_source *source = session->sources_;
+	struct link_wish wish;
+	int rc;
+
+	while (source != NULL && strcmp(source->link, link) != 0)
+		source = source->next;
+	if (source == NULL) {
+		rc = control_log_link(session->log, link, &wish, err);
+		if (rc == RC_OK)
+			rc = source_make(session, &wish, &source, err);
+		link_wish_fini(&wish);
+		if (rc != RC_OK)
+			return rc == RC_UNSUPPORTED ? OUTCOME_FAILED : outcome_of(err, SIDE_SOURCE);
+	}
+	*cluster = source->cluster;
+	return source->answered ? OUTCOME_DONE : source_answer(source, deadline_ns, err);
+}
+
+/* --- the group and names ------------------------------------------------------------------------------------- */
+
+enum outcome session_workers(struct session *session, int *n, struct err *err)
+{
+	struct admin_group group;
+	struct arena arena;
+	int rc;
+
+	*n = 0;
+	arena_init(&arena, 0);
+	rc = admin_describe_group(session->destination, session->conf->group_id, session->deadline_ns, &arena, &group, err);
+	if (rc == RC_OK)
+		*n = group.n_members;
+	arena_fini(&arena);
+	return rc == RC_OK ? OUTCOME_DONE : outcome_of(err, SIDE_DESTINATION);
+}
+
+enum outcome session_resolve(struct session *session, const char *link, const char *topic, char **found,
+			     struct err *err)
+{
+	const struct control_record *r = NULL;
+	const char *first = NULL;
+
+	*found = NULL;
+	while ((r = control_log_next(session->log, RECORD_MIRROR, r)) != NULL) {
+		if (strcmp(r->topic, topic) != 0 || (link != NULL && strcmp(r->name, link) != 0))
+			continue;
+		if (first != NULL) {
+			err_set(err, RC_REFUSED, "several links have a mirror %s: %s, %s", topic, first, r->name);
+			err_hint(err, "say which with --link");
+			return OUTCOME_REFUSED;
+		}
+		first = r->name;
+	}
+	if (first != NULL) {
+		*found = xstrdup(first);
+		return OUTCOME_DONE;
+	}
+	if (link != NULL)
+		err_set(err, RC_NOT_FOUND, "link %s has no mirror %s", link, topic);
+	else
+		err_set(err, RC_NOT_FOUND, "no link has a mirror %s", topic);
+	err_hint(err, "`krmirror mirror list` shows the mirrors");
+	return OUTCOME_FAILED;
+}
