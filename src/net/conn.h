@@ -15,7 +15,7 @@
 #include "net/loop.h"
 
 struct conn;
-struct stream;
+struct stream_maker;
 
 /* A frame to send, embedded in its owner. iov[0..n_iov) is the whole frame with its length prefix; it and what it
  * points to stay unchanged until `sent` is called: once, with 0 when all bytes were given to the kernel, or -errno /
@@ -48,6 +48,7 @@ struct conn_opts {
 	int64_t connect_timeout_ns;             /* for each address */
 	size_t frame_max;                       /* a longer frame is a protocol violation (RC_PROTO) */
 	int rcvbuf, sndbuf;                     /* 0: the system's default */
+	const struct stream_maker *maker;       /* stream.h; NULL: plain. Must outlive the connection */
 };
 
 struct conn {

@@ -34,6 +34,7 @@ struct op {
 	int fd_;
 	int res_;
 	uint8_t kind_;
+	uint8_t place_;
 	bool busy_;
 	bool cancelled_;
 	union {
@@ -55,6 +56,7 @@ struct timer {
 	struct loop *loop_;
 	int64_t at_ns_;
 	uint32_t index_;   /* 1 + place in the heap; 0 when not set */
+	uint32_t seq_;     /* timers of one time run in the order in which they were set */
 };
 
 /* Work handed to a loop by any thread. `run` is called on the loop's thread; the memory stays the poster's until
@@ -67,10 +69,18 @@ struct post {
 
 enum loop_engine { LOOP_AUTO, LOOP_IO_URING, LOOP_EPOLL };
 
+/* How a TCP socket is set up; zeroed is a good choice. */
+struct socket_opts {
+	int rcvbuf, sndbuf;    /* 0: the system's default, which grows with the path */
+	int user_timeout_ms;   /* unacknowledged data or a closed window for so long ends the connection; 0: never */
+};
+
 struct err;
 
 /* NULL with err set when the engine that was asked for cannot be had. LOOP_AUTO takes io_uring where the kernel gives
- * a ring with the operations that are used, else epoll. */
+ * a ring with the operations that are used, else epoll.
+ * A loop may be made on one thread and run on another: it belongs to the thread that first steps or runs it, and
+ * until then operations and timers may be started by the thread that made it. Only loop_post is for other threads. */
 struct loop *loop_create(enum loop_engine engine, struct err *err);
 /* No op, timer or post may be pending. */
 void loop_destroy(struct loop *loop);
@@ -89,6 +99,14 @@ void loop_stop(struct loop *loop);
 void loop_step(struct loop *loop, int64_t deadline_ns);
 /* Monotonic time, read once per round. */
 int64_t loop_now(const struct loop *loop);
+
+/* A TCP socket (non-blocking, close-on-exec), set up as loop_socket_tune does, or -errno. */
+int loop_socket(struct loop *loop, int family, const struct socket_opts *opts);
+/* The same for a descriptor that was accepted: no Nagle, keepalive after 30 s of silence. What the system refuses is
+ * left at its default. */
+void loop_socket_tune(struct loop *loop, int fd, const struct socket_opts *opts);
+/* The address of the other end; false when there is none. */
+bool loop_socket_peer(struct loop *loop, int fd, struct sockaddr_storage *addr);
 
 /* res 0 when connected. The address is copied. */
 void loop_connect(struct loop *loop, struct op *op, int fd, const struct sockaddr *addr, socklen_t len);
