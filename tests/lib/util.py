@@ -83,3 +83,8 @@ def accepts(address):
         return True
     except OSError:
         return False
+
+
+def pace(seconds):
+    """The tempo of a fault (leaders moved every 5 s), never a wait for something to become true."""
+    time.sleep(seconds)

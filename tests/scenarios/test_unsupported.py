@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What cannot be exact yet stops its partition, with kind and offset, before one byte is written wrongly."""
+import pytest
+
+from lib import contract
+from lib.produce import produce, transaction
+
+
+def stopped(site, topic, partition, offset, kind, end):
+    """FAILED at that offset; the destination holds `end` records there, equal to the source's."""
+    row = site.wait_partition(topic, partition, state="FAILED", reason="UNSUPPORTED_MESSAGE_FORMAT")
+    error = row["mirror_topic_error"]
+    assert kind in error.lower() and str(offset) in error, f"kind {kind!r} and offset {offset} wanted: {error}"
+    assert site.destination.ends(topic)[partition] == end
+    if end:
+        site.assert_equal(topic, end, partitions=[partition], upto={partition: end}, ends=False)
+    listed = site.row(topic, codes=(contract.FAILED,))
+    assert listed["failed_partitions"] == 1, listed
+
+
+def mirrored(site, partitions=2, config=None):
+    topic = site.topic("special")
+    site.source.create_topic(topic, partitions, config=config)
+    return topic
+
+
+def run(site, topic):
+    site.create_link()
+    site.create_mirror(topic)
+    return site.worker()
+
+
+@pytest.mark.parametrize("commit", (True, False), ids=("committed", "aborted"))
+def test_transactions(site, commit):
+    topic = mirrored(site)
+    produce(site.source, topic, 40, only=[0])
+    produce(site.source, topic, 40, only=[1])
+    worker = run(site, topic)
+    site.wait_caught_up(topic)
+    transaction(site.source, topic, [5], f"txn-{site.id}", commit=commit)  # all to partition 0
+    produce(site.source, topic, 40, only=[0, 1], first=40)
+    stopped(site, topic, 0, 40, "transaction" if commit else "", 40)
+    site.wait_caught_up(topic, partitions=[1])
+    site.assert_equal(topic, 60, partitions=[1])
+    # The same after a restart, and with resume: no check is skipped.
+    worker.kill()
+    worker.start()
+    site.cli("mirror", "resume", topic, "--link", site.link)
+    stopped(site, topic, 0, 40, "", 40)
+
+
+def test_log_append_time(site):
+    topic = mirrored(site, 1, {"message.timestamp.type": "LogAppendTime"})
+    produce(site.source, topic, 40)
+    run(site, topic)
+    stopped(site, topic, 0, 0, "logappendtime", 0)
+
+
+def test_log_append_time_after_create_time(site):
+    topic = mirrored(site, 1)
+    produce(site.source, topic, 40)
+    run(site, topic)
+    site.wait_caught_up(topic)
+    site.source.alter_topic(topic, message__timestamp__type="LogAppendTime")
+    produce(site.source, topic, 40, first=40)
+    stopped(site, topic, 0, 40, "logappendtime", 40)
+
+
+def test_trimmed_head(site):
+    topic = mirrored(site)
+    produce(site.source, topic, 100, 2)
+    site.source.delete_records(topic, {0: 20})
+    run(site, topic)
+    stopped(site, topic, 0, 20, "start", 0)
+    site.wait_caught_up(topic, partitions=[1])
+    site.assert_equal(topic, 50, partitions=[1])
+
+
+def test_source_trimmed_beyond_our_position(site):
+    """Retention overtakes a mirror that was not running: what is lost cannot be copied, so it stops."""
+    topic = mirrored(site)
+    produce(site.source, topic, 100, 2)
+    worker = run(site, topic)
+    site.wait_caught_up(topic)
+    worker.terminate()
+    produce(site.source, topic, 100, 2, first=100)
+    site.source.delete_records(topic, {0: 70})
+    worker.start()
+    row = site.wait_partition(topic, 0, state="FAILED")
+    assert row["reason"] in ("UNSUPPORTED_MESSAGE_FORMAT", "DATA_LOSS") and "70" in row["mirror_topic_error"], row
+    assert site.destination.ends(topic)[0] == 50
+    site.wait_caught_up(topic, partitions=[1])
+    site.assert_equal(topic, 100, partitions=[1])

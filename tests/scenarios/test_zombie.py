@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A worker SIGSTOPped with a produce unsent, the topic promoted, a client writes, SIGCONT: no foreign record."""
+import pytest
+
+from lib import contract, judge
+from lib.produce import EPOCH_MS, produce
+from lib.util import pace, wait_until
+
+PARTITIONS = 3
+
+
+def backlog(site, name):
+    topic = site.topic(name)
+    site.source.create_topic(topic, PARTITIONS)
+    site.create_link()
+    site.create_mirror(topic)
+    return topic
+
+
+def stop_with_produces_unsent(site, topic, worker, count, first):
+    """Leaves the worker stopped in the middle of copying. On real Kafka the broker is held first, so that
+    requests pile up behind it."""
+    before = sum(site.destination.ends(topic).values())
+    real = site.destination.kind == "kafka"
+    if real:
+        site.destination.brokers[0].pause()
+    produce(site.source, topic, count, PARTITIONS, first=first, codec="none")
+    if real:
+        pace(1)
+        worker.pause()
+        site.destination.brokers[0].resume()
+    else:
+        wait_until(lambda: sum(site.destination.ends(topic).values()) > before, 30, "copying has begun", every=0.001)
+        worker.pause()
+    assert site.lag(topic) > 0, "the worker had nothing unsent: the scenario would prove nothing"
+
+
+def promote_write_and_wake(site, topic, zombie, total):
+    site.ok("promote", topic, "--link", site.link, "--wait=60s", "-o", "json")
+    ends = site.source.ends(topic)
+    site.assert_equal(topic, total, upto=ends, ends=False)
+    produce(site.destination, topic, 30, PARTITIONS, seed=99, first=500000)
+    at = len(zombie.text())
+    zombie.resume()
+    wait_until(lambda: not zombie.alive or len(zombie.text()) > at, 30, "the zombie has noticed")
+    pace(3)  # time to do harm
+    produce(site.destination, topic, 30, PARTITIONS, seed=98, first=500030)
+    site.assert_equal(topic, total, upto=ends, ends=False)
+    after = judge.read_records(site.destination, topic, {p: (ends[p], e) for p, e in
+                                                         site.destination.ends(topic).items()})
+    times = sorted(r[4] for rows in after.values() for r in rows)
+    assert times == [EPOCH_MS + 500000 + i for i in range(60)], f"not only the client's records: {times}"
+    assert site.row(topic, codes=(contract.DONE,))["mirror_status"] == "STOPPED"
+
+
+@pytest.mark.parametrize("heir", ("alive", "gone"))
+def test_zombie(site, counts, heir):
+    """The heir copies the rest; with it gone from the group, the command line closes the door by itself."""
+    for turn in range(counts(1, 10)):
+        site.link = f"link-{site.id}-{turn}"
+        topic = backlog(site, f"zombie{turn}")
+        zombie = site.worker(session__timeout__ms=6000)
+        produce(site.source, topic, 300, PARTITIONS)
+        site.wait_caught_up(topic)
+        count = 30000
+        stop_with_produces_unsent(site, topic, zombie, count, 300)
+        other = site.worker(session__timeout__ms=6000)
+        site.wait_caught_up(topic, deadline=90)
+        if heir == "gone":
+            other.terminate()
+        promote_write_and_wake(site, topic, zombie, count + 300)
+        for w in (zombie, other):
+            if w.alive:
+                w.kill()
+            w.process = None
+
+
+def test_zombie_alone(site):
+    """No heir: all is copied, the worker stopped; the command line promotes, the worker wakes up."""
+    topic = backlog(site, "alone")
+    zombie = site.worker(session__timeout__ms=6000)
+    produce(site.source, topic, 300, PARTITIONS)
+    site.wait_caught_up(topic)
+    zombie.pause()
+    promote_write_and_wake(site, topic, zombie, 300)
