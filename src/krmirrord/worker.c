@@ -85,6 +85,7 @@ static int make_mirrors(struct worker *worker, struct err *err)
 		if (worker->mirrors[i] == NULL)
 			return err_wrap(err, "data loop %d", i);
 		worker->n_mirrors++;
+		mirror_set_lease(worker->mirrors[i], 0);
 	}
 	return RC_OK;
 }
@@ -184,16 +185,29 @@ static enum worker_end connect_until_done(struct worker *worker)
 
 /* ---- rounds ---- */
 
+static enum outcome read_log(struct worker *worker, bool to_end, bool hurry, struct err *err)
+{
+	int64_t deadline = worker_deadline(POLL_DEADLINE_MS);
+
+	if (to_end)
+		return control_log_read(worker->session.log, deadline, err);
+	return control_log_poll(worker->session.log, hurry ? 0 : POLL_MS, deadline, NULL, err);
+}
+
+static bool in_a_hurry(const struct worker *worker)
+{
+	return worker->plan_wanted || worker->lanes_changed ||
+	       (worker->member.generation >= 0 && !worker->member.applied);
+}
+
 /* Waits for news of the log, and so paces the rounds. False: the log does not answer. */
-static bool poll_log(struct worker *worker)
+static bool follow_log(struct worker *worker)
 {
 	int64_t lease_boot_ns = worker->member.lease_boot_ns, began = clock_mono_ns();
-	bool hurry = worker->member.lapsed || worker->plan_wanted || worker->lanes_changed ||
-		     (worker->member.generation >= 0 && !worker->member.applied);
+	bool lapsed = worker->member.lapsed && worker->member.generation >= 0, hurry = in_a_hurry(worker);
 	struct err err;
 
-	if (control_log_poll(worker->session.log, hurry ? 0 : POLL_MS, worker_deadline(POLL_DEADLINE_MS), NULL, &err) !=
-	    OUTCOME_DONE) {
+	if (read_log(worker, lapsed, hurry, &err) != OUTCOME_DONE) {
 		worker_log_trouble(worker, "it does not answer", &err);
 		worker_pause(worker, BACKOFF_MIN_MS);
 		return false;
@@ -203,14 +217,14 @@ static bool poll_log(struct worker *worker)
 		lanes_assign(worker);
 		worker->plan_wanted = true;
 	}
-	if (worker->member.lapsed && worker->member.generation >= 0) {
+	if (lapsed) {
 		lanes_doubt(worker);
 		links_apply(worker);
 		lanes_apply(worker);
 		member_resume_lease(worker, lease_boot_ns);
 	}
 	/* a log that answers at once although there is nothing (it does not exist yet) must not make a busy loop */
-	if (!hurry && clock_mono_ns() - began < POLL_MS * NS_PER_MS / 2)
+	if (!hurry && !lapsed && clock_mono_ns() - began < POLL_MS * NS_PER_MS / 2)
 		worker_pause(worker, POLL_MS / 2);
 	return true;
 }
@@ -256,7 +270,7 @@ static enum worker_end run_rounds(struct worker *worker)
 		end = worker->member.fenced ? WORKER_FENCED : asked(worker);
 		if (end != WORKER_GOES_ON)
 			return end;
-		if (!poll_log(worker))
+		if (!follow_log(worker))
 			continue;
 		if (worker->member.generation >= 0 && !worker->member.applied && !member_apply(worker))
 			worker_pause(worker, BACKOFF_MIN_MS);
