@@ -15,8 +15,15 @@ static const struct unit durations[] = {
 };
 
 static const struct unit sizes[] = {
-	{ "", 1 }, { "B", 1 }, { "KiB", UINT64_C(1) << 10 }, { "MiB", UINT64_C(1) << 20 }, { "GiB", UINT64_C(1) << 30 },
-	{ "TiB", UINT64_C(1) << 40 }, { "kB", 1000 }, { "MB", 1000000 }, { "GB", 1000000000 },
+	{ "", 1 },
+	{ "B", 1 },
+	{ "KiB", UINT64_C(1) << 10 },
+	{ "MiB", UINT64_C(1) << 20 },
+	{ "GiB", UINT64_C(1) << 30 },
+	{ "TiB", UINT64_C(1) << 40 },
+	{ "kB", 1000 },
+	{ "MB", 1000000 },
+	{ "GB", 1000000000 },
 };
 
 /* Digits, then one of the units. */
@@ -26,7 +33,8 @@ static bool parse(const char *text, const struct unit *units, size_t n, uint64_t
 	const char *p = text;
 
 	for (; *p >= '0' && *p <= '9'; p++)
-		if (__builtin_mul_overflow(v, UINT64_C(10), &v) || __builtin_add_overflow(v, (uint64_t)(*p - '0'), &v))
+		if (__builtin_mul_overflow(v, UINT64_C(10), &v) ||
+		    __builtin_add_overflow(v, (uint64_t)(*p - '0'), &v))
 			return false;
 	if (p == text)
 		return false;
@@ -51,7 +59,8 @@ void duration_text(int64_t ms, char *text, size_t size)
 {
 	for (size_t i = 0; i < ARRAY_LEN(durations); i++)
 		if (ms != 0 && ms % (int64_t)durations[i].factor == 0) {
-			snprintf(text, size, "%lld%s", (long long)(ms / (int64_t)durations[i].factor), durations[i].name);
+			snprintf(text, size, "%lld%s", (long long)(ms / (int64_t)durations[i].factor),
+				 durations[i].name);
 			return;
 		}
 	snprintf(text, size, "%lldms", (long long)ms);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Two passes. The first cuts the line into options with their values and words; an option takes a value or not
- * whatever the command is, so the words can be told apart before the command is known. The second knows the command,
- * and checks that it takes what was given. */
+/* Two passes. The first cuts the line into options with their values and words; an option takes a value or
+ * not whatever the command is, so the words can be told apart before the command is known. The second knows
+ * the command, and checks that it takes what was given. */
 #include "krmirror/args.h"
 
 #include "base/mem.h"
@@ -13,7 +13,8 @@
 enum { TIMEOUT_DEFAULT_MS = 60000, REPLICATION_FACTOR_MAX = 32767, CANDIDATES_MAX = 64 };
 
 static const struct opt_row rows[] = {
-	{ OPT_CONFIG, "config", 'c', ARG_NEEDED, "FILE", "krmirror.properties: destination client settings and worker keys" },
+	{ OPT_CONFIG, "config", 'c', ARG_NEEDED, "FILE",
+	  "krmirror.properties: destination client settings and worker keys" },
 	{ OPT_BOOTSTRAP_SERVER, "bootstrap-server", 0, ARG_NEEDED, "LIST", "the destination cluster" },
 	{ OPT_COMMAND_CONFIG, "command-config", 0, ARG_NEEDED, "FILE",
 	  "destination client properties, as Kafka's own tools take them" },
@@ -21,17 +22,23 @@ static const struct opt_row rows[] = {
 	{ OPT_TIMEOUT, "timeout", 0, ARG_NEEDED, "DURATION", "of the whole command (default 60s)" },
 	{ OPT_HELP, "help", 'h', ARG_NONE, NULL, "show this help" },
 	{ OPT_VERSION, "version", 0, ARG_NONE, NULL, "show the version" },
-	{ OPT_CONFIG_FILE, "config-file", 0, ARG_NEEDED, "FILE", "link.config: source client settings and link keys" },
-	{ OPT_SETTING, "config", 0, ARG_NEEDED, "K=V,...", "settings, over those of the file; may be given again" },
-	{ OPT_SOURCE_BOOTSTRAP_SERVER, "source-bootstrap-server", 0, ARG_NEEDED, "LIST", "the source cluster" },
-	{ OPT_TOPIC_FILTERS_JSON, "topic-filters-json", 0, ARG_NEEDED, "JSON", "auto.create.mirror.topics.filters" },
-	{ OPT_TOPIC_FILTERS_JSON_FILE, "topic-filters-json-file", 0, ARG_NEEDED, "FILE", "the same, from a file" },
+	{ OPT_CONFIG_FILE, "config-file", 0, ARG_NEEDED, "FILE",
+	  "link.config: source client settings and link keys" },
+	{ OPT_SETTING, "config", 0, ARG_NEEDED, "K=V,...",
+	  "settings, over those of the file; may be given again" },
+	{ OPT_SOURCE_BOOTSTRAP_SERVER, "source-bootstrap-server", 0, ARG_NEEDED, "LIST",
+	  "the source cluster" },
+	{ OPT_TOPIC_FILTERS_JSON, "topic-filters-json", 0, ARG_NEEDED, "JSON",
+	  "auto.create.mirror.topics.filters" },
+	{ OPT_TOPIC_FILTERS_JSON_FILE, "topic-filters-json-file", 0, ARG_NEEDED, "FILE",
+	  "the same, from a file" },
 	{ OPT_CONSUMER_GROUP_FILTERS_JSON, "consumer-group-filters-json", 0, ARG_NEEDED, "JSON",
 	  "consumer.offset.group.filters" },
 	{ OPT_CONSUMER_GROUP_FILTERS_JSON_FILE, "consumer-group-filters-json-file", 0, ARG_NEEDED, "FILE",
 	  "the same, from a file" },
 	{ OPT_ACL_FILTERS_JSON, "acl-filters-json", 0, ARG_NEEDED, "JSON", "acl.filters" },
-	{ OPT_ACL_FILTERS_JSON_FILE, "acl-filters-json-file", 0, ARG_NEEDED, "FILE", "the same, from a file" },
+	{ OPT_ACL_FILTERS_JSON_FILE, "acl-filters-json-file", 0, ARG_NEEDED, "FILE",
+	  "the same, from a file" },
 	{ OPT_NO_VALIDATE, "no-validate", 0, ARG_NONE, NULL, "record it without a look at the source" },
 	{ OPT_INCLUDE_TOPICS, "include-topics", 0, ARG_NONE, NULL, "also the mirror topics of each link" },
 	{ OPT_LINK, "link", 0, ARG_NEEDED, "NAME", "the link of the mirror topic" },
@@ -41,8 +48,10 @@ static const struct opt_row rows[] = {
 	{ OPT_SOURCE_TOPIC, "source-topic", 0, ARG_NEEDED, "TOPIC", "the topic's name on the source" },
 	{ OPT_REPLICATION_FACTOR, "replication-factor", 0, ARG_NEEDED, "N", "of the topic that is created" },
 	{ OPT_MIRROR_STATUS, "mirror-status", 0, ARG_NEEDED, "STATUS", "only mirrors of this status" },
-	{ OPT_ALL, "all", 0, ARG_NONE, NULL, "all mirror topics that are not STOPPED (of --link, where given)" },
-	{ OPT_WAIT, "wait", 0, ARG_OPTIONAL, "DURATION", "return when all are STOPPED; at the deadline exit 7" },
+	{ OPT_ALL, "all", 0, ARG_NONE, NULL,
+	  "all mirror topics that are not STOPPED (of --link, where given)" },
+	{ OPT_WAIT, "wait", 0, ARG_OPTIONAL, "DURATION",
+	  "return when all are STOPPED; at the deadline exit 7" },
 	{ OPT_DRY_RUN, "dry-run", 0, ARG_NONE, NULL, "check everything, change nothing" },
 	{ OPT_YES, "yes", 0, ARG_NONE, NULL, "do not ask" },
 	{ OPT_YES, "no-confirm", 0, ARG_NONE, NULL, NULL },
@@ -66,10 +75,10 @@ const struct opt_row *opt_row(enum opt opt)
 
 /* One option of the line, not yet judged. */
 struct token {
-	const char *text;             /* as written, for messages */
+	const char *text; /* as written, for messages */
 	const char *name;
 	size_t name_len;
-	const struct opt_row *row;    /* NULL: unknown */
+	const struct opt_row *row; /* NULL: unknown */
 	const char *value;
 	bool by_letter;
 };
@@ -97,6 +106,15 @@ static const struct opt_row *row_lettered(char letter)
 	return NULL;
 }
 
+static int needs_value(const struct opt_row *row, bool by_letter, struct err *err)
+{
+	if (by_letter)
+		err_set(err, RC_USAGE, "option -%c needs a value: -%c %s", row->letter, row->letter, row->arg_name);
+	else
+		err_set(err, RC_USAGE, "option --%s needs a value: --%s %s", row->name, row->name, row->arg_name);
+	return -1;
+}
+
 /* --name, --name=value, --name value. Returns how many arguments it took, or -1. */
 static int cut_long(struct token *t, int argc, char **argv, struct err *err)
 {
@@ -108,13 +126,14 @@ static int cut_long(struct token *t, int argc, char **argv, struct err *err)
 	t->value = equals != NULL ? equals + 1 : NULL;
 	if (t->row == NULL)
 		return 1;
-	if (t->row->arg == ARG_NONE && equals != NULL)
-		return err_set(err, RC_USAGE, "option --%s takes no value", t->row->name), -1;
+	if (t->row->arg == ARG_NONE && equals != NULL) {
+		err_set(err, RC_USAGE, "option --%s takes no value", t->row->name);
+		return -1;
+	}
 	if (t->row->arg != ARG_NEEDED || equals != NULL)
 		return 1;
 	if (argc < 2)
-		return err_set(err, RC_USAGE, "option --%s needs a value: --%s %s", t->row->name, t->row->name,
-			       t->row->arg_name), -1;
+		return needs_value(t->row, false, err);
 	t->value = argv[1];
 	return 2;
 }
@@ -137,8 +156,7 @@ static int cut_short(struct token *t, int argc, char **argv, struct err *err)
 		return 1;
 	}
 	if (argc < 2)
-		return err_set(err, RC_USAGE, "option -%c needs a value: -%c %s", t->row->letter, t->row->letter,
-			       t->row->arg_name), -1;
+		return needs_value(t->row, true, err);
 	t->value = argv[1];
 	return 2;
 }
@@ -165,7 +183,8 @@ static int cut(struct line *line, int argc, char **argv, struct err *err)
 			continue;
 		}
 		t->text = arg;
-		took = arg[1] == '-' ? cut_long(t, argc - i, argv + i, err) : cut_short(t, argc - i, argv + i, err);
+		took = arg[1] == '-' ? cut_long(t, argc - i, argv + i, err)
+				     : cut_short(t, argc - i, argv + i, err);
 		if (took < 0)
 			return err->rc;
 		line->n_tokens++;
@@ -200,13 +219,15 @@ static int unknown_option(const struct token *t, const struct command *command, 
 	if (!t->by_letter)
 		near = name_nearest(name, names, n);
 	if (t->row != NULL)
-		err_set(err, RC_USAGE, "'%s' takes no option %s%s", command_text, t->by_letter ? "-" : "--", name);
+		err_set(err, RC_USAGE, "'%s' takes no option %s%s", command_text, t->by_letter ? "-" : "--",
+			name);
 	else
 		err_set(err, RC_USAGE, "unknown option %s%s", t->by_letter ? "-" : "--", name);
 	if (near != NULL && strcmp(near, name) != 0)
 		err_hint(err, "did you mean --%s?", near);
 	else
-		err_hint(err, "krmirror %s--help lists the options", command != NULL ? strcat(command_text, " ") : "");
+		err_hint(err, "krmirror %s--help lists the options",
+			 command != NULL ? strcat(command_text, " ") : "");
 	return err->rc;
 }
 
@@ -229,10 +250,11 @@ static int unknown_command(const struct line *line, struct err *err)
 		else if (strcmp(commands[i].words[0], first) == 0)
 			names[n++] = commands[i].words[1];
 	near = name_nearest(group ? line->words[1] : first, names, n);
-	err_set(err, RC_USAGE, "unknown command '%s%s%s': this version has no such command", first, group ? " " : "",
-		group ? line->words[1] : "");
+	err_set(err, RC_USAGE, "unknown command '%s%s%s': this version has no such command", first,
+		group ? " " : "", group ? line->words[1] : "");
 	if (near != NULL)
-		return err_hint(err, "did you mean 'krmirror %s%s%s'?", group ? first : "", group ? " " : "", near);
+		return err_hint(err, "did you mean 'krmirror %s%s%s'?", group ? first : "", group ? " " : "",
+				near);
 	return err_hint(err, "krmirror %s%s--help lists the commands", group ? first : "", group ? " " : "");
 }
 
@@ -316,10 +338,12 @@ static int check_operands(struct args *args, struct err *err)
 		if (args->given[OPT_LINK])
 			args->operands[args->n_operands++] = args->values[OPT_LINK];
 		else
-			return err_set(err, RC_USAGE, "'%s' needs the link's name: krmirror %s NAME", name, name);
+			return err_set(err, RC_USAGE, "'%s' needs the link's name: krmirror %s NAME", name,
+				       name);
 	}
 	if (args->n_operands < c->operands_min)
-		return err_set(err, RC_USAGE, "'%s' needs a mirror topic: krmirror %s %s", name, name, c->operands);
+		return err_set(err, RC_USAGE, "'%s' needs a mirror topic: krmirror %s %s", name, name,
+			       c->operands);
 	if ((c->options & OPT_BIT(OPT_ALL)) != 0 && args->n_operands == 0 && !args->given[OPT_ALL])
 		return err_set(err, RC_USAGE, "'%s' needs mirror topics, or --all", name);
 	if (args->given[OPT_ALL] && args->n_operands > 0)
@@ -329,7 +353,9 @@ static int check_operands(struct args *args, struct err *err)
 
 static int check_together(struct args *args, struct err *err)
 {
-	static const struct { enum opt a, b; } either[] = {
+	static const struct {
+		enum opt a, b;
+	} either[] = {
 		{ OPT_TOPIC_FILTERS_JSON, OPT_TOPIC_FILTERS_JSON_FILE },
 		{ OPT_CONSUMER_GROUP_FILTERS_JSON, OPT_CONSUMER_GROUP_FILTERS_JSON_FILE },
 		{ OPT_ACL_FILTERS_JSON, OPT_ACL_FILTERS_JSON_FILE },
@@ -337,8 +363,8 @@ static int check_together(struct args *args, struct err *err)
 
 	for (size_t i = 0; i < ARRAY_LEN(either); i++)
 		if (args->given[either[i].a] && args->given[either[i].b])
-			return err_set(err, RC_USAGE, "--%s and --%s exclude each other", opt_row(either[i].a)->name,
-				       opt_row(either[i].b)->name);
+			return err_set(err, RC_USAGE, "--%s and --%s exclude each other",
+				       opt_row(either[i].a)->name, opt_row(either[i].b)->name);
 	if (args->given[OPT_WAIT] && args->given[OPT_TIMEOUT]) {
 		err_set(err, RC_USAGE, "--timeout does not go with --wait");
 		return err_hint(err, "--wait=%s waits so long", args->values[OPT_TIMEOUT]);
@@ -372,8 +398,10 @@ static int judge(struct args *args, struct line *line, struct err *err)
 		if (line->tokens[i].row == NULL)
 			return unknown_option(&line->tokens[i], NULL, err);
 	if (line->n_words > 0) {
-		args->command = command_find(line->words[0], line->n_words > 1 ? line->words[1] : NULL, &used);
-		if (args->command == NULL && informs && line->n_words == 1 && command_is_group(line->words[0]))
+		args->command =
+			command_find(line->words[0], line->n_words > 1 ? line->words[1] : NULL, &used);
+		if (args->command == NULL && informs && line->n_words == 1 &&
+		    command_is_group(line->words[0]))
 			args->group = line->words[0];
 		else if (args->command == NULL)
 			return unknown_command(line, err);

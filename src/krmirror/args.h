@@ -20,9 +20,10 @@ enum opt {
 };
 
 #define OPT_BIT(opt) (UINT64_C(1) << (opt))
-#define OPTS_COMMON                                                                                                    \
-	(OPT_BIT(OPT_CONFIG) | OPT_BIT(OPT_BOOTSTRAP_SERVER) | OPT_BIT(OPT_COMMAND_CONFIG) | OPT_BIT(OPT_OUTPUT) |     \
-	 OPT_BIT(OPT_TIMEOUT) | OPT_BIT(OPT_HELP) | OPT_BIT(OPT_VERSION) | OPT_BIT(OPT_LIST_COMMANDS))
+#define OPTS_COMMON                                                                                  \
+	(OPT_BIT(OPT_CONFIG) | OPT_BIT(OPT_BOOTSTRAP_SERVER) | OPT_BIT(OPT_COMMAND_CONFIG) |          \
+	 OPT_BIT(OPT_OUTPUT) | OPT_BIT(OPT_TIMEOUT) | OPT_BIT(OPT_HELP) | OPT_BIT(OPT_VERSION) |      \
+	 OPT_BIT(OPT_LIST_COMMANDS))
 
 enum opt_arg { ARG_NONE, ARG_NEEDED, ARG_OPTIONAL };   /* optional: only as --opt=value */
 

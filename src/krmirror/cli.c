@@ -131,7 +131,8 @@ int cli_main(int argc, char **argv, FILE *out, FILE *err_stream)
 	enum outcome outcome;
 	struct err err = { 0 };
 
-	/* What the layers below log is for the daemon's journal; a command says what matters in its own words. */
+	/* What the layers below log is for the daemon's journal; a command says what matters in its own
+	 * words. */
 	log_setup(LOG_ERROR, LOG_KV);
 	outcome = args_parse(&cli.args, argc, argv, &err) == RC_OK ? OUTCOME_DONE : OUTCOME_USAGE;
 	output_init(&cli.output, cli.args.json, out, err_stream);

@@ -25,7 +25,8 @@ static int read_file(const char *path, char **text, struct err *err)
 			len += (size_t)got;
 	}
 	if (fd < 0 || got < 0 || len == FILTER_FILE_MAX) {
-		err_set(err, RC_USAGE, "%s: %s", path, len == FILTER_FILE_MAX ? "larger than 1 MiB" : strerror(errno));
+		err_set(err, RC_USAGE, "%s: %s", path,
+			len == FILTER_FILE_MAX ? "larger than 1 MiB" : strerror(errno));
 		xfree(data);
 		data = NULL;
 	} else {
@@ -40,9 +41,13 @@ static int read_file(const char *path, char **text, struct err *err)
 /* The filters have options of their own, as kafka-cluster-links has them. */
 static int add_filters(const struct args *args, struct props *props, struct err *err)
 {
-	static const struct { enum opt text, file; const char *key; } filters[] = {
+	static const struct {
+		enum opt text, file;
+		const char *key;
+	} filters[] = {
 		{ OPT_TOPIC_FILTERS_JSON, OPT_TOPIC_FILTERS_JSON_FILE, "auto.create.mirror.topics.filters" },
-		{ OPT_CONSUMER_GROUP_FILTERS_JSON, OPT_CONSUMER_GROUP_FILTERS_JSON_FILE, "consumer.offset.group.filters" },
+		{ OPT_CONSUMER_GROUP_FILTERS_JSON, OPT_CONSUMER_GROUP_FILTERS_JSON_FILE,
+		  "consumer.offset.group.filters" },
 		{ OPT_ACL_FILTERS_JSON, OPT_ACL_FILTERS_JSON_FILE, "acl.filters" },
 	};
 
@@ -51,7 +56,8 @@ static int add_filters(const struct args *args, struct props *props, struct err 
 		char *text;
 
 		if (args->given[filters[i].text])
-			props_set(props, filters[i].key, args->values[filters[i].text], opt_row(filters[i].text)->name, 0);
+			props_set(props, filters[i].key, args->values[filters[i].text],
+				  opt_row(filters[i].text)->name, 0);
 		if (path == NULL)
 			continue;
 		if (read_file(path, &text, err) != RC_OK)
@@ -78,7 +84,8 @@ static int gather(const struct args *args, struct props *props, struct err *err)
 			  "--source-bootstrap-server", 0);
 	if (rc == RC_OK && props->n == 0) {
 		rc = err_set(err, RC_USAGE, "where the source is was not said");
-		err_hint(err, "--config-file FILE (a link.config), --source-bootstrap-server LIST, or --config K=V,...");
+		err_hint(err, "--config-file FILE (a link.config), --source-bootstrap-server LIST, or "
+			      "--config K=V,...");
 	}
 	return rc;
 }
@@ -86,9 +93,10 @@ static int gather(const struct args *args, struct props *props, struct err *err)
 static void tell(struct cli *cli, const struct link_info *link)
 {
 	if (cli->args.given[OPT_DRY_RUN]) {
-		output_say(&cli->output, "Would create cluster link \"%s\": source cluster %s, destination cluster %s. "
-			   "Nothing was recorded.", link->link_name,
-			   link->source_cluster != NULL ? link->source_cluster : "not asked",
+		output_say(&cli->output,
+			   "Would create cluster link \"%s\": source cluster %s, destination cluster %s. "
+			   "Nothing was recorded.",
+			   link->link_name, link->source_cluster != NULL ? link->source_cluster : "not asked",
 			   link->destination_cluster != NULL ? link->destination_cluster : "-");
 		return;
 	}

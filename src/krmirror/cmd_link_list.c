@@ -14,7 +14,8 @@ static int compare(const void *a, const void *b)
 	return by != 0 ? by : strcmp(x->link_name, y->link_name);
 }
 
-static enum outcome worst(const struct link_info *links, int n, const struct mirror_info *mirrors, int n_mirrors)
+static enum outcome worst(const struct link_info *links, int n, const struct mirror_info *mirrors,
+			  int n_mirrors)
 {
 	enum outcome outcome = mirror_outcome(mirrors, n_mirrors);
 
@@ -45,7 +46,8 @@ enum outcome cmd_link_list(struct cli *cli)
 	if (n > 1)
 		qsort(links, (size_t)n, sizeof(*links), compare);
 	if (n == 0)
-		output_say(&cli->output, "No links. Record one: krmirror link create NAME --config-file FILE");
+		output_say(&cli->output,
+			   "No links. Record one: krmirror link create NAME --config-file FILE");
 	else if (!cli->output.json)
 		link_print_table(cli->output.out, links, n, topics);
 	array = json_array();

@@ -36,7 +36,8 @@ static enum outcome set_paused(struct cli *cli, bool paused)
 	if (changed)
 		output_say(&cli->output, "%s cluster link \"%s\".", paused ? "Paused" : "Resumed", name);
 	else
-		output_say(&cli->output, "Cluster link \"%s\" is %s already.", name, paused ? "paused" : "running");
+		output_say(&cli->output, "Cluster link \"%s\" is %s already.", name,
+			   paused ? "paused" : "running");
 	if (!paused)
 		cli_check_worker(cli, "nothing is copied until one runs");
 	return document(cli, name);

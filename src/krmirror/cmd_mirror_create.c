@@ -4,9 +4,9 @@
 
 static json_t *document(const struct mirror_created *created)
 {
-	return json_pack("{s:o, s:o, s:o, s:i}", "link_name", json_text(created->link_name), "mirror_topic_name",
-			 json_text(created->mirror_topic_name), "source_topic_name", json_text(created->source_topic_name),
-			 "num_partition", (int)created->num_partition);
+	return json_pack("{s:o, s:o, s:o, s:i}", "link_name", json_text(created->link_name),
+			 "mirror_topic_name", json_text(created->mirror_topic_name), "source_topic_name",
+			 json_text(created->source_topic_name), "num_partition", (int)created->num_partition);
 }
 
 static void tell(struct cli *cli, const struct mirror_created *created)
@@ -15,8 +15,10 @@ static void tell(struct cli *cli, const struct mirror_created *created)
 	int n = (int)created->num_partition;
 
 	if (cli->args.given[OPT_DRY_RUN])
-		output_say(&cli->output, "Would create mirror topic \"%s\" with %d partition%s from \"%s\". "
-			   "Nothing was changed.", topic, n, n == 1 ? "" : "s", created->source_topic_name);
+		output_say(&cli->output,
+			   "Would create mirror topic \"%s\" with %d partition%s from \"%s\". "
+			   "Nothing was changed.",
+			   topic, n, n == 1 ? "" : "s", created->source_topic_name);
 	else if (created->changed)
 		output_say(&cli->output, "Created mirror topic \"%s\".", topic);
 	else

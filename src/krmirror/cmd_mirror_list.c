@@ -17,8 +17,10 @@ static int read_status(const struct args *args, char *text, size_t size, struct 
 	if (mirror_status_parse(text, &status))
 		return RC_OK;
 	err_set(err, RC_USAGE, "unknown mirror status '%s'", given);
-	return err_hint(err, "ACTIVE, PAUSED, LINK_PAUSED, SOURCE_UNAVAILABLE, LINK_FAILED, FAILED, PENDING_STOPPED or "
-			     "STOPPED");
+	return err_hint(
+		err,
+		"ACTIVE, PAUSED, LINK_PAUSED, SOURCE_UNAVAILABLE, LINK_FAILED, FAILED, PENDING_STOPPED or "
+		"STOPPED");
 }
 
 enum outcome cmd_mirror_list(struct cli *cli)
@@ -45,8 +47,11 @@ enum outcome cmd_mirror_list(struct cli *cli)
 		return cli_fail(cli, outcome, &err);
 	mirror_sort(mirrors, n);
 	if (n == 0)
-		output_say(&cli->output, opts.status != NULL ? "No mirror topics of status %s." : "No mirror topics. Create "
-			   "one: krmirror mirror create TOPIC --link NAME", status);
+		output_say(&cli->output,
+			   opts.status != NULL ? "No mirror topics of status %s."
+					       : "No mirror topics. Create "
+						 "one: krmirror mirror create TOPIC --link NAME",
+			   status);
 	else if (!cli->output.json)
 		mirror_print_table(cli->output.out, mirrors, n);
 	array = json_array();

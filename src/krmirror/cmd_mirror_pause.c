@@ -5,13 +5,18 @@
 #include "krmirror/cli.h"
 #include "krmirror/mirror_view.h"
 
-/* Describe's objects of a topic, as the log has it now: the source is not asked, a pause must not wait for it. */
+/* Describe's objects of a topic, as the log has it now: the source is not asked, a pause must not wait for
+ * it. */
 static void add_objects(struct cli *cli, json_t *array, const char *link, const char *topic,
 			const struct verb_result *result)
 {
 	struct mirror_info unknown = {
-		.link_name = link, .mirror_topic_name = topic, .status_time_ms = -1, .num_partition = -1,
-		.failed_partitions = -1, .max_lag = -1,
+		.link_name = link,
+		.mirror_topic_name = topic,
+		.status_time_ms = -1,
+		.num_partition = -1,
+		.failed_partitions = -1,
+		.max_lag = -1,
 	};
 	struct report_opts opts = { .link = link, .topic = topic, .partitions = true };
 	struct verb_result shown = *result;
@@ -20,7 +25,8 @@ static void add_objects(struct cli *cli, json_t *array, const char *link, const 
 	int n = 0;
 
 	shown.mirror = &unknown;
-	if (link != NULL && report_mirrors(&cli->session, &opts, &cli->arena, &mirrors, &n, &err) == OUTCOME_DONE && n == 1)
+	if (link != NULL &&
+	    report_mirrors(&cli->session, &opts, &cli->arena, &mirrors, &n, &err) == OUTCOME_DONE && n == 1)
 		shown.mirror = &mirrors[0];
 	mirror_result_json(array, &shown);
 }
@@ -41,7 +47,8 @@ static enum outcome one(struct cli *cli, const char *topic, bool pause, json_t *
 	else if (changed)
 		output_say(&cli->output, "%s mirror topic \"%s\".", pause ? "Paused" : "Resumed", topic);
 	else
-		output_say(&cli->output, "Mirror topic \"%s\" is %s already.", topic, pause ? "paused" : "running");
+		output_say(&cli->output, "Mirror topic \"%s\" is %s already.", topic,
+			   pause ? "paused" : "running");
 	result.error_code = outcome == OUTCOME_DONE ? NULL : outcome_word(outcome, &err);
 	result.error_message = outcome == OUTCOME_DONE ? NULL : err.text;
 	if (cli->output.json)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* promote: the wish is recorded for each topic; then, with --wait or where nobody else acts, it is seen through. */
+/* promote: the wish is recorded for each topic; then, with --wait or where nobody else acts, it is seen
+ * through. */
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/units.h"
@@ -9,7 +10,8 @@
 
 #include <string.h>
 
-/* `--wait 60s` is --wait and a topic "60s", which is hardly meant. A mirror topic of such a name is taken as one. */
+/* `--wait 60s` is --wait and a topic "60s", which is hardly meant. A mirror topic of such a name is taken as
+ * one. */
 static enum outcome check_durations(struct cli *cli)
 {
 	const struct args *args = &cli->args;
@@ -39,7 +41,8 @@ static void progress(void *arg, const char *topic, const char *text)
 
 static const char *how(const struct mirror_info *info)
 {
-	return info->stopped_how != NULL && strcmp(info->stopped_how, "failed_over") == 0 ? "failed over" : "promoted";
+	return info->stopped_how != NULL && strcmp(info->stopped_how, "failed_over") == 0 ? "failed over"
+											  : "promoted";
 }
 
 static void tell(struct cli *cli, const struct promote_result *result)
@@ -50,15 +53,20 @@ static void tell(struct cli *cli, const struct promote_result *result)
 	if (result->outcome != OUTCOME_DONE)
 		cli_item_failed(cli, topic, &result->err);
 	else if (result->finished)
-		output_say(&cli->output, "Mirror topic \"%s\" was %s before; nothing was changed.", topic, how(info));
+		output_say(&cli->output, "Mirror topic \"%s\" was %s before; nothing was changed.", topic,
+			   how(info));
 	else if (cli->args.given[OPT_DRY_RUN])
-		output_say(&cli->output, "Would promote mirror topic \"%s\": lag %lld. Nothing was changed.", topic,
-			   (long long)info->max_lag);
+		output_say(&cli->output, "Would promote mirror topic \"%s\": lag %lld. Nothing was changed.",
+			   topic, (long long)info->max_lag);
 	else if (info->mirror_status != NULL && strcmp(info->mirror_status, "STOPPED") == 0)
-		output_say(&cli->output, "Promoted mirror topic \"%s\": it is an ordinary, writable topic now.", topic);
+		output_say(&cli->output,
+			   "Promoted mirror topic \"%s\": it is an ordinary, writable topic now.", topic);
 	else
-		output_say(&cli->output, "Recorded the promotion of mirror topic \"%s\". Watch it: krmirror mirror describe %s, "
-			   "or wait for it: krmirror promote %s --wait", topic, topic, topic);
+		output_say(&cli->output,
+			   "Recorded the promotion of mirror topic \"%s\". Watch it: krmirror mirror "
+			   "describe %s, "
+			   "or wait for it: krmirror promote %s --wait",
+			   topic, topic, topic);
 }
 
 static json_t *document(const struct promote_result *results, int n)
@@ -71,7 +79,8 @@ static json_t *document(const struct promote_result *results, int n)
 			.mirror = &results[i].info,
 			.error_code = well ? NULL : results[i].error_code,
 			.error_message = well ? NULL : results[i].err.text,
-			.door = results[i].door, .has_door = true,
+			.door = results[i].door,
+			.has_door = true,
 		};
 
 		mirror_result_json(array, &result);
@@ -81,7 +90,7 @@ static json_t *document(const struct promote_result *results, int n)
 
 static void set_deadline(struct cli *cli)
 {
-	static const int64_t for_ever_ms = INT64_C(36500) * 86400000;   /* 100 years */
+	static const int64_t for_ever_ms = INT64_C(36500) * 86400000; /* 100 years */
 	int64_t ms = cli->args.wait_ms >= 0 ? cli->args.wait_ms : for_ever_ms;
 
 	if (cli->args.given[OPT_WAIT])

@@ -10,9 +10,10 @@ static json_t *workers_json(const struct status_info *status)
 	for (int i = 0; i < status->n_workers; i++) {
 		const struct worker_info *w = &status->workers[i];
 
-		json_array_append_new(array, json_pack("{s:o, s:o, s:o, s:b}", "worker_id", json_text(w->worker_id), "version",
-						       json_text(w->version), "address", json_text(w->address), "live",
-						       (int)w->live));
+		json_array_append_new(array,
+				      json_pack("{s:o, s:o, s:o, s:b}", "worker_id", json_text(w->worker_id),
+						"version", json_text(w->version), "address",
+						json_text(w->address), "live", (int)w->live));
 	}
 	return array;
 }
@@ -24,11 +25,12 @@ static json_t *links_json(const struct status_info *status)
 	for (int i = 0; i < status->n_links; i++) {
 		const struct status_link *l = &status->links[i];
 
-		json_array_append_new(array, json_pack("{s:o, s:o, s:i, s:i, s:o, s:o, s:o}", "link_name",
-						       json_text(l->link_name), "state", json_text(l->state), "mirrors",
-						       (int)l->mirrors, "failed_partitions", (int)l->failed_partitions,
-						       "max_lag", json_known(l->max_lag), "last_contact_ms",
-						       json_known(l->last_contact_ms), "next", json_text(l->next)));
+		json_array_append_new(
+			array, json_pack("{s:o, s:o, s:i, s:i, s:o, s:o, s:o}", "link_name",
+					 json_text(l->link_name), "state", json_text(l->state), "mirrors",
+					 (int)l->mirrors, "failed_partitions", (int)l->failed_partitions,
+					 "max_lag", json_known(l->max_lag), "last_contact_ms",
+					 json_known(l->last_contact_ms), "next", json_text(l->next)));
 	}
 	return array;
 }
@@ -43,8 +45,9 @@ static void print_workers(struct cli *cli, const struct status_info *status)
 		const struct worker_info *w = &status->workers[i];
 
 		if (w->live)
-			fprintf(out, "%s%s (%s%s%s)", live++ > 0 ? ", " : "", w->worker_id, w->version != NULL ? w->version : "?",
-				w->address != NULL ? " at " : "", w->address != NULL ? w->address : "");
+			fprintf(out, "%s%s (%s%s%s)", live++ > 0 ? ", " : "", w->worker_id,
+				w->version != NULL ? w->version : "?", w->address != NULL ? " at " : "",
+				w->address != NULL ? w->address : "");
 	}
 	fprintf(out, "%s\n", live == 0 ? "none running" : "");
 	if (live == 0 && status->n_links > 0)
@@ -54,9 +57,13 @@ static void print_workers(struct cli *cli, const struct status_info *status)
 static void print(struct cli *cli, const struct status_info *status)
 {
 	static const struct column columns[] = {
-		{ .name = "Link" }, { .name = "State" }, { .name = "Mirrors", .right = true },
-		{ .name = "Failed Partitions", .right = true }, { .name = "Max Lag", .right = true },
-		{ .name = "Last Contact", .right = true }, { .name = "Next", .wraps = true },
+		{ .name = "Link" },
+		{ .name = "State" },
+		{ .name = "Mirrors", .right = true },
+		{ .name = "Failed Partitions", .right = true },
+		{ .name = "Max Lag", .right = true },
+		{ .name = "Last Contact", .right = true },
+		{ .name = "Next", .wraps = true },
 	};
 	FILE *out = cli->output.out;
 	struct table *table;
@@ -65,8 +72,10 @@ static void print(struct cli *cli, const struct status_info *status)
 	text_field(out, "Destination Cluster", status->destination_cluster);
 	print_workers(cli, status);
 	if (status->foreign_records > 0)
-		output_warn(&cli->output, "the control log %s holds %lld records that krmirror did not write; they are skipped",
-			    cli->conf.control_topic, (long long)status->foreign_records);
+		output_warn(
+			&cli->output,
+			"the control log %s holds %lld records that krmirror did not write; they are skipped",
+			cli->conf.control_topic, (long long)status->foreign_records);
 	if (status->n_links == 0) {
 		fprintf(out, "No links. Record one: krmirror link create NAME --config-file FILE\n");
 		return;
@@ -102,7 +111,7 @@ enum outcome cmd_status(struct cli *cli)
 	if (!cli->output.json)
 		print(cli, &status);
 	output_document(&cli->output, json_pack("{s:o, s:o, s:o}", "destination_cluster",
-						json_text(status.destination_cluster), "workers", workers_json(&status),
-						"links", links_json(&status)));
+						json_text(status.destination_cluster), "workers",
+						workers_json(&status), "links", links_json(&status)));
 	return OUTCOME_DONE;
 }

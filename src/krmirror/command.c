@@ -11,8 +11,9 @@
 static const struct command commands[] = {
 	{ { "link", "create" }, "NAME", 0, 1,
 	  B(OPT_CONFIG_FILE) | B(OPT_SETTING) | B(OPT_SOURCE_BOOTSTRAP_SERVER) | B(OPT_TOPIC_FILTERS_JSON) |
-	  B(OPT_TOPIC_FILTERS_JSON_FILE) | B(OPT_CONSUMER_GROUP_FILTERS_JSON) | B(OPT_CONSUMER_GROUP_FILTERS_JSON_FILE) |
-	  B(OPT_ACL_FILTERS_JSON) | B(OPT_ACL_FILTERS_JSON_FILE) | B(OPT_NO_VALIDATE) | B(OPT_DRY_RUN),
+	  B(OPT_TOPIC_FILTERS_JSON_FILE) | B(OPT_CONSUMER_GROUP_FILTERS_JSON) |
+	  B(OPT_CONSUMER_GROUP_FILTERS_JSON_FILE) | B(OPT_ACL_FILTERS_JSON) | B(OPT_ACL_FILTERS_JSON_FILE) |
+	  B(OPT_NO_VALIDATE) | B(OPT_DRY_RUN),
 	  B(OPT_LINK) | B(OPT_SOURCE_CLUSTER), "record a link to a source cluster", cmd_link_create },
 	{ { "link", "list" }, "", 0, 0, B(OPT_INCLUDE_TOPICS), 0, "all links and their states", cmd_link_list },
 	{ { "link", "describe" }, "NAME", 0, 1, 0, B(OPT_LINK), "one link in full", cmd_link_describe },
@@ -35,7 +36,8 @@ static const struct command commands[] = {
 	  "make mirror topics writable, with nothing lost", cmd_mirror_promote },
 	{ { "mirror", "delete" }, "TOPIC", 1, 1, B(OPT_LINK) | B(OPT_YES), 0,
 	  "forget a STOPPED mirror; the topic stays", cmd_mirror_delete },
-	{ { "promote", NULL }, "TOPIC...", 0, -1, PROMOTE_OPTIONS, 0, "short for mirror promote", cmd_mirror_promote },
+	{ { "promote", NULL }, "TOPIC...", 0, -1, PROMOTE_OPTIONS, 0, "short for mirror promote",
+	  cmd_mirror_promote },
 	{ { "status", NULL }, "", 0, 0, 0, 0, "all links on one screen, worst first, each with the next command",
 	  cmd_status },
 };

@@ -18,8 +18,10 @@ static void print_option(FILE *out, const struct opt_row *row)
 	if (row->letter != 0)
 		snprintf(letter, sizeof(letter), "-%c, ", row->letter);
 	snprintf(text, sizeof(text), "%s--%s%s%s%s", letter, row->name,
-		 optional ? "[=" : row->arg == ARG_NEEDED ? " " : "", row->arg != ARG_NONE ? row->arg_name : "",
-		 optional ? "]" : "");
+		 optional                 ? "[="
+		 : row->arg == ARG_NEEDED ? " "
+					  : "",
+		 row->arg != ARG_NONE ? row->arg_name : "", optional ? "]" : "");
 	fprintf(out, "  %-*s %s\n", OPTION_COLUMN, text, row->help);
 }
 
@@ -70,8 +72,9 @@ void help_print(FILE *out, const struct args *args)
 		return;
 	}
 	commands = command_table(&n);
-	fprintf(out, "usage: krmirror [COMMON] COMMAND ... [COMMON]\n\nMirrors Kafka topics between clusters at equal "
-		"offsets.\n\ncommands:\n");
+	fprintf(out, "usage: krmirror [COMMON] COMMAND ... [COMMON]\n\nMirrors Kafka topics between clusters "
+		     "at equal "
+		     "offsets.\n\ncommands:\n");
 	for (size_t i = 0; i < n; i++)
 		if (args->group == NULL || strcmp(args->group, commands[i].words[0]) == 0)
 			print_command_line(out, &commands[i]);
@@ -87,8 +90,8 @@ static void list_options(FILE *out, const char *name, uint64_t options)
 	rows = opt_table(&n);
 	for (size_t i = 0; i < n; i++)
 		if (rows[i].help != NULL && (options & OPT_BIT(rows[i].opt)) != 0)
-			fprintf(out, "option\t%s\t--%s\t%.*s\t%s\n", name, rows[i].name, rows[i].letter != 0, &rows[i].letter,
-				rows[i].arg_name != NULL ? rows[i].arg_name : "");
+			fprintf(out, "option\t%s\t--%s\t%.*s\t%s\n", name, rows[i].name, rows[i].letter != 0,
+				&rows[i].letter, rows[i].arg_name != NULL ? rows[i].arg_name : "");
 }
 
 static void list_keys(FILE *out, const struct key_table *table, const char *file)

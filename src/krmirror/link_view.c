@@ -21,7 +21,8 @@ static json_t *states_json(const struct link_info *link)
 	json_t *object = json_object();
 
 	for (int i = 0; i <= LANE_FAILED; i++)
-		json_object_set_new(object, lane_state_name((enum lane_state)i), json_integer(link->partition_states[i]));
+		json_object_set_new(object, lane_state_name((enum lane_state)i),
+				    json_integer(link->partition_states[i]));
 	return object;
 }
 
@@ -53,7 +54,8 @@ json_t *link_described_json(const struct link_info *link)
 	json_t *object = link_json(link, true);
 
 	json_object_set_new(object, "mirror_partition_states_count", states_json(link));
-	json_object_set_new(object, "source_brokers", texts_json(link->source_brokers, link->n_source_brokers));
+	json_object_set_new(object, "source_brokers",
+			    texts_json(link->source_brokers, link->n_source_brokers));
 	json_object_set_new(object, "destination_brokers",
 			    texts_json(link->destination_brokers, link->n_destination_brokers));
 	json_object_set_new(object, "last_contact_ms", json_known(link->last_contact_ms));
@@ -73,12 +75,22 @@ int link_state_rank(const char *state)
 void link_print_table(FILE *out, const struct link_info *links, int n, bool topics)
 {
 	static const struct column columns[] = {
-		{ .name = "Name" }, { .name = "ID" }, { .name = "Source Cluster" }, { .name = "Destination Cluster" },
-		{ .name = "State" }, { .name = "Error" }, { .name = "Error Message", .wraps = true },
+		{ .name = "Name" },
+		{ .name = "ID" },
+		{ .name = "Source Cluster" },
+		{ .name = "Destination Cluster" },
+		{ .name = "State" },
+		{ .name = "Error" },
+		{ .name = "Error Message", .wraps = true },
 	};
 	static const struct column with_topics[] = {
-		{ .name = "Name" }, { .name = "ID" }, { .name = "Topic Name" }, { .name = "Source Cluster" },
-		{ .name = "Destination Cluster" }, { .name = "State" }, { .name = "Error" },
+		{ .name = "Name" },
+		{ .name = "ID" },
+		{ .name = "Topic Name" },
+		{ .name = "Source Cluster" },
+		{ .name = "Destination Cluster" },
+		{ .name = "State" },
+		{ .name = "Error" },
 		{ .name = "Error Message", .wraps = true },
 	};
 	struct table *table = topics ? table_create(with_topics, ARRAY_LEN(with_topics))

@@ -74,9 +74,18 @@ json_t *mirror_partition_json(const struct mirror_info *mirror, const struct par
 void mirror_result_json(json_t *array, const struct verb_result *result)
 {
 	static const struct partition_info unknown = {
-		.partition = -1, .lag = -1, .lag_ms = -1, .last_source_fetch_offset = -1, .source_log_start_offset = -1,
-		.source_high_watermark = -1, .source_last_stable_offset = -1, .local_log_start_offset = -1,
-		.local_log_end_offset = -1, .time_since_last_fetch_ms = -1, .filled_offsets = -1, .coalesced_batches = -1,
+		.partition = -1,
+		.lag = -1,
+		.lag_ms = -1,
+		.last_source_fetch_offset = -1,
+		.source_log_start_offset = -1,
+		.source_high_watermark = -1,
+		.source_last_stable_offset = -1,
+		.local_log_start_offset = -1,
+		.local_log_end_offset = -1,
+		.time_since_last_fetch_ms = -1,
+		.filled_offsets = -1,
+		.coalesced_batches = -1,
 	};
 	const struct mirror_info *mirror = result->mirror;
 	bool known = mirror->partitions != NULL && mirror->num_partition > 0;
@@ -95,7 +104,8 @@ void mirror_result_json(json_t *array, const struct verb_result *result)
 static int status_rank(const struct mirror_info *m)
 {
 	static const char *const order[] = {
-		"FAILED", "LINK_FAILED", "SOURCE_UNAVAILABLE", "PENDING_STOPPED", "ACTIVE", "LINK_PAUSED", "PAUSED", "STOPPED",
+		"FAILED", "LINK_FAILED", "SOURCE_UNAVAILABLE", "PENDING_STOPPED", "ACTIVE", "LINK_PAUSED",
+		"PAUSED", "STOPPED",
 	};
 
 	if (m->diverged)
@@ -143,10 +153,17 @@ enum outcome mirror_outcome(const struct mirror_info *mirrors, int n)
 void mirror_print_table(FILE *out, const struct mirror_info *mirrors, int n)
 {
 	static const struct column columns[] = {
-		{ .name = "Link Name" }, { .name = "Mirror Topic Name" }, { .name = "Source Topic Name" },
-		{ .name = "Mirror Status" }, { .name = "Status Time" }, { .name = "Num Partition", .right = true },
-		{ .name = "Failed", .right = true }, { .name = "Max Lag", .right = true }, { .name = "Stopped How" },
-		{ .name = "Read Only" }, { .name = "Error", .wraps = true },
+		{ .name = "Link Name" },
+		{ .name = "Mirror Topic Name" },
+		{ .name = "Source Topic Name" },
+		{ .name = "Mirror Status" },
+		{ .name = "Status Time" },
+		{ .name = "Num Partition", .right = true },
+		{ .name = "Failed", .right = true },
+		{ .name = "Max Lag", .right = true },
+		{ .name = "Stopped How" },
+		{ .name = "Read Only" },
+		{ .name = "Error", .wraps = true },
 	};
 	struct table *table = table_create(columns, ARRAY_LEN(columns));
 	char when[32];
@@ -195,10 +212,16 @@ static void print_partition(struct table *table, const struct partition_info *p)
 void mirror_print_description(FILE *out, const struct mirror_info *mirror)
 {
 	static const struct column columns[] = {
-		{ .name = "Partition", .right = true }, { .name = "State" }, { .name = "Lag", .right = true },
-		{ .name = "Source Start", .right = true }, { .name = "Source End", .right = true },
-		{ .name = "Local Start", .right = true }, { .name = "Local End", .right = true },
-		{ .name = "Last Fetch", .right = true }, { .name = "Reason" }, { .name = "Error", .wraps = true },
+		{ .name = "Partition", .right = true },
+		{ .name = "State" },
+		{ .name = "Lag", .right = true },
+		{ .name = "Source Start", .right = true },
+		{ .name = "Source End", .right = true },
+		{ .name = "Local Start", .right = true },
+		{ .name = "Local End", .right = true },
+		{ .name = "Last Fetch", .right = true },
+		{ .name = "Reason" },
+		{ .name = "Error", .wraps = true },
 	};
 	struct table *table;
 	char when[32];
@@ -210,12 +233,13 @@ void mirror_print_description(FILE *out, const struct mirror_info *mirror)
 	text_field(out, "Status Time", text_time(mirror->status_time_ms, when, sizeof(when)));
 	text_field(out, "Stopped How", mirror->stopped_how);
 	text_field(out, "Read Only", mirror->read_only);
-	text_field(out, "Error", mirror->mirror_topic_error != NULL ? mirror->mirror_topic_error : mirror->error);
+	text_field(out, "Error",
+		   mirror->mirror_topic_error != NULL ? mirror->mirror_topic_error : mirror->error);
 	fputc('\n', out);
 	if (mirror->partitions == NULL)
 		return;
 	table = table_create(columns, ARRAY_LEN(columns));
-	for (int pass = 0; pass < 2; pass++)   /* the troubled ones first */
+	for (int pass = 0; pass < 2; pass++) /* the troubled ones first */
 		for (int32_t i = 0; i < mirror->num_partition; i++)
 			if (troubled(&mirror->partitions[i]) == (pass == 0))
 				print_partition(table, &mirror->partitions[i]);

@@ -10,8 +10,17 @@
 #define PROGRESS_EVERY_NS (10 * NS_PER_S)
 
 static const char *const words[] = {
-	"USAGE", "CONFIRMATION_NEEDED", "NOT_FOUND", "EXISTS", "REFUSED", "SOURCE_UNREACHABLE", "DESTINATION_UNREACHABLE",
-	"NOT_AUTHORIZED", "TIMED_OUT", "DIVERGED", "FAILED",
+	"USAGE",
+	"CONFIRMATION_NEEDED",
+	"NOT_FOUND",
+	"EXISTS",
+	"REFUSED",
+	"SOURCE_UNREACHABLE",
+	"DESTINATION_UNREACHABLE",
+	"NOT_AUTHORIZED",
+	"TIMED_OUT",
+	"DIVERGED",
+	"FAILED",
 };
 
 const char *const *error_words(size_t *n)
@@ -120,7 +129,8 @@ void output_failure(struct output *o, const char *word, const struct err *err)
 		fprintf(o->err, "  %s\n", err->hint);
 	if (!o->json || o->documented_)
 		return;
-	output_document(o, json_pack("{s:{s:s, s:o, s:o}}", "error", "code", word, "message", json_text(err->text), "hint",
+	output_document(o, json_pack("{s:{s:s, s:o, s:o}}", "error", "code", word, "message",
+				     json_text(err->text), "hint",
 				     json_text(err->hint[0] != '\0' ? err->hint : NULL)));
 }
 

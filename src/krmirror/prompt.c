@@ -11,7 +11,8 @@ int prompt_delete(struct output *o, bool yes, struct err *err, const char *what,
 	if (yes)
 		return RC_OK;
 	if (isatty(STDIN_FILENO) != 1 || !o->tty) {
-		err_set(err, RC_REFUSED, "deleting %s '%s' needs a confirmation, and there is no terminal to ask on", what,
+		err_set(err, RC_REFUSED,
+			"deleting %s '%s' needs a confirmation, and there is no terminal to ask on", what,
 			name);
 		return err_hint(err, "add --yes");
 	}

@@ -8,7 +8,7 @@
 struct table {
 	struct libscols_table *scols;
 	struct libscols_line *line;
-	size_t at;    /* the next cell */
+	size_t at; /* the next cell */
 };
 
 struct table *table_create(const struct column *columns, size_t n)
@@ -21,7 +21,8 @@ struct table *table_create(const struct column *columns, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		int flags = (columns[i].right ? SCOLS_FL_RIGHT : 0) | (columns[i].wraps ? SCOLS_FL_WRAP : 0);
 
-		CHECK(scols_table_new_column(table->scols, columns[i].name, columns[i].wraps ? 0.9 : 0, flags) != NULL);
+		CHECK(scols_table_new_column(table->scols, columns[i].name, columns[i].wraps ? 0.9 : 0,
+					     flags) != NULL);
 	}
 	return table;
 }
@@ -35,7 +36,8 @@ void table_row(struct table *table)
 
 void table_text(struct table *table, const char *text)
 {
-	CHECK(scols_line_set_data(table->line, table->at++, text != NULL && text[0] != '\0' ? text : "-") == 0);
+	CHECK(scols_line_set_data(table->line, table->at++, text != NULL && text[0] != '\0' ? text : "-") ==
+	      0);
 }
 
 void table_number(struct table *table, int64_t value)

@@ -20,7 +20,10 @@ void text_field(FILE *out, const char *label, const char *value)
 
 const char *text_ago(int64_t ms, char *text, size_t size)
 {
-	static const struct { int64_t ms; const char *name; } units[] = {
+	static const struct {
+		int64_t ms;
+		const char *name;
+	} units[] = {
 		{ 86400000, "d" }, { 3600000, "h" }, { 60000, "m" }, { 1000, "s" }, { 1, "ms" },
 	};
 
@@ -42,7 +45,8 @@ const char *text_time(int64_t wall_ms, char *text, size_t size)
 	time_t seconds = (time_t)(wall_ms / 1000);
 	struct tm tm;
 
-	if (wall_ms <= 0 || gmtime_r(&seconds, &tm) == NULL || strftime(text, size, "%Y-%m-%d %H:%M:%SZ", &tm) == 0)
+	if (wall_ms <= 0 || gmtime_r(&seconds, &tm) == NULL ||
+	    strftime(text, size, "%Y-%m-%d %H:%M:%SZ", &tm) == 0)
 		snprintf(text, size, "-");
 	return text;
 }

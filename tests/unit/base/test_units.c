@@ -5,11 +5,26 @@
 
 START_TEST(durations_have_one_unit)
 {
-	static const struct { const char *text; int64_t ms; } good[] = {
-		{ "0s", 0 }, { "500ms", 500 }, { "30s", 30000 }, { "5m", 300000 }, { "2h", 7200000 }, { "1d", 86400000 },
+	static const struct {
+		const char *text;
+		int64_t ms;
+	} good[] = {
+		{ "0s", 0 },      { "500ms", 500 },  { "30s", 30000 },
+		{ "5m", 300000 }, { "2h", 7200000 }, { "1d", 86400000 },
 	};
-	static const char *const bad[] = { "", "5", "s", "-1s", "1.5s", " 5s", "5 s", "5S", "5sec", "1m30s",
-		"99999999999999999999s", "9223372036854775807d", "36501d" };
+	static const char *const bad[] = { "",
+					   "5",
+					   "s",
+					   "-1s",
+					   "1.5s",
+					   " 5s",
+					   "5 s",
+					   "5S",
+					   "5sec",
+					   "1m30s",
+					   "99999999999999999999s",
+					   "9223372036854775807d",
+					   "36501d" };
 	int64_t ms;
 
 	for (size_t i = 0; i < ARRAY_LEN(good); i++) {
@@ -55,9 +70,15 @@ END_TEST
 START_TEST(a_misspelt_name_finds_its_neighbour)
 {
 	static const char *const names[] = { "bootstrap.servers", "client.id", "link", "list", "promote" };
-	static const struct { const char *word, *name; } rows[] = {
-		{ "bootstrap.server", "bootstrap.servers" }, { "boostrap.servers", "bootstrap.servers" },
-		{ "clinet.id", "client.id" }, { "promot", "promote" }, { "lsit", "list" }, { "lnk", "link" },
+	static const struct {
+		const char *word, *name;
+	} rows[] = {
+		{ "bootstrap.server", "bootstrap.servers" },
+		{ "boostrap.servers", "bootstrap.servers" },
+		{ "clinet.id", "client.id" },
+		{ "promot", "promote" },
+		{ "lsit", "list" },
+		{ "lnk", "link" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {

@@ -108,19 +108,23 @@ enum outcome link_delete_check(struct session *session, const char *name, struct
 	return called(session, err, "link_delete_check", name);
 }
 
-enum outcome mirror_create_topic(struct session *session, const struct mirror_create_opts *opts, struct arena *arena,
-				 struct mirror_created *created, struct err *err)
+enum outcome mirror_create_topic(struct session *session, const struct mirror_create_opts *opts,
+				 struct arena *arena, struct mirror_created *created, struct err *err)
 {
 	(void)arena;
 	*created = (struct mirror_created){
-		.link_name = opts->link, .mirror_topic_name = opts->topic,
+		.link_name = opts->link,
+		.mirror_topic_name = opts->topic,
 		.source_topic_name = opts->source_topic != NULL ? opts->source_topic : opts->topic,
-		.num_partition = 6, .changed = !fake.unchanged, .no_worker = fake.no_worker,
+		.num_partition = 6,
+		.changed = !fake.unchanged,
+		.no_worker = fake.no_worker,
 	};
 	return called(session, err, "mirror_create", opts->topic);
 }
 
-enum outcome mirror_pause(struct session *session, const char *link, const char *topic, bool *changed, struct err *err)
+enum outcome mirror_pause(struct session *session, const char *link, const char *topic, bool *changed,
+			  struct err *err)
 {
 	(void)link;
 	*changed = !fake.unchanged;
@@ -141,7 +145,8 @@ enum outcome mirror_delete(struct session *session, const char *link, const char
 	return called(session, err, "mirror_delete", topic);
 }
 
-enum outcome mirror_delete_check(struct session *session, const char *link, const char *topic, struct err *err)
+enum outcome mirror_delete_check(struct session *session, const char *link, const char *topic,
+				 struct err *err)
 {
 	(void)link;
 	return called(session, err, "mirror_delete_check", topic);
@@ -175,13 +180,15 @@ enum outcome report_mirrors(struct session *session, const struct report_opts *o
 {
 	(void)arena;
 	fake.measured = opts->measure;
-	snprintf(fake.status_asked, sizeof(fake.status_asked), "%s", opts->status != NULL ? opts->status : "");
+	snprintf(fake.status_asked, sizeof(fake.status_asked), "%s",
+		 opts->status != NULL ? opts->status : "");
 	*mirrors = fake.mirrors;
 	*n = fake.n_mirrors;
 	return called(session, err, "report_mirrors", opts->topic);
 }
 
-enum outcome report_status(struct session *session, struct arena *arena, struct status_info *status, struct err *err)
+enum outcome report_status(struct session *session, struct arena *arena, struct status_info *status,
+			   struct err *err)
 {
 	(void)arena;
 	*status = fake.status;

@@ -54,8 +54,11 @@ static void is_command(const char *name)
 START_TEST(common_options_stand_anywhere)
 {
 	static const char *const lines[] = {
-		"-c F -o json mirror list --link L", "mirror -c F list -o json --link L", "mirror list --link L -o json -c F",
-		"mirror list --link=L --output=json --config=F", "--config F --output json mirror list --link L",
+		"-c F -o json mirror list --link L",
+		"mirror -c F list -o json --link L",
+		"mirror list --link L -o json -c F",
+		"mirror list --link=L --output=json --config=F",
+		"--config F --output json mirror list --link L",
 		"-cF -ojson mirror list --link L",
 	};
 
@@ -107,7 +110,7 @@ START_TEST(wait_takes_its_duration_by_an_equals_sign_only)
 	ck_assert_int_eq(args.n_operands, 2);
 	good("promote a --wait=90s");
 	ck_assert_int_eq(args.wait_ms, 90000);
-	good("promote --wait 60s");   /* whether "60s" is a topic is known only later */
+	good("promote --wait 60s"); /* whether "60s" is a topic is known only later */
 	ck_assert_int_eq(args.wait_ms, -1);
 	ck_assert_str_eq(args.operands[0], "60s");
 	bad("promote a --wait=60", "'60' is no duration for --wait", "30s");
@@ -217,16 +220,19 @@ START_TEST(help_shows_every_option)
 		FILE *out = open_memstream(&text, &size);
 		int takes;
 
-		ck_assert_ptr_eq(command_find(commands[i].words[0], commands[i].words[1], &takes), &commands[i]);
+		ck_assert_ptr_eq(command_find(commands[i].words[0], commands[i].words[1], &takes),
+				 &commands[i]);
 		help_print(out, &asked);
 		fclose(out);
 		for (size_t r = 0; r < n_rows; r++) {
 			char option[64];
 
-			if (rows[r].help == NULL || ((commands[i].options | OPTS_COMMON) & OPT_BIT(rows[r].opt)) == 0)
+			if (rows[r].help == NULL ||
+			    ((commands[i].options | OPTS_COMMON) & OPT_BIT(rows[r].opt)) == 0)
 				continue;
 			snprintf(option, sizeof(option), "--%s", rows[r].name);
-			ck_assert_msg(strstr(text, option) != NULL, "%s in the help of %s", option, commands[i].words[0]);
+			ck_assert_msg(strstr(text, option) != NULL, "%s in the help of %s", option,
+				      commands[i].words[0]);
 		}
 		free(text);
 	}

@@ -19,13 +19,27 @@ static void setup(void)
 	ck_assert_int_eq(unsetenv("KRMIRROR_CONFIG"), 0);
 	fake = (struct fake_control){ .n_workers = 1 };
 	for (int i = 0; i < 2; i++)
-		partitions[i] = (struct partition_info){ .partition = i, .state = "COPYING", .lag = 5, .lag_ms = -1,
-			.local_log_end_offset = 95, .source_last_stable_offset = 100, .time_since_last_fetch_ms = 12 };
-	mirror = (struct mirror_info){ .link_name = "east", .mirror_topic_name = "orders", .source_topic_name = "orders",
-		.mirror_status = "ACTIVE", .num_partition = 2, .max_lag = 5, .partitions = partitions,
-		.read_only = "unenforced: no authorizer" };
-	link_east = (struct link_info){ .link_name = "east", .link_id = "id", .source_cluster = "S",
-		.destination_cluster = "D", .state = "ACTIVE", .last_contact_ms = 1500 };
+		partitions[i] = (struct partition_info){ .partition = i,
+							 .state = "COPYING",
+							 .lag = 5,
+							 .lag_ms = -1,
+							 .local_log_end_offset = 95,
+							 .source_last_stable_offset = 100,
+							 .time_since_last_fetch_ms = 12 };
+	mirror = (struct mirror_info){ .link_name = "east",
+				       .mirror_topic_name = "orders",
+				       .source_topic_name = "orders",
+				       .mirror_status = "ACTIVE",
+				       .num_partition = 2,
+				       .max_lag = 5,
+				       .partitions = partitions,
+				       .read_only = "unenforced: no authorizer" };
+	link_east = (struct link_info){ .link_name = "east",
+					.link_id = "id",
+					.source_cluster = "S",
+					.destination_cluster = "D",
+					.state = "ACTIVE",
+					.last_contact_ms = 1500 };
 	result = (struct promote_result){ .info = mirror, .error_code = "NONE" };
 	fake.mirrors = &mirror;
 	fake.n_mirrors = 1;
@@ -119,7 +133,8 @@ START_TEST(link_create_merges_its_settings)
 	ck_assert_int_eq(run_cli(ON "link create east --config bootstrap.servers=a:1,b:2"), 0);
 	ck_assert_str_eq(cli_out, "Created cluster link \"east\".\n");
 	ck_assert_str_eq(fake.bootstrap, "a:1,b:2");
-	ck_assert_int_eq(run_cli(ON "link create east --config bootstrap.servers=a:1 --source-bootstrap-server c:3 -o json"),
+	ck_assert_int_eq(run_cli(ON "link create east --config bootstrap.servers=a:1 "
+				    "--source-bootstrap-server c:3 -o json"),
 			 0);
 	ck_assert_str_eq(fake.bootstrap, "c:3");
 	doc = document();
@@ -130,7 +145,8 @@ START_TEST(link_create_merges_its_settings)
 	ck_assert_int_eq(fake.n_calls, 0);
 	ck_assert_int_eq(run_cli(ON "link create east --config-file /nonexistent"), 2);
 	err_has("/nonexistent");
-	ck_assert_int_eq(run_cli(ON "link create east --source-bootstrap-server c:3 --dry-run --no-validate"), 0);
+	ck_assert_int_eq(run_cli(ON "link create east --source-bootstrap-server c:3 --dry-run --no-validate"),
+			 0);
 	ck_assert(fake.dry_run && fake.no_validate);
 	out_has("Nothing was recorded.");
 }
@@ -153,7 +169,8 @@ START_TEST(deletes_without_a_terminal_need_yes)
 	ck_assert_int_eq(run_cli(ON "mirror delete orders --yes"), 0);
 	ck_assert(fake_called("mirror_delete orders"));
 	fails(OUTCOME_REFUSED, RC_REFUSED, "it has a mirror that is not STOPPED", "promote it");
-	ck_assert_int_eq(run_cli(ON "link delete east"), 6);   /* what refuses it is said before anybody is asked */
+	ck_assert_int_eq(run_cli(ON "link delete east"),
+			 6); /* what refuses it is said before anybody is asked */
 	err_has("not STOPPED");
 	err_has("  promote it");
 }
@@ -222,7 +239,7 @@ START_TEST(one_topic_that_fails_does_not_keep_the_others)
 	ck_assert_int_eq(run_cli(ON "mirror pause odrers orders -o json"), 1);
 	ck_assert(fake_called("mirror_pause orders"));
 	doc = document();
-	ck_assert_uint_eq(json_array_size(doc), 3);   /* one that was refused, two partitions */
+	ck_assert_uint_eq(json_array_size(doc), 3); /* one that was refused, two partitions */
 	ck_assert_str_eq(word(json_array_get(doc, 0), "error_code"), "NOT_FOUND");
 	ck_assert_str_eq(word(json_array_get(doc, 0), "partition"), "null");
 	ck_assert_str_eq(word(json_array_get(doc, 1), "error_code"), "null");
@@ -293,7 +310,7 @@ START_TEST(a_duration_that_is_no_topic_is_a_misspelt_wait)
 	ck_assert_int_eq(run_cli(ON "promote orders --wait 60s"), 2);
 	err_has("--wait=60s");
 	ck_assert(!fake_called("promote orders"));
-	fake.unknown_topic = NULL;   /* there is a topic of that name */
+	fake.unknown_topic = NULL; /* there is a topic of that name */
 	ck_assert_int_eq(run_cli(ON "promote 60s --wait"), 0);
 	ck_assert(fake_called("promote 60s"));
 }
@@ -301,8 +318,12 @@ END_TEST
 
 START_TEST(status_shows_links_workers_and_what_comes_next)
 {
-	struct status_link link = { .link_name = "east", .state = "ACTIVE", .mirrors = 3, .max_lag = -1,
-		.last_contact_ms = -1, .next = "krmirror mirror resume orders" };
+	struct status_link link = { .link_name = "east",
+				    .state = "ACTIVE",
+				    .mirrors = 3,
+				    .max_lag = -1,
+				    .last_contact_ms = -1,
+				    .next = "krmirror mirror resume orders" };
 	struct worker_info worker = { .worker_id = "w1", .version = "0.1.0", .live = true };
 	json_t *doc;
 

@@ -114,7 +114,9 @@ END_TEST
 START_TEST(tables_align_numbers_right_and_cut_nothing)
 {
 	static const struct column columns[] = {
-		{ .name = "Name" }, { .name = "Lag", .right = true }, { .name = "Error", .wraps = true },
+		{ .name = "Name" },
+		{ .name = "Lag", .right = true },
+		{ .name = "Error", .wraps = true },
 	};
 	char longest[301];
 	struct table *table = table_create(columns, ARRAY_LEN(columns));

@@ -14,7 +14,8 @@ static void has_keys(json_t *object, const char *keys)
 	const char *key;
 	json_t *value;
 
-	json_object_foreach(object, key, value) {
+	json_object_foreach(object, key, value)
+	{
 		size_t n = strlen(text);
 
 		snprintf(text + n, sizeof(text) - n, "%s%s", n > 0 ? " " : "", key);
@@ -24,9 +25,19 @@ static void has_keys(json_t *object, const char *keys)
 }
 
 static const struct partition_info unknown_partition = {
-	.partition = 4, .state = "FAILED", .reason = "DIVERGED", .lag = -1, .lag_ms = -1, .last_source_fetch_offset = -1,
-	.source_log_start_offset = 0, .source_high_watermark = 10, .source_last_stable_offset = 10,
-	.local_log_start_offset = 0, .local_log_end_offset = 11, .time_since_last_fetch_ms = -1, .filled_offsets = -1,
+	.partition = 4,
+	.state = "FAILED",
+	.reason = "DIVERGED",
+	.lag = -1,
+	.lag_ms = -1,
+	.last_source_fetch_offset = -1,
+	.source_log_start_offset = 0,
+	.source_high_watermark = 10,
+	.source_last_stable_offset = 10,
+	.local_log_start_offset = 0,
+	.local_log_end_offset = 11,
+	.time_since_last_fetch_ms = -1,
+	.filled_offsets = -1,
 	.coalesced_batches = -1,
 };
 
@@ -36,15 +47,22 @@ START_TEST(documents_have_the_contract_s_keys)
 	struct link_info link = { .link_name = "l", .last_contact_ms = -1 };
 
 	has_keys(link_created_json(&link), "link_name link_id source_cluster destination_cluster");
-	has_keys(link_json(&link, false), "link_name link_id source_cluster destination_cluster state error error_message");
-	has_keys(link_described_json(&link), "link_name link_id source_cluster destination_cluster state error "
-		 "error_message topics mirror_partition_states_count source_brokers destination_brokers last_contact_ms");
-	has_keys(mirror_json(&mirror), "link_name mirror_topic_name source_topic_name mirror_status status_time_ms "
+	has_keys(link_json(&link, false),
+		 "link_name link_id source_cluster destination_cluster state error error_message");
+	has_keys(link_described_json(&link),
+		 "link_name link_id source_cluster destination_cluster state error "
+		 "error_message topics mirror_partition_states_count source_brokers destination_brokers "
+		 "last_contact_ms");
+	has_keys(mirror_json(&mirror),
+		 "link_name mirror_topic_name source_topic_name mirror_status status_time_ms "
 		 "num_partition failed_partitions max_per_partition_mirror_lag stopped_how read_only error");
-	has_keys(mirror_partition_json(&mirror, &unknown_partition), "link_name mirror_topic_name source_topic_name "
-		 "mirror_status mirror_topic_error status_time_ms partition state reason error partition_mirror_lag lag_ms "
+	has_keys(mirror_partition_json(&mirror, &unknown_partition),
+		 "link_name mirror_topic_name source_topic_name "
+		 "mirror_status mirror_topic_error status_time_ms partition state reason error "
+		 "partition_mirror_lag lag_ms "
 		 "open_transaction last_source_fetch_offset source_log_start_offset source_high_watermark "
-		 "source_last_stable_offset local_log_start_offset local_log_end_offset time_since_last_fetch_ms "
+		 "source_last_stable_offset local_log_start_offset local_log_end_offset "
+		 "time_since_last_fetch_ms "
 		 "filled_offsets coalesced_batches");
 }
 END_TEST
@@ -65,8 +83,10 @@ END_TEST
 START_TEST(a_refused_topic_is_one_object)
 {
 	struct mirror_info mirror = { .link_name = "l", .mirror_topic_name = "t", .num_partition = -1 };
-	struct verb_result result = { .mirror = &mirror, .error_code = "NOT_FOUND", .error_message = "no such mirror",
-		.has_door = true };
+	struct verb_result result = { .mirror = &mirror,
+				      .error_code = "NOT_FOUND",
+				      .error_message = "no such mirror",
+				      .has_door = true };
 	json_t *array = json_array(), *object;
 
 	mirror_result_json(array, &result);
@@ -83,16 +103,27 @@ END_TEST
 START_TEST(the_worst_mirror_comes_first)
 {
 	struct mirror_info mirrors[] = {
-		{ .link_name = "l", .mirror_topic_name = "stopped", .mirror_status = "STOPPED", .max_lag = -1 },
+		{ .link_name = "l",
+		  .mirror_topic_name = "stopped",
+		  .mirror_status = "STOPPED",
+		  .max_lag = -1 },
 		{ .link_name = "l", .mirror_topic_name = "fine", .mirror_status = "ACTIVE" },
 		{ .link_name = "l", .mirror_topic_name = "late", .mirror_status = "ACTIVE", .max_lag = 7 },
-		{ .link_name = "l", .mirror_topic_name = "part", .mirror_status = "ACTIVE", .failed_partitions = 1 },
+		{ .link_name = "l",
+		  .mirror_topic_name = "part",
+		  .mirror_status = "ACTIVE",
+		  .failed_partitions = 1 },
 		{ .link_name = "l", .mirror_topic_name = "cut", .mirror_status = "SOURCE_UNAVAILABLE" },
 		{ .link_name = "l", .mirror_topic_name = "gone", .mirror_status = "FAILED", .failed = true },
-		{ .link_name = "l", .mirror_topic_name = "worst", .mirror_status = "ACTIVE", .diverged = true },
+		{ .link_name = "l",
+		  .mirror_topic_name = "worst",
+		  .mirror_status = "ACTIVE",
+		  .diverged = true },
 		{ .link_name = "k", .mirror_topic_name = "fine", .mirror_status = "ACTIVE" },
 	};
-	static const char *const order[] = { "worst", "gone", "part", "cut", "late", "fine", "fine", "stopped" };
+	static const char *const order[] = {
+		"worst", "gone", "part", "cut", "late", "fine", "fine", "stopped"
+	};
 
 	mirror_sort(mirrors, ARRAY_LEN(mirrors));
 	for (size_t i = 0; i < ARRAY_LEN(order); i++)
@@ -112,7 +143,8 @@ START_TEST(exit_codes_have_their_precedence)
 
 	for (size_t i = 0; i < ARRAY_LEN(order); i++)
 		for (size_t j = 0; j < ARRAY_LEN(order); j++)
-			ck_assert_int_eq(outcome_worse((enum outcome)order[i], (enum outcome)order[j]), order[MIN(i, j)]);
+			ck_assert_int_eq(outcome_worse((enum outcome)order[i], (enum outcome)order[j]),
+					 order[MIN(i, j)]);
 }
 END_TEST
 
