@@ -71,6 +71,23 @@ void align_judge(const struct align_input *in, struct align_result *out)
 		     (long long)in->local_end, (long long)in->source_start - 1);
 }
 
+enum align_pair_verdict align_judge_pair(int64_t offset, int32_t epoch, int32_t found_epoch, int64_t found_end)
+{
+	if (found_epoch < 0 || found_end < 0)
+		return PAIR_UNKNOWN;
+	return found_epoch == epoch && found_end >= offset ? PAIR_HOLDS : PAIR_CUT;
+}
+
+/* The last batch is always compared: neither the pair nor the last batch alone is enough (DESIGN 5). */
+int64_t align_compare_from(const struct align_input *in, int64_t settled)
+{
+	int64_t from = MAX(in->source_start, in->local_start);
+
+	if (settled >= 0)
+		from = MAX(from, MIN(settled, in->tail.first_offset));
+	return from;
+}
+
 enum {
 	KEPT_ATTRIBUTES = BATCH_CODEC | BATCH_LOG_APPEND_TIME | BATCH_CONTROL,
 	EPOCH_AT = 12, EPOCH_LEN = 4, CRC_AT = 17, CRC_LEN = 4, ATTRIBUTES_AT = 21, PRODUCER_AT = 43, PRODUCER_LEN = 14,

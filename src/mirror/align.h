@@ -20,7 +20,7 @@ enum align_ends_verdict align_judge_ends(const struct align_ends *ends);
 struct align_tail {
 	bool found;              /* false: the fetch brought nothing */
 	int64_t producer_id;
-	int64_t last_offset;
+	int64_t first_offset, last_offset;
 };
 
 struct align_input {
@@ -47,3 +47,12 @@ void align_judge(const struct align_input *in, struct align_result *out);
 /* A digest of what a mirrored batch keeps of its source batch: base offset, the header fields that are not rewritten,
  * and the records byte by byte. Two batches with one digest are one batch. b points to a whole batch of magic 2. */
 void align_digest(const uint8_t *b, size_t len, uint8_t digest[SHA256_LEN]);
+
+/* What OffsetForLeaderEpoch of the source says of the known pair (offset, epoch): end_offset is the end of the largest
+ * epoch that is not above the one asked for. HOLDS: everything below offset is still what was mirrored. CUT: it was
+ * cut off. UNKNOWN (epoch -1, end -1: the broker knows no such old epoch any more): nothing is settled. */
+enum align_pair_verdict { PAIR_HOLDS, PAIR_CUT, PAIR_UNKNOWN };
+enum align_pair_verdict align_judge_pair(int64_t offset, int32_t epoch, int32_t found_epoch, int64_t found_end);
+
+/* From where on contents must be compared. settled: the known pair's offset where it holds, else -1. */
+int64_t align_compare_from(const struct align_input *in, int64_t settled);

@@ -75,6 +75,10 @@ static void tell_changes(struct mirror_lane *ml)
 static void open_again(struct mirror_lane *ml)
 {
 	unbind(ml);
+	if (ml->lane.acked_epoch >= 0) {
+		ml->known_offset = ml->lane.acked;
+		ml->known_epoch = ml->lane.acked_epoch;
+	}
 	lane_probe(&ml->lane, loop_now(ml->mirror->loop));
 	ml->retry_at_ns = 0;
 	opening_start(ml);
@@ -319,6 +323,8 @@ static struct mirror_lane *create_lane(struct mirror_link *link, struct command 
 	lane_init(&ml->lane, mirror_data_id(link->name, ml->topic, ml->partition));
 	ml->source_log_start = ml->source_high_watermark = ml->source_last_stable = ml->local_log_start = -1;
 	ml->sink.corrupt_at = -1;
+	ml->known_offset = c->lane.stored_offset;
+	ml->known_epoch = c->lane.stored_offset >= 0 ? c->lane.stored_epoch : -1;
 	ml->source_topic = lane_table_add(&link->table, ml->source_topic_name, &ml->spec.source_topic_id,
 					  ml->partition, ml);
 	ml->local_topic = lane_table_add(&m->table, ml->topic, &ml->spec.destination_topic_id, ml->partition, ml);

@@ -25,7 +25,14 @@ enum opening_step {
 	OPENING_ENDS,      /* the destination's ends around its producers */
 	OPENING_TAIL,      /* the destination's last batch */
 	OPENING_SOURCE,    /* the source's ends */
-	OPENING_COMPARE    /* the source's batch at the same place */
+	OPENING_EPOCH,     /* whether the source still has what was mirrored up to the known pair */
+	OPENING_LOCAL,     /* the destination's batches from there to its end, piece by piece, */
+	OPENING_COMPARE    /* each compared with the source's */
+};
+
+struct batch_digest {
+	int64_t first, last;
+	uint8_t digest[SHA256_LEN];
 };
 
 struct opening {
@@ -40,7 +47,9 @@ struct opening {
 	struct align_ends ends;
 	struct align_input in;
 	struct lane_opening result;
-	uint8_t local_digest[SHA256_LEN];
+	int64_t compared;           /* below it both sides are known to be equal */
+	struct batch_digest *local; /* the destination's next batches */
+	int n_local;
 };
 
 struct source_slot {
@@ -75,6 +84,8 @@ struct mirror_lane {
 	struct lane_spec spec;      /* numbers and ids; its strings are the fields above */
 	struct lane_topic *source_topic, *local_topic;
 	struct opening opening;
+	int64_t known_offset;       /* below it everything was mirrored from the source's leader epoch known_epoch or older */
+	int32_t known_epoch;        /* -1: no pair is known */
 	struct source_slot source;
 	struct sink_slot sink;
 	struct list node;           /* in mirror->lanes */

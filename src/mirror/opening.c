@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Opening lanes: the order of questions that DESIGN 3 and 5 prescribe, each part of which was proven necessary.
  *
- *   WAIT -> ENDS -> TAIL -> SOURCE -> COMPARE -> aligned
- *    ^       |       |        |         |
- *    +-------+-------+--------+---------+   not yet: leaders, replicas, errors that pass
+ *                                          +-----------------+
+ *                                          v                 |
+ *   WAIT -> ENDS -> TAIL -> SOURCE -> EPOCH -> LOCAL -> COMPARE -> aligned
+ *    ^       |       |        |        |        |         |
+ *    +-------+-------+--------+--------+--------+---------+   not yet: leaders, replicas, errors that pass
  *
  *  ENDS     to the destination's leader, on one connection, in this order: log end, high watermark, DescribeProducers,
  *           log end, high watermark, log start. All four ends must be equal; else something is still on its way.
  *  TAIL     the batch just below the log end: it must be this mirror's own.
  *  SOURCE   the source's log start and log end, from its leader.
- *  COMPARE  the source's batch at the same place must be the batch that stands at the destination; its leader epoch
- *           goes into every further fetch.
+ *  EPOCH    OffsetForLeaderEpoch settles that the source still has everything up to the known (offset, epoch) pair.
+ *  LOCAL, COMPARE  from there on, and for the last batch always, what stands on both sides is compared piece by piece.
+ *           The leader epoch of the source's last batch goes into every further fetch.
  *
  * Questions of many lanes to one broker share their requests: a round. A fetch of many lanes brings their batches as
  * far as they fit; a lane whose batch did not fit is asked alone. */
@@ -94,14 +97,21 @@ void opening_stop(struct mirror_lane *ml)
 {
 	list_del(&ml->opening.node);
 	ml->opening.step = OPENING_IDLE;
+	opening_forget_local(ml);
+}
+
+void opening_forget_local(struct mirror_lane *ml)
+{
+	xfree(ml->opening.local);
+	ml->opening.local = NULL;
+	ml->opening.n_local = 0;
 }
 
 void opening_done(struct mirror_lane *ml)
 {
 	struct opening *o = &ml->opening;
 
-	list_del(&o->node);
-	o->step = OPENING_IDLE;
+	opening_stop(ml);
 	ml->local_log_start = o->in.local_start;
 	ml->source_log_start = o->in.source_start;
 	o->result.log_end = o->in.local_end;
@@ -120,12 +130,12 @@ void opening_done(struct mirror_lane *ml)
 
 static bool asks_source(enum opening_step step)
 {
-	return step == OPENING_SOURCE || step == OPENING_COMPARE;
+	return step == OPENING_SOURCE || step == OPENING_EPOCH || step == OPENING_COMPARE;
 }
 
 static bool fetches(enum opening_step step)
 {
-	return step == OPENING_TAIL || step == OPENING_COMPARE;
+	return step == OPENING_TAIL || step == OPENING_LOCAL || step == OPENING_COMPARE;
 }
 
 struct cluster *opening_cluster(const struct mirror_lane *ml)
@@ -139,7 +149,7 @@ static bool find_leader(struct mirror_lane *ml, int32_t *node, int32_t *epoch)
 {
 	const char *topic = asks_source(ml->opening.step) ? ml->source_topic_name : ml->topic;
 
-	if (ml->opening.step == OPENING_TAIL) {
+	if (ml->opening.step == OPENING_TAIL || ml->opening.step == OPENING_LOCAL) {
 		*node = ml->opening.leader;
 		*epoch = ml->opening.leader_epoch;
 		return true;

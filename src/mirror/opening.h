@@ -30,4 +30,6 @@ void opening_next(struct mirror_lane *ml, enum opening_step step);
 /* The same step again, without neighbours. */
 void opening_alone(struct mirror_lane *ml);
 void opening_done(struct mirror_lane *ml);
+/* Drops the digests of the destination's batches. */
+void opening_forget_local(struct mirror_lane *ml);
 struct cluster *opening_cluster(const struct mirror_lane *ml);

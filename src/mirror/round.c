@@ -8,13 +8,15 @@
 #include "wire/msg/fetch.h"
 #include "wire/msg/kerr_codes.h"
 #include "wire/msg/list_offsets.h"
+#include "wire/msg/offset_for_leader_epoch.h"
 
 enum {
 	/* Only as a replica that is no broker are we told the log end, and only by the leader (measured; DESIGN 3). */
 	REPLICA_LOG_END = -3, REPLICA_CONSUMER = -1,
 	LATEST = -1, EARLIEST = -2,
 	TIMEOUT_MS = 10000,
-	FETCH_BYTES_MAX = 16 << 20,
+	FETCH_BYTES_MAX = 4 << 20,
+	LOCAL_MAX = 1024,          /* digests that a lane holds at a time */
 	ERROR_OUT_OF_RANGE = 1, ERROR_TOPIC_AUTHORIZATION = 29,
 };
 
@@ -49,7 +51,7 @@ void round_add(struct round *r, struct mirror_lane *ml, int32_t epoch)
 
 static bool at_source(const struct round *r)
 {
-	return r->step == OPENING_SOURCE || r->step == OPENING_COMPARE;
+	return r->step == OPENING_SOURCE || r->step == OPENING_EPOCH || r->step == OPENING_COMPARE;
 }
 
 static struct str topic_of(const struct round *r, const struct mirror_lane *ml)
@@ -109,7 +111,34 @@ static void ask_producers(struct round *r)
 	broker_call(cluster_broker(r->cluster, r->node_id), call);
 }
 
-/* Fetches the batch in which the last mirrored offset lies. Topics go by name: ids are checked with metadata. */
+static void ask_epochs(struct round *r)
+{
+	struct call *call = next_call(r, &offset_for_leader_epoch_api);
+	struct offset_for_leader_epoch_request *req = call_req(call, offset_for_leader_epoch);
+
+	req->replica_id = REPLICA_CONSUMER;
+	req->topics.items = arena_alloc(&call->arena, (size_t)r->n_lanes * sizeof(*req->topics.items));
+	req->topics.n = r->n_lanes;
+	for (int i = 0; i < r->n_lanes; i++) {
+		struct leader_epoch_topic *t = &req->topics.items[i];
+
+		t->topic = topic_of(r, r->lanes[i]);
+		t->partitions.items = arena_alloc(&call->arena, sizeof(*t->partitions.items));
+		t->partitions.n = 1;
+		t->partitions.items[0] = (struct leader_epoch_partition){
+			.partition = r->lanes[i]->partition, .current_leader_epoch = r->epochs[i],
+			.leader_epoch = r->lanes[i]->known_epoch,
+		};
+	}
+	broker_call(cluster_broker(r->cluster, r->node_id), call);
+}
+
+static int64_t fetch_offset(const struct round *r, const struct mirror_lane *ml)
+{
+	return r->step == OPENING_TAIL ? ml->opening.in.local_end - 1 : ml->opening.compared;
+}
+
+/* Topics go by name: ids are checked with metadata. */
 static void ask_batches(struct round *r)
 {
 	struct call *call = next_call(r, &fetch_api);
@@ -131,7 +160,7 @@ static void ask_batches(struct round *r)
 		t->partitions.n = 1;
 		t->partitions.items[0] = (struct fetch_partition){
 			.partition = r->lanes[i]->partition, .current_leader_epoch = r->epochs[i],
-			.fetch_offset = r->lanes[i]->opening.in.local_end - 1,
+			.fetch_offset = fetch_offset(r, r->lanes[i]),
 			.last_fetched_epoch = -1, .log_start_offset = -1,
 			.partition_max_bytes = FETCH_BYTES_MAX / (r->alone ? 1 : r->n_lanes),
 		};
@@ -154,7 +183,11 @@ void round_start(struct round *r)
 		ask_offsets(r, REPLICA_LOG_END, LATEST);
 		ask_offsets(r, REPLICA_CONSUMER, EARLIEST);
 		break;
+	case OPENING_EPOCH:
+		ask_epochs(r);
+		break;
 	case OPENING_TAIL:
+	case OPENING_LOCAL:
 	case OPENING_COMPARE:
 		ask_batches(r);
 		break;
@@ -280,6 +313,18 @@ static void take_ends(struct round *r, int i)
 	opening_next(ml, o->in.local_end > 0 ? OPENING_TAIL : OPENING_SOURCE);
 }
 
+/* Compares from where the known pair leaves off. */
+static void start_compare(struct mirror_lane *ml, int64_t settled)
+{
+	struct opening *o = &ml->opening;
+
+	o->compared = align_compare_from(&o->in, settled);
+	if (o->compared >= o->in.local_end)
+		opening_done(ml);  /* the source has no batch left to compare with */
+	else
+		opening_next(ml, OPENING_LOCAL);
+}
+
 static void take_source(struct round *r, int i)
 {
 	struct mirror_lane *ml = r->lanes[i];
@@ -291,10 +336,60 @@ static void take_source(struct round *r, int i)
 	align_judge(&o->in, &verdict);
 	if (verdict.verdict == ALIGN_STOP)
 		mirror_lane_fail(ml, verdict.reason, "%s", verdict.error);
-	else if (o->in.local_end == 0 || o->in.local_end == o->in.source_start)
-		opening_done(ml);  /* the source has no batch to compare with */
+	else if (verdict.verdict == ALIGN_FRESH)
+		opening_done(ml);
+	else if (ml->known_epoch >= 0)
+		opening_next(ml, OPENING_EPOCH);
 	else
-		opening_next(ml, OPENING_COMPARE);
+		start_compare(ml, -1);
+}
+
+static const struct epoch_end_partition *epoch_end(struct round *r, int i)
+{
+	const struct offset_for_leader_epoch_response *res = call_res(&r->calls[0], offset_for_leader_epoch);
+	struct str name = topic_of(r, r->lanes[i]);
+	int32_t n = res->topics.n;
+
+	for (int32_t k = 0; k < n; k++) {
+		const struct epoch_end_topic *t = &res->topics.items[(i + k) % n];
+
+		if (!str_eq(t->topic, name))
+			continue;
+		for (int32_t p = 0; p < t->partitions.n; p++)
+			if (t->partitions.items[p].partition == r->lanes[i]->partition)
+				return &t->partitions.items[p];
+	}
+	return NULL;
+}
+
+static void take_epoch(struct round *r, int i)
+{
+	struct mirror_lane *ml = r->lanes[i];
+	const struct epoch_end_partition *e = epoch_end(r, i);
+	int64_t known = ml->known_offset;
+
+	if (e == NULL) {
+		opening_retry(ml, "OffsetForLeaderEpoch left the partition out");
+		return;
+	}
+	if (e->error_code != 0) {
+		partition_error(r, ml, e->error_code, "DESCRIBE");
+		return;
+	}
+	switch (align_judge_pair(known, ml->known_epoch, e->leader_epoch, e->end_offset)) {
+	case PAIR_HOLDS:
+		start_compare(ml, known);
+		break;
+	case PAIR_UNKNOWN:
+		start_compare(ml, -1);
+		break;
+	case PAIR_CUT:
+	default:
+		mirror_lane_fail(ml, REASON_UNEXPECTED_TRUNCATION,
+				 "the source was truncated: leader epoch %d reached offset %lld, now epoch %d ends at %lld",
+				 ml->known_epoch, (long long)known, e->leader_epoch, (long long)e->end_offset);
+		break;
+	}
 }
 
 static const struct fetched_partition *fetched(struct round *r, int i)
@@ -317,12 +412,11 @@ static const struct fetched_partition *fetched(struct round *r, int i)
 
 enum batch_answer { BATCH_HERE, BATCH_ABSENT, BATCH_LATER };
 
-/* The batch in which the last mirrored offset lies. LATER: the lane was dealt with. */
-static enum batch_answer batch_of(struct round *r, int i, struct batch_header *b)
+/* The first batch of a fetched partition; r->in stands behind it. LATER: the lane was dealt with. */
+static enum batch_answer first_batch(struct round *r, int i, struct reader *in, struct batch_header *b)
 {
 	struct mirror_lane *ml = r->lanes[i];
 	const struct fetched_partition *p = fetched(r, i);
-	struct reader in;
 	enum batch_next next;
 
 	if (p == NULL) {
@@ -335,8 +429,8 @@ static enum batch_answer batch_of(struct round *r, int i, struct batch_header *b
 		partition_error(r, ml, p->error_code, "READ");
 		return BATCH_LATER;
 	}
-	in = (struct reader){ .p = p->records.data, .end = p->records.data + MAX(p->records.len, 0) };
-	next = p->records.len > 0 ? batch_next(&in, b) : BATCH_END;
+	*in = (struct reader){ .p = p->records.data, .end = p->records.data + MAX(p->records.len, 0) };
+	next = p->records.len > 0 ? batch_next(in, b) : BATCH_END;
 	if (next == BATCH_OK && b->magic == 2)
 		return BATCH_HERE;
 	if (next != BATCH_BAD && next != BATCH_OK && r->n_lanes > 1) {
@@ -351,7 +445,8 @@ static void take_tail(struct round *r, int i)
 	struct mirror_lane *ml = r->lanes[i];
 	struct align_tail *tail = &ml->opening.in.tail;
 	struct batch_header b;
-	enum batch_answer answer = batch_of(r, i, &b);
+	struct reader in;
+	enum batch_answer answer = first_batch(r, i, &in, &b);
 
 	if (answer == BATCH_LATER)
 		return;
@@ -359,38 +454,81 @@ static void take_tail(struct round *r, int i)
 	tail->found = answer == BATCH_HERE;
 	if (tail->found) {
 		tail->producer_id = b.producer_id;
+		tail->first_offset = b.base_offset;
 		tail->last_offset = b.base_offset + b.last_delta;
-		align_digest(b.data, b.size, ml->opening.local_digest);
 	}
 	opening_next(ml, OPENING_SOURCE);
+}
+
+static void take_local(struct round *r, int i)
+{
+	struct mirror_lane *ml = r->lanes[i];
+	struct opening *o = &ml->opening;
+	struct batch_header b;
+	struct reader in;
+	enum batch_answer answer = first_batch(r, i, &in, &b);
+	enum batch_next next = BATCH_OK;
+
+	if (answer == BATCH_LATER)
+		return;
+	if (answer == BATCH_ABSENT) {
+		opening_retry(ml, "the destination does not serve what it holds");
+		return;
+	}
+	opening_forget_local(ml);
+	o->local = xcalloc(LOCAL_MAX, sizeof(*o->local));
+	for (; next == BATCH_OK && b.magic == 2 && o->n_local < LOCAL_MAX; next = batch_next(&in, &b)) {
+		struct batch_digest *d = &o->local[o->n_local++];
+
+		d->first = b.base_offset;
+		d->last = b.base_offset + b.last_delta;
+		align_digest(b.data, b.size, d->digest);
+	}
+	opening_next(ml, OPENING_COMPARE);
+}
+
+static void differs(struct mirror_lane *ml, const struct batch_header *b, const struct batch_digest *d)
+{
+	if (b->count != b->last_delta + 1)
+		mirror_lane_fail(ml, REASON_UNSUPPORTED_MESSAGE_FORMAT,
+				 "the source has compacted the batch at offset %lld since it was mirrored: "
+				 "this version cannot compare it", (long long)d->first);
+	else
+		mirror_lane_fail(ml, REASON_UNEXPECTED_TRUNCATION,
+				 "the source's batch at offset %lld is not the one that was mirrored",
+				 (long long)d->first);
 }
 
 static void take_compare(struct round *r, int i)
 {
 	struct mirror_lane *ml = r->lanes[i];
-	long long last = (long long)ml->opening.in.local_end - 1;
+	struct opening *o = &ml->opening;
 	uint8_t digest[SHA256_LEN];
 	struct batch_header b;
-	enum batch_answer answer = batch_of(r, i, &b);
+	struct reader in;
+	enum batch_answer answer = first_batch(r, i, &in, &b);
+	enum batch_next next = BATCH_OK;
 
 	if (answer == BATCH_LATER)
 		return;
 	if (answer == BATCH_ABSENT) {
-		opening_retry(ml, "the source does not serve the last mirrored batch");
+		opening_retry(ml, "the source does not serve what was mirrored");
 		return;
 	}
-	align_digest(b.data, b.size, digest);
-	if (memcmp(digest, ml->opening.local_digest, sizeof(digest)) == 0) {
-		ml->opening.result.source_epoch = b.leader_epoch;
-		opening_done(ml);
-	} else if (b.base_offset + b.last_delta != last || b.count != b.last_delta + 1) {
-		mirror_lane_fail(ml, REASON_UNSUPPORTED_MESSAGE_FORMAT,
-				 "resume in the middle of a batch at offset %lld: this version cannot copy it exactly",
-				 last + 1);
-	} else {
-		mirror_lane_fail(ml, REASON_UNEXPECTED_TRUNCATION,
-				 "the source's batch at offset %lld is not the one that was mirrored", last);
+	for (int k = 0; k < o->n_local && next == BATCH_OK; k++, next = batch_next(&in, &b)) {
+		align_digest(b.data, b.size, digest);
+		if (memcmp(digest, o->local[k].digest, sizeof(digest)) != 0) {
+			differs(ml, &b, &o->local[k]);
+			return;
+		}
+		o->compared = o->local[k].last + 1;
+		o->result.source_epoch = b.leader_epoch;
 	}
+	opening_forget_local(ml);
+	if (o->compared >= o->in.local_end)
+		opening_done(ml);
+	else
+		opening_next(ml, OPENING_LOCAL);
 }
 
 /* ---- the end of a round ---- */
@@ -414,6 +552,12 @@ static void take_lane(struct round *r, int i)
 		break;
 	case OPENING_SOURCE:
 		take_source(r, i);
+		break;
+	case OPENING_EPOCH:
+		take_epoch(r, i);
+		break;
+	case OPENING_LOCAL:
+		take_local(r, i);
 		break;
 	case OPENING_COMPARE:
 		take_compare(r, i);

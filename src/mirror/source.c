@@ -27,7 +27,7 @@ enum {
 	ERROR_SESSION_NOT_FOUND = 70, ERROR_SESSION_EPOCH = 71, ERROR_SESSION_TOPIC_ID = 106,
 	ERROR_OUT_OF_RANGE = 1, ERROR_CORRUPT = 2, ERROR_UNKNOWN_TOPIC = 3,
 	ERROR_TOPIC_AUTHORIZATION = 29, ERROR_UNKNOWN_TOPIC_ID = 100, ERROR_INCONSISTENT_TOPIC_ID = 103,
-	VERSION_TOPIC_IDS = 13,
+	VERSION_LAST_EPOCH = 12, VERSION_TOPIC_IDS = 13,
 };
 
 struct fetcher {
@@ -636,6 +636,12 @@ static void check_topic(struct mirror_lane *ml, const struct topic_meta *t, int6
 				 ml->source_topic_name, t->n_partitions);
 }
 
+/* From Fetch v12 on (2.7) last_fetched_epoch has the broker tell a truncation by itself. */
+static bool detects_truncation(const struct fetcher *f)
+{
+	return broker_version(f->broker, &fetch_api) >= VERSION_LAST_EPOCH || !broker_is_ready(f->broker);
+}
+
 static void follow_leader(struct mirror_lane *ml)
 {
 	int32_t leader, epoch;
@@ -643,7 +649,9 @@ static void follow_leader(struct mirror_lane *ml)
 	if (!lane_is_open(&ml->lane) ||
 	    !leader_of(ml->link->source, ml->source_topic_name, ml->partition, &leader, &epoch))
 		return;
-	if (ml->source.fetcher == NULL || ml->source.leader != leader) {
+	if (ml->source.fetcher != NULL && ml->source.leader_epoch != epoch && !detects_truncation(ml->source.fetcher)) {
+		lane_cast_doubt(&ml->lane);  /* opening asks OffsetForLeaderEpoch */
+	} else if (ml->source.fetcher == NULL || ml->source.leader != leader) {
 		source_bind(ml);
 	} else if (ml->source.leader_epoch != epoch) {
 		ml->source.leader_epoch = epoch;

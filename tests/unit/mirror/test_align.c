@@ -47,7 +47,7 @@ START_TEST(verdicts)
 	struct align_input in = {
 		.source_start = r->source_start, .source_end = r->source_end, .local_end = r->local_end,
 		.adopted_end = r->adopted_end, .data_id = OURS, .filler_id = FILLER,
-		.tail = { r->found, r->producer, r->last },
+		.tail = { r->found, r->producer, r->last, r->last },
 	};
 
 	align_judge(&in, &out);
@@ -68,6 +68,29 @@ START_TEST(four_equal_ends_are_needed)
 	ck_assert_int_eq(align_judge_ends(&e), ENDS_WAIT);
 	e = (struct align_ends){ 5, 5, 5, 4 };
 	ck_assert_int_eq(align_judge_ends(&e), ENDS_WAIT);
+}
+END_TEST
+
+START_TEST(pair_is_judged_by_epoch_and_end)
+{
+	ck_assert_int_eq(align_judge_pair(100, 5, 5, 100), PAIR_HOLDS);
+	ck_assert_int_eq(align_judge_pair(100, 5, 5, 500), PAIR_HOLDS);
+	ck_assert_int_eq(align_judge_pair(100, 5, 5, 99), PAIR_CUT);
+	ck_assert_int_eq(align_judge_pair(100, 5, 4, 500), PAIR_CUT);
+	ck_assert_int_eq(align_judge_pair(100, 5, -1, -1), PAIR_UNKNOWN);
+}
+END_TEST
+
+START_TEST(comparison_covers_what_is_not_settled_and_always_the_last_batch)
+{
+	struct align_input in = { .source_start = 10, .local_start = 0, .local_end = 100, .tail.first_offset = 90 };
+
+	ck_assert_int_eq(align_compare_from(&in, -1), 10);
+	ck_assert_int_eq(align_compare_from(&in, 50), 50);
+	ck_assert_int_eq(align_compare_from(&in, 100), 90);
+	ck_assert_int_eq(align_compare_from(&in, 5), 10);
+	in.source_start = 95;
+	ck_assert_int_eq(align_compare_from(&in, 50), 95);
 }
 END_TEST
 
@@ -106,6 +129,8 @@ TCase *align_tests(void)
 
 	tcase_add_loop_test(tc, verdicts, 0, (int)ARRAY_LEN(rows));
 	tcase_add_test(tc, four_equal_ends_are_needed);
+	tcase_add_test(tc, pair_is_judged_by_epoch_and_end);
+	tcase_add_test(tc, comparison_covers_what_is_not_settled_and_always_the_last_batch);
 	tcase_add_test(tc, digest_sees_what_is_kept_and_nothing_else);
 	return tc;
 }
