@@ -51,7 +51,8 @@ static const char *const state_names[] = {
 	"waiting", "finding", "joining", "syncing", "stable", "asking", "leaving", "over"
 };
 
-enum { BACKOFF_MIN_MS = 100, BACKOFF_MAX_MS = 10000 };
+/* PATIENCE: tries before a coordinator that moves, or is being made, is told as trouble. */
+enum { BACKOFF_MIN_MS = 100, BACKOFF_MAX_MS = 10000, PATIENCE = 5 };
 
 struct group {
 	struct cluster *cluster;
@@ -298,7 +299,8 @@ static void find_done(struct call *call)
 		code = KERR_COORDINATOR_NOT_AVAILABLE;
 	}
 	if (code != KERR_NONE || node < 0) {
-		tell_refused(group, code != KERR_NONE ? code : KERR_COORDINATOR_NOT_AVAILABLE);
+		if (group->tries >= PATIENCE || kerr_find(code)->action == KERR_STOP)
+			tell_refused(group, code != KERR_NONE ? code : KERR_COORDINATOR_NOT_AVAILABLE);
 		back_off(group, GROUP_FINDING);
 		return;
 	}

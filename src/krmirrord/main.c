@@ -130,8 +130,7 @@ static bool on_reload(struct worker *worker)
 	configs->next = read_conf(&configs->files, &notes, &err);
 	log_notes(&notes);
 	if (configs->next == NULL) {
-		log_error("configuration", "it cannot be used; the old one stays", "error=" LOG_Q "%s" LOG_Q, err.text,
-			  err.hint[0] != '\0' ? " hint=" : "", err.hint);
+		log_error("configuration", "it cannot be used; the old one stays", "error=" ERR_PAIRS, ERR_ARGS(err));
 	} else if (same_props(&configs->next->props, &configs->now->props)) {
 		log_info("configuration", "read again, unchanged", "file=%s", configs->files.config);
 		free_conf(configs->next);

@@ -90,8 +90,7 @@ static void on_trouble(void *owner, const struct err *err)
 		log_info("group", "the coordinator answers again", "group=%s", worker->conf->group_id);
 	else
 		log_warn("group", "no membership; lanes stop when the lease ends, trying again",
-			 "group=%s error=" LOG_Q "%s" LOG_Q, worker->conf->group_id, err->text,
-			 err->hint[0] != '\0' ? " hint=" : "", err->hint);
+			 "group=%s error=" ERR_PAIRS, worker->conf->group_id, ERR_ARGS(*err));
 }
 
 static void on_fenced(void *owner, const struct err *err)

@@ -55,8 +55,8 @@ void worker_log_trouble(struct worker *worker, const char *what, const struct er
 		log_info("control", "the log answers again", "topic=%s", worker->conf->control_topic);
 	else if (err != NULL)
 		log_at(worker->log_trouble ? LOG_DEBUG : LOG_WARN, "control", what,
-		       "topic=%s next=" LOG_Q " error=" LOG_Q "%s" LOG_Q, worker->conf->control_topic, "trying again",
-		       err->text, err->hint[0] != '\0' ? " hint=" : "", err->hint);
+		       "topic=%s next=" LOG_Q " error=" ERR_PAIRS, worker->conf->control_topic, "trying again",
+		       ERR_ARGS(*err));
 	worker->log_trouble = err != NULL;
 }
 
@@ -175,8 +175,7 @@ static enum worker_end connect_until_done(struct worker *worker)
 			return WORKER_GOES_ON;
 		}
 		log_warn("krmirrord", "the destination cannot be used; trying again",
-			 "retry_ms=%lld error=" LOG_Q "%s" LOG_Q, (long long)pause_ms, err.text,
-			 err.hint[0] != '\0' ? " hint=" : "", err.hint);
+			 "retry_ms=%lld error=" ERR_PAIRS, (long long)pause_ms, ERR_ARGS(err));
 		notify_status("waiting for the destination: %s", err.text);
 		worker_pause(worker, pause_ms);
 		pause_ms = MIN(pause_ms * 2, BACKOFF_MAX_MS);

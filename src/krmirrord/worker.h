@@ -9,6 +9,10 @@
 #include "krmirrord/model.h"
 #include "krmirrord/signals.h"
 
+/* The text of an error and, where there is one, its hint, as pairs of a log line: "error=" ERR_PAIRS, ERR_ARGS(err). */
+#define ERR_PAIRS "\"%s%s%s\""
+#define ERR_ARGS(e) (e).text, (e).hint[0] != '\0' ? "\" hint=\"" : "", (e).hint
+
 /* How a run of the worker ended. */
 enum worker_end {
 	WORKER_GOES_ON,
