@@ -459,6 +459,14 @@ static void refuse_version(struct broker *b, struct call *call)
 	fail_later(b, call, &why);
 }
 
+static void hold_back(struct broker *b, struct call *call)
+{
+	struct err why;
+
+	err_set(&why, RC_CANCELLED, "%s: %s was held back", broker_text(b), call->api->name);
+	fail_later(b, call, &why);
+}
+
 static void throttle_due(struct timer *timer)
 {
 	pump(container_of(timer, struct broker, throttle_timer));
@@ -479,7 +487,9 @@ static void pump(struct broker *b)
 		if (call == NULL)
 			return;
 		version = version_for(b, call);
-		if (version < 0)
+		if (call->may_send != NULL && !call->may_send(call))
+			hold_back(b, call);
+		else if (version < 0)
 			refuse_version(b, call);
 		else
 			transmit(b, call, version);

@@ -17,6 +17,7 @@ void call_init(struct call *call, const struct api_desc *api, call_done_fn *done
 	call->version_min = api->min;
 	call->version_max = api->max;
 	call->deadline_ns = 0;
+	call->may_send = NULL;
 	call->done = done;
 	call->owner = owner;
 	call->rc = RC_OK;

@@ -20,6 +20,8 @@ struct call {
 	struct arena arena;
 	int16_t version_min, version_max;  /* narrower than the table's where the issuer needs it; set after call_init */
 	int64_t deadline_ns;               /* monotonic; 0: the cluster's request timeout from broker_call on */
+	bool (*may_send)(const struct call *call);  /* NULL: yes. Asked when the call would go on the wire, which may be
+	                                    * long after broker_call; no: RC_CANCELLED and not sent. No side effects */
 	call_done_fn *done;                /* called once, never before broker_call returned */
 	void *owner;
 

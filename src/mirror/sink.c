@@ -26,6 +26,7 @@ enum {
 	GOOD_AGAIN = 64,           /* appends after which a troubled lane may go back to the others */
 	MISSING_MS = 10000,
 	ACKS_ALL = -1,
+	VERSION_TOPIC_NAMES = 12,  /* of Produce: the last that has names */
 	ERROR_CORRUPT = 2, ERROR_UNKNOWN_TOPIC = 3, ERROR_TIMED_OUT = 7, ERROR_TOO_LARGE = 10,
 	ERROR_LIST_TOO_LARGE = 18, ERROR_NOT_ENOUGH_REPLICAS = 19, ERROR_NOT_ENOUGH_AFTER_APPEND = 20,
 	ERROR_TOPIC_AUTHORIZATION = 29, ERROR_CLUSTER_AUTHORIZATION = 31, ERROR_INVALID_TIMESTAMP = 32,
@@ -165,6 +166,14 @@ static void add_batch(struct append *a, struct mirror_lane *ml)
 	arena_hold(&a->call.arena, b->frame);
 }
 
+/* A request may wait for a connection or for a throttle to end; the lease is looked at when it really goes. */
+static bool lease_holds(const struct call *call)
+{
+	const struct append *a = call->owner;
+
+	return mirror_has_lease(a->sink->mirror);
+}
+
 static bool send_request(struct sink *k)
 {
 	struct append *a = append_get(k);
@@ -175,8 +184,9 @@ static bool send_request(struct sink *k)
 		return false;
 	}
 	call_init(&a->call, &produce_api, appended, a);
+	a->call.may_send = lease_holds;
 	if (k->mirror->table.n_without_id > 0)
-		a->call.version_max = 12;
+		a->call.version_max = VERSION_TOPIC_NAMES;
 	req = call_req(&a->call, produce);
 	req->acks = ACKS_ALL;
 	req->timeout_ms = ACK_TIMEOUT_MS;
