@@ -3,6 +3,8 @@
 import os
 import re
 import shutil
+import signal
+import time
 
 import pytest
 
@@ -18,14 +20,17 @@ def pytest_addoption(parser):
                      help="SOURCE:DESTINATION[:ENGINE],... each a Kafka version or 'sandbox'")
     parser.addoption("--engines", default=os.environ.get("KRMIRROR_ENGINES", "io_uring"),
                      help="io_uring,epoll for the pairs that name none")
+    parser.addoption("--no-kafka", action="store_true", help="skip what needs a JVM")
+    parser.addoption("--full-log", help="append each result to this file, and leave out what passed before")
+    parser.addoption("--full-commit", default="?", help="the commit that --full-log names")
     parser.addoption("--full", action="store_true", default=os.environ.get("KRMIRROR_FULL") == "1",
                      help="the counts that the issues state, in place of small ones")
 
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "real_only: needs what only real Kafka has")
+    config.addinivalue_line("markers", "jvm: needs Java's own tools")
     config.addinivalue_line("markers", "one_engine: the data loop has no part in it; the first engine is enough")
-    config.addinivalue_line("markers", "full_only: long; small counts would not show it")
 
 
 def _matrix(config):
@@ -50,14 +55,71 @@ def pytest_generate_tests(metafunc):
 
 
 def pytest_collection_modifyitems(config, items):
-    """Leaves out (not: skips) what does not belong to this run: long scenarios, and empty parameter sets."""
-    keep, gone = [], []
-    for item in items:
-        long = item.get_closest_marker("full_only") and not config.getoption("--full")
-        empty = hasattr(item, "callspec") and item.callspec.id.startswith("NOTSET")
-        (gone if long or empty else keep).append(item)
+    """Leaves out what passed before in a full run; skips, and so counts, what needs a JVM where none may be had."""
+    if config.getoption("--no-kafka"):
+        for item in items:
+            if item.get_closest_marker("jvm"):
+                item.add_marker(pytest.mark.skip(reason="--no-kafka"))
+    passed = _passed_before(config)
+    gone = [i for i in items if _scenario(i.nodeid) in passed]
     config.hook.pytest_deselected(items=gone)
-    items[:] = keep
+    items[:] = [i for i in items if _scenario(i.nodeid) not in passed]
+
+
+def _scenario(nodeid):
+    """kill::test_x[...] of scenarios/test_kill.py::test_x[...]"""
+    return re.sub(r"^.*test_(\w+)\.py::", r"\1::", nodeid)
+
+
+def _passed_before(config):
+    path = config.getoption("--full-log")
+    if not path or not os.path.exists(path):
+        return set()
+    with open(path) as f:
+        rows = [[c.strip() for c in line.strip().strip("|").split("|")] for line in f if line.startswith("|")]
+    return {r[1] for r in rows if len(r) == 5 and r[0] == config.getoption("--full-commit") and r[4] == "passed"}
+
+
+FULL_HEAD = """# Full runs
+
+One line per scenario, appended by `tools/check --full`; count: the numbers that it chose, largest first.
+
+| commit | scenario | count | seconds | result |
+| --- | --- | --- | --- | --- |
+"""
+
+
+def _log_full(item, result, seconds):
+    path = item.config.getoption("--full-log")
+    if not path:
+        return
+    if not os.path.exists(path):
+        with open(path, "w") as f:
+            f.write(FULL_HEAD)
+    counts = " ".join(f"{n}" for n in sorted(set(getattr(item, "chosen_counts", ())), reverse=True)) or "1"
+    with open(path, "a") as f:
+        f.write(f"| {item.config.getoption('--full-commit')} | {_scenario(item.nodeid)} | {counts} "
+                f"| {seconds:.0f} | {result} |\n")
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_protocol(item):
+    """No test may hang the suite: its own deadlines come first, this is the last resort."""
+    limit = 3600 if item.config.getoption("--full") else 600
+
+    def late(signum, frame):
+        raise TimeoutError(f"the test still runs after {limit} s")
+    old = signal.signal(signal.SIGALRM, late)
+    signal.alarm(limit)
+    started = time.monotonic()
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, old)
+    reports = [getattr(item, f"report_{when}", None) for when in ("setup", "call", "teardown")]
+    ran = [r for r in reports if r is not None]
+    if ran and not any(r.skipped for r in ran):
+        good = len(ran) == 3 and all(r.passed for r in ran)
+        _log_full(item, "passed" if good else "FAILED", time.monotonic() - started)
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -125,10 +187,16 @@ def full(pytestconfig):
     return pytestconfig.getoption("--full")
 
 
-@pytest.fixture(scope="session")
-def counts(full):
-    """counts(small, full): the number for this run."""
-    return lambda small, big: big if full else small
+@pytest.fixture
+def counts(request, full):
+    """counts(small, full): the number for this run; it is recorded with the result."""
+    request.node.chosen_counts = []
+
+    def choose(small, big):
+        n = big if full else small
+        request.node.chosen_counts.append(n)
+        return n
+    return choose
 
 
 def _save(request, sites, clusters):

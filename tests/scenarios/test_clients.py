@@ -29,6 +29,7 @@ def topic(cluster):
     return cluster.create_topic(f"clients-{uuid.uuid4().hex[:8]}", 3)
 
 
+@pytest.mark.jvm
 @pytest.mark.parametrize("java", JAVA)
 def test_java_console_tools(cluster, topic, java):
     lines = "".join(f"key{i}\tvalue {i}\n" for i in range(100)).encode()

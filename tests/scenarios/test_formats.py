@@ -44,7 +44,8 @@ def test_sizes_from_one_byte_to_900_kib(site, counts):
     topic = mirrored(site, "sizes", 2)
     site.worker()
     first = 0
-    for size, count in ((1, 200), (100, 200), (1000, 200), (16384, 60), (102400, 20), (900 * 1024 - 200, counts(6, 200))):
+    largest = 900 * 1024 - 200
+    for size, count in ((1, 200), (100, 200), (1000, 200), (16384, 60), (102400, 20), (largest, counts(6, 200))):
         for codec in ("none", "lz4"):
             produce(site.source, topic, count, 2, codec=codec, size=size, first=first)
             first += count

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The main job as a demonstration: tools/quickstart runs this."""
+import os
+import sys
+import tempfile
+import time
+
+from . import judge
+from .kafka import KafkaCluster
+from .krm import Site
+from .produce import produce
+from .sandbox import SandboxCluster
+
+TOPIC, PARTITIONS, RECORDS = "orders", 3, 3000
+
+
+def heading(number, text):
+    print(f"\n{number}. {text}", flush=True)
+
+
+def shown(site, *args, deadline=90):
+    """Runs a command as a user would type it, and shows it with its output."""
+    print("   $ krmirror " + " ".join(args), flush=True)
+    result = site.cli(*args, deadline=deadline)
+    for line in (result.out + result.err).splitlines():
+        print("     " + line)
+    if result.code != 0:
+        raise SystemExit(f"\nkrmirror ended with exit code {result.code}.\n{site.report()}")
+    return result
+
+
+def text(record):
+    offset, key, value, headers, ms, _ = record
+    part = lambda b: "null" if b is None else repr(b[:12])[1:]  # noqa: E731
+    return f"{part(key):>16} {part(value):>16} {len(headers or ()):>2} {ms}"
+
+
+def side_by_side(source, destination, topic):
+    """The last records of each partition on both sides, as a stock client reads them."""
+    title = f"{'key':>16} {'value':>16} {'h':>2} {'timestamp':>13}"
+    print(f"   {'':>9} {'':>6} | {'source':^50} | {'destination':^50}")
+    print(f"   {'partition':>9} {'offset':>6} | {title} | {title}")
+    for p, end in sorted(source.ends(topic).items()):
+        rows = [judge.read_records(c, topic, {p: (end - 3, end)})[p] for c in (source, destination)]
+        for a, b in zip(*rows):
+            same = "" if a == b else "   <- differ"
+            print(f"   {p:>9} {a[0]:>6} | {text(a)} | {text(b)}{same}")
+
+
+def run(source, destination, dir):
+    site = Site(dir, source, destination, own_control=False)
+    try:
+        heading(2, f"A topic with data on the source: {TOPIC}, {PARTITIONS} partitions, {RECORDS:,} records")
+        source.create_topic(TOPIC, PARTITIONS)
+        produce(source, TOPIC, RECORDS, PARTITIONS, codec="lz4")
+        heading(3, "A link to the source, and a mirror of the topic")
+        print(f"   $ export KRMIRROR_CONFIG={site.config_file}")
+        print(f"     (it holds: bootstrap.servers={destination.bootstrap})")
+        shown(site, "link", "create", "demo", "--source-bootstrap-server", source.bootstrap, "--config",
+              "metadata.max.age.ms=1000")
+        shown(site, "mirror", "create", TOPIC, "--link", "demo")
+        heading(4, "A worker")
+        worker = site.worker("quickstart")
+        print(f"   $ krmirrord -c {worker.config_file} --foreground &")
+        print("     " + worker.text().splitlines()[0])
+        site.wait_caught_up(TOPIC)
+        heading(5, "Both sides, read by a stock client (librdkafka)")
+        side_by_side(source, destination, TOPIC)
+        n = site.assert_equal(TOPIC, RECORDS)
+        print(f"   {n:,} records compared: offset, key, value, headers and timestamp are equal")
+        shown(site, "status")
+        heading(6, "Promote: the copy becomes a topic like any other")
+        shown(site, "promote", TOPIC, "--link", "demo", "--wait=60s")
+        ends = site.source.ends(TOPIC)
+        produce(destination, TOPIC, 1, only=[0], first=RECORDS)
+        [record] = judge.read_records(destination, TOPIC, {0: (ends[0], destination.ends(TOPIC)[0])})[0]
+        site.assert_equal(TOPIC, RECORDS, upto=ends, ends=False)
+        print(f"   A client wrote to the promoted topic: partition 0, offset {record[0]}. All before it is as it was.")
+        heading(7, "Clean-up")
+        worker.terminate()
+        shown(site, "mirror", "delete", TOPIC, "--link", "demo", "--yes")
+        shown(site, "link", "delete", "demo", "--yes")
+    except AssertionError as e:
+        raise SystemExit(f"\nquickstart failed: {e}\n{site.report()}") from None
+    finally:
+        site.close()
+
+
+def main():
+    kind = sys.argv[1]
+    started = float(os.environ.get("QUICKSTART_STARTED", time.time()))
+    with tempfile.TemporaryDirectory(prefix="krmirror-quickstart-") as dir:
+        clusters = [SandboxCluster(dir, name=n) if kind == "sandbox" else KafkaCluster(dir, kind, name=n)
+                    for n in ("source", "destination")]
+        try:
+            heading(1, "Two clusters: " + ("krsandbox" if kind == "sandbox" else f"Kafka {kind}"))
+            for c in clusters:
+                c.launch()
+            for c in clusters:
+                c.wait_ready()
+                print(f"   {c.name:<12} {c.bootstrap:<16} cluster id {c.cluster_id}")
+            run(*clusters, dir)
+        finally:
+            for c in clusters:
+                c.stop()
+    print(f"\nDone in {time.time() - started:.0f} s. The two clusters are gone; nothing was left behind.")
+
+
+if __name__ == "__main__":
+    main()
