@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of a broker connection share: broker.c has its calls, broker_connect.c its connection and handshake.
+ * Only for client/. */
+#pragma once
+
+#include "client/broker.h"
+#include "client/cluster_priv.h"
+#include "net/resolve.h"
+
+enum broker_state {
+	BROKER_IDLE, BROKER_BACKOFF, BROKER_RESOLVING, BROKER_CONNECTING, BROKER_NEGOTIATING, BROKER_CHECKING,
+	BROKER_READY, BROKER_CLOSING
+};
+
+enum { BROKER_N_KEYS = 128 };
+
+struct broker {
+	struct cluster *cluster;
+	struct loop *loop;
+	struct buf_pool *pool;
+	int32_t node_id;
+	const char *what;
+	enum broker_state state;
+	bool destroyed;
+
+	struct conn conn;
+	struct resolve resolve;
+	struct buf_waiter waiter;
+	struct op resume_op;
+	char host[256];
+	uint16_t port;
+	char text[400];
+
+	struct list queue;      /* not sent */
+	struct list in_flight;  /* sent, oldest first */
+	struct list finished;   /* failed where no callback was allowed */
+	int n_pending;
+	struct op finish_op;
+	int32_t next_correlation_id;
+
+	struct { int16_t min, max; } versions[BROKER_N_KEYS];
+	bool versions_known;
+	struct call hello;      /* ApiVersions, then Metadata */
+
+	int candidate;          /* NODE_ANY: where the next try begins */
+	int candidates_failed;  /* in a row */
+	int failures;           /* in a row, for the backoff */
+	int64_t next_try_ns;
+	int64_t throttled_until_ns;
+	struct timer backoff_timer, deadline_timer, throttle_timer;
+};
+
+static inline const struct cluster_opts *broker_opts(const struct broker *b)
+{
+	return cluster_options(b->cluster);
+}
+
+/* ---- broker.c ---- */
+void broker_move(struct broker *b, enum broker_state state);
+/* The one place that ends a connection from our side: nothing is sent on it from here on. */
+void broker_shut(struct broker *b, int rc, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* Fails calls from a place that may not call back. */
+void broker_fail_list(struct broker *b, struct list *calls, const struct err *why);
+/* Has callbacks that are due, and the end of a destroyed broker, run soon. */
+void broker_finish_soon(struct broker *b);
+/* Puts one call on the wire. */
+void broker_transmit(struct broker *b, struct call *call, int16_t version);
+/* Sends what is queued, when it may be sent. */
+void broker_pump(struct broker *b);
+void broker_frame(struct conn *conn, struct buf *frame);
+/* The calls in flight lose the answers that came before their requests were reported sent. */
+void broker_drop_early(struct broker *b);
+void broker_resume_soon(struct broker *b);
+
+/* ---- broker_connect.c ---- */
+void broker_connect_init(struct broker *b);
+/* Dials, at once or after the backoff. Only when IDLE. */
+void broker_connect(struct broker *b);
