@@ -63,14 +63,27 @@ static int read_link_conf(struct link_row *row, struct err *err)
 	return rc;
 }
 
+static bool same_text(const char *a, const char *b)
+{
+	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+/* Pausing changes the wish but none of the settings. */
+static bool same_settings(const struct link_wish *a, const struct link_wish *b)
+{
+	return a->config != NULL && b->config != NULL && json_equal(a->config, b->config) &&
+	       same_text(a->source_cluster_id, b->source_cluster_id);
+}
+
 static void link_row_decode(struct link_row *row, const struct control_record *record)
 {
+	struct link_wish before = row->wish;
+	bool was_usable = row->usable;
 	int rc;
 
-	link_wish_fini(&row->wish);
+	row->wish = (struct link_wish){ 0 };
 	link_conf_fini(&row->conf);
 	row->conf = (struct link_conf){ 0 };
-	row->changed = true;
 	row->offset = record->offset;
 	row->error = (struct err){ 0 };
 	row->error_word[0] = '\0';
@@ -78,6 +91,8 @@ static void link_row_decode(struct link_row *row, const struct control_record *r
 	if (rc == RC_OK)
 		rc = read_link_conf(row, &row->error);
 	row->usable = rc == RC_OK;
+	row->changed |= !was_usable || !row->usable || !same_settings(&before, &row->wish);
+	link_wish_fini(&before);
 	row->plan.known = row->usable;
 	row->plan.paused = row->usable && (row->wish.paused || row->conf.paused);
 	if (row->usable)
