@@ -56,7 +56,7 @@ static void bad_length(struct conn_priv *p, int32_t len)
 	struct err hint = { 0 };
 
 	for (size_t i = 0; i < n; i++)
-		snprintf(bytes + 3 * i, sizeof(bytes) - 3 * i, "%s%02x", i > 0 ? " " : "", b[i]);
+		snprintf(bytes + 3 * i, sizeof(bytes) - 3 * i, "%02x%s", b[i], i + 1 < n ? " " : "");
 	what = guess(b, &hint);
 	if (len < 0)
 		err_set(&p->why, RC_PROTO, "%s: frame length %d is negative: %s (it begins with %s)", p->peer, len,

@@ -117,6 +117,9 @@ int main(void)
 
 	suite_add_tcase(suite, loop_tests());
 	suite_add_tcase(suite, io_tests());
+	suite_add_tcase(suite, conn_tests());
+	suite_add_tcase(suite, resolve_tests());
+	suite_add_tcase(suite, engine_tests());
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);

@@ -13,6 +13,9 @@
 
 TCase *loop_tests(void);
 TCase *io_tests(void);
+TCase *conn_tests(void);
+TCase *resolve_tests(void);
+TCase *engine_tests(void);
 
 /* Adds a test for every engine that can be had (under valgrind only epoll, which knows little of rings). */
 void add_for_engines(TCase *tcase, const TTest *test);
