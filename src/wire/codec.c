@@ -159,16 +159,18 @@ uint32_t read_uvarint(struct reader *r)
 	return 0;
 }
 
-/* A length or count: -1 is null. compact: length + 1 as varint; else two or four bytes. */
-static int32_t read_len(struct reader *r, const struct field_desc *f, int16_t version, bool compact, bool narrow)
+/* How a length or count stands on the wire: plus one as a varint, or as two or four bytes. */
+enum len_form { LEN_COMPACT, LEN_TWO, LEN_FOUR };
+
+static int32_t read_len(struct reader *r, enum len_form form, bool nullable)
 {
 	int64_t n;
 
-	if (compact)
+	if (form == LEN_COMPACT)
 		n = (int64_t)read_uvarint(r) - 1;
 	else
-		n = narrow ? (int16_t)read16(r) : (int32_t)read32(r);
-	if (n < -1 || n > r->end - r->p || (n == -1 && version < f->null_since))
+		n = form == LEN_TWO ? (int16_t)read16(r) : (int32_t)read32(r);
+	if (n < -1 || n > r->end - r->p || (n == -1 && !nullable))
 		r->failed = true;
 	return r->failed ? 0 : (int32_t)n;
 }
@@ -193,7 +195,7 @@ void skip_tags(struct reader *r)
 static void decode_value(const struct field_desc *f, int16_t version, bool flexible, struct reader *r,
 			 struct arena *arena, void *at)
 {
-	bool compact = field_compact(f, flexible);
+	bool nullable = value_nullable(f, version), compact = field_compact(f, flexible);
 	const uint8_t *p;
 	double d;
 	uint64_t bits;
@@ -218,15 +220,15 @@ static void decode_value(const struct field_desc *f, int16_t version, bool flexi
 			memcpy(at, p, sizeof(struct uuid));
 		break;
 	case FIELD_STRING:
-		n = read_len(r, f, version, compact, true);
+		n = read_len(r, compact ? LEN_COMPACT : LEN_TWO, nullable);
 		*(struct str *)at = (struct str){ n < 0 ? NULL : (const char *)read_bytes(r, (size_t)n), n };
 		break;
 	case FIELD_BYTES:
-		n = read_len(r, f, version, compact, false);
+		n = read_len(r, compact ? LEN_COMPACT : LEN_FOUR, nullable);
 		*(struct bytes *)at = (struct bytes){ n < 0 ? NULL : read_bytes(r, (size_t)n), n };
 		break;
 	case FIELD_RECORDS:
-		n = read_len(r, f, version, compact, false);
+		n = read_len(r, compact ? LEN_COMPACT : LEN_FOUR, nullable);
 		*(struct records *)at = (struct records){ .data = n < 0 ? NULL : read_bytes(r, (size_t)n), .len = n };
 		break;
 	case FIELD_STRUCT: decode(f->sub, version, flexible, r, arena, at); break;
@@ -259,7 +261,7 @@ static size_t value_min(const struct field_desc *f, int16_t version, bool flexib
 static void decode_array(const struct field_desc *f, int16_t version, bool flexible, struct reader *r,
 			 struct arena *arena, void *at)
 {
-	struct array_view v = { NULL, read_len(r, f, version, flexible, false) };
+	struct array_view v = { NULL, read_len(r, flexible ? LEN_COMPACT : LEN_FOUR, version >= f->null_since) };
 	size_t size = field_size(f), min = value_min(f, version, flexible);
 
 	if (v.n > 0 && (size_t)v.n * MAX(min, 1) > (size_t)(r->end - r->p))

@@ -38,6 +38,12 @@ static inline bool field_compact(const struct field_desc *f, bool flexible)
 	return flexible && (f->flags & FIELD_PLAIN) == 0;
 }
 
+/* Whether a value may be null; `null` of an array field is the array's, its elements have none. */
+static inline bool value_nullable(const struct field_desc *f, int16_t version)
+{
+	return (f->flags & FIELD_ARRAY) == 0 && version >= f->null_since;
+}
+
 void field_default(const struct field_desc *f, void *at);
 bool field_is_default(const struct field_desc *f, const void *at);
 

@@ -77,20 +77,29 @@ void write_cut(struct writer *w)
 	w->cut = w->len;
 }
 
-/* Null must be allowed, and a plain string must fit its two bytes. */
-static void write_len(struct writer *w, const struct field_desc *f, int16_t version, bool compact, int32_t n)
+/* A length or count of -1 is null, which must be allowed. */
+static void write_len(struct writer *w, int32_t n, bool compact, bool nullable)
 {
-	if (n < -1 || (n == -1 && version < f->null_since))
+	if (n < -1 || (n == -1 && !nullable))
 		fail(w, RC_UNSUPPORTED);
-	if (compact) {
+	if (compact)
 		write_uvarint(w, (uint32_t)n + 1);
-	} else if (f->type == FIELD_STRING && (f->flags & FIELD_ARRAY) == 0) {
-		if (n > INT16_MAX)
-			fail(w, -EMSGSIZE);
-		write16(w, (uint16_t)n);
-	} else {
+	else
 		write32(w, (uint32_t)n);
+}
+
+static void write_str(struct writer *w, const struct str *s, bool compact, bool nullable)
+{
+	if (compact) {
+		write_len(w, s->len, true, nullable);
+	} else {
+		if (s->len < -1 || (s->len == -1 && !nullable))
+			fail(w, RC_UNSUPPORTED);
+		if (s->len > INT16_MAX)
+			fail(w, -EMSGSIZE);
+		write16(w, (uint16_t)s->len);
 	}
+	write_bytes(w, s->data, s->len > 0 ? (size_t)s->len : 0);
 }
 
 static void write_records(struct writer *w, const struct records *rec)
@@ -124,10 +133,7 @@ static void write_float(struct writer *w, double d)
 
 static void write_value(struct writer *w, const struct field_desc *f, int16_t version, bool flexible, const void *at)
 {
-	bool compact = field_compact(f, flexible);
-	/* The length of an array's string elements is a string's, not the array's. */
-	struct field_desc one = { .type = f->type, .null_since = f->flags & FIELD_ARRAY ? FIELD_NO_NULL : f->null_since };
-	const struct str *s = at;
+	bool nullable = value_nullable(f, version), compact = field_compact(f, flexible);
 	const struct bytes *b = at;
 	const struct records *rec = at;
 
@@ -141,16 +147,13 @@ static void write_value(struct writer *w, const struct field_desc *f, int16_t ve
 	case FIELD_INT64: write64(w, (uint64_t)*(const int64_t *)at); break;
 	case FIELD_FLOAT64: write_float(w, *(const double *)at); break;
 	case FIELD_UUID: write_bytes(w, at, sizeof(struct uuid)); break;
-	case FIELD_STRING:
-		write_len(w, &one, version, compact, s->len);
-		write_bytes(w, s->data, s->len > 0 ? (size_t)s->len : 0);
-		break;
+	case FIELD_STRING: write_str(w, at, compact, nullable); break;
 	case FIELD_BYTES:
-		write_len(w, &one, version, compact, b->len);
+		write_len(w, b->len, compact, nullable);
 		write_bytes(w, b->data, b->len > 0 ? (size_t)b->len : 0);
 		break;
 	case FIELD_RECORDS:
-		write_len(w, &one, version, compact, rec->len);
+		write_len(w, rec->len, compact, nullable);
 		write_records(w, rec);
 		break;
 	case FIELD_STRUCT: write_msg(w, f->sub, version, flexible, at); break;
@@ -168,7 +171,7 @@ static void write_field(struct writer *w, const struct field_desc *f, int16_t ve
 	}
 	v = array_get(at);
 	size = field_size(f);
-	write_len(w, f, version, flexible, v.n);
+	write_len(w, v.n, flexible, version >= f->null_since);
 	for (int32_t i = 0; i < v.n; i++)
 		write_value(w, f, version, flexible, (const uint8_t *)v.items + (size_t)i * size);
 }

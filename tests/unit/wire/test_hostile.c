@@ -5,7 +5,7 @@
 #include "base/mem.h"
 #include "wire/codec_impl.h"
 #include "wire/msg/api_versions.h"
-#include "wire/msg/fetch.h"
+#include "wire/msg/describe_configs.h"
 #include "wire/msg/metadata.h"
 
 enum { ARENA_LIMIT = 4 << 20 };
@@ -145,6 +145,17 @@ START_TEST(counts_beyond_the_input_are_refused)
 }
 END_TEST
 
+START_TEST(an_array_that_may_be_null_has_no_null_elements)
+{
+	/* DescribeConfigs 1 request: one resource, type 2, name "a", two keys of which the second is null; no synonyms. */
+	static const uint8_t keys[] = { 0, 0, 0, 1, 2, 0, 1, 'a', 0, 0, 0, 2, 0, 1, 'k', 0xff, 0xff, 0 };
+	static const uint8_t none[] = { 0, 0, 0, 1, 2, 0, 1, 'a', 0xff, 0xff, 0xff, 0xff, 0 };
+
+	ck_assert(!decodes(&describe_configs_api, 1, true, keys, sizeof(keys)));
+	ck_assert(decodes(&describe_configs_api, 1, true, none, sizeof(none)));
+}
+END_TEST
+
 START_TEST(the_arena_bounds_what_a_count_may_blow_up_to)
 {
 	enum { N = 1 << 20 };
@@ -214,6 +225,7 @@ TCase *hostile_tests(void)
 	tcase_add_loop_test(tc, a_mutated_message_is_harmless, 0, 10);
 	tcase_add_loop_test(tc, noise_is_harmless, 0, 5);
 	tcase_add_test(tc, counts_beyond_the_input_are_refused);
+	tcase_add_test(tc, an_array_that_may_be_null_has_no_null_elements);
 	tcase_add_test(tc, the_arena_bounds_what_a_count_may_blow_up_to);
 	tcase_add_test(tc, tags_are_sorted_sized_and_skipped_when_unknown);
 	return tc;
