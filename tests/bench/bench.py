@@ -24,7 +24,7 @@ import time
 
 GIB = 1 << 30
 CLONE_NEWNET, CLONE_NEWUSER = 0x40000000, 0x10000000
-SAMPLES_AT = 4 + 4 + 4 + 4 + 8 * 7      # of struct bench_shared, see common.h; checked against its size
+SAMPLES_AT = 4 + 4 + 16 + 4 + 4 + 8 * 7      # of struct bench_shared, see common.h; checked against its size
 SAMPLES_MAX = 1 << 19
 
 

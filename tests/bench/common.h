@@ -14,6 +14,7 @@ enum { BENCH_SAMPLES_MAX = 1 << 19, BENCH_IO_BYTES = 256 << 10 };
 struct bench_shared {
 	atomic_int stub_pid;            /* set last: the stub listens */
 	uint16_t source_port, sink_port;
+	uint8_t topic_id[16];           /* at both ends */
 	uint32_t message_len;           /* of a stamped message in raw mode */
 	atomic_ullong sink_bytes;       /* of batches (or raw bytes) that the destination took */
 	atomic_ullong sink_batches, sink_requests;

@@ -301,6 +301,7 @@ int main(int argc, char **argv)
 		s.stamps = xcalloc(STUB_STAMPS, sizeof(*s.stamps));
 		s.shared->message_len = s.record_len;
 	}
+	memcpy(s.shared->topic_id, s.topic_id, sizeof(s.topic_id));
 	s.epoll = epoll_create1(EPOLL_CLOEXEC);
 	s.listen_source = bench_listen(&s.shared->source_port);
 	s.listen_sink = bench_listen(&s.shared->sink_port);

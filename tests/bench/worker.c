@@ -84,9 +84,11 @@ static struct mirror *open_mirror(struct bench_shared *s, int argc, char **argv)
 		.fetch_min_bytes = 1, .fetch_wait_max_ms = 500, .fetch_backoff_ms = 1000, .n_fetchers = 1,
 		.availability_check_ms = 1000,
 	};
+	struct uuid id;
 	struct mirror *m;
 	struct err err;
 
+	memcpy(id.b, s->topic_id, sizeof(id.b));
 	if (engine != NULL && !loop_engine_parse(engine, &o.engine))
 		bench_die("--engine=%s", engine);
 	m = mirror_create(&o, &err);
@@ -96,8 +98,8 @@ static struct mirror *open_mirror(struct bench_shared *s, int argc, char **argv)
 	mirror_link_open(m, &link);
 	for (int32_t p = 0; p < (int32_t)bench_arg_int(argc, argv, "partitions", 1); p++)
 		mirror_lane_open(m, &(struct lane_spec){
-			.key = { LINK, TOPIC, p }, .source_topic = TOPIC, .adopted_end = -1, .stored_offset = -1,
-			.stored_epoch = -1,
+			.key = { LINK, TOPIC, p }, .source_topic = TOPIC, .source_topic_id = id,
+			.destination_topic_id = id, .adopted_end = -1, .stored_offset = -1, .stored_epoch = -1,
 		});
 	return m;
 }
