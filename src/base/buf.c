@@ -3,11 +3,13 @@
 
 #include <sys/mman.h>
 
-/* Freed buffers are kept by power-of-two class, from 4 KiB to 16 MiB; smaller ones are the allocator's, larger ones
- * go back to the system at once, so that resident memory follows the budget and not the largest frame ever seen. */
-enum { CLASS_MIN = 12, CLASS_MAX = 24, N_CLASSES = CLASS_MAX - CLASS_MIN + 1 };
+/* Freed buffers are kept by class, from 4 KiB to 16 MiB, four to every power of two: 4, 5, 6, 7, 8, 10, 12, 14, 16, 20
+ * KiB and so on. Larger ones go back to the system at once, so that resident memory follows the budget and not the
+ * largest frame ever seen. Memory that is had anew costs more than all else that is done with it (the kernel clears
+ * it page by page), so a somewhat larger buffer that was kept is taken rather. */
+enum { CLASS_MIN = 12, CLASS_MAX = 24, STEPS = 4, N_CLASSES = (CLASS_MAX - CLASS_MIN) * STEPS + 1 };
 /* What is kept for use again may be this part of the budget. */
-enum { KEEP_DIVISOR = 4 };
+enum { KEEP_DIVISOR = 2 };
 
 struct buf_pool {
 	size_t budget, used, kept;
@@ -28,16 +30,20 @@ struct buf_pool *buf_pool_create(size_t budget)
 	return pool;
 }
 
+/* -1 for what is too large for a class: rounded up to pages. */
 static size_t round_up(size_t cap, int *class)
 {
-	int bits = CLASS_MIN;
+	size_t base = (size_t)1 << CLASS_MIN;
+	int c = 0;
 
-	while (bits <= CLASS_MAX && ((size_t)1 << bits) < cap)
-		bits++;
-	*class = bits <= CLASS_MAX ? bits - CLASS_MIN : -1;
-	if (*class >= 0)
-		return (size_t)1 << bits;
-	return (cap + 4095) & ~(size_t)4095;
+	while (c < N_CLASSES - 1 && base * 2 <= cap) {
+		base *= 2;
+		c += STEPS;
+	}
+	for (size_t step = base / STEPS; c < N_CLASSES && base < cap; base += step)
+		c++;
+	*class = base >= cap && c < N_CLASSES ? c : -1;
+	return *class >= 0 ? base : (cap + 4095) & ~(size_t)4095;
 }
 
 static void release(struct buf *buf)
@@ -46,35 +52,44 @@ static void release(struct buf *buf)
 	xfree(buf);
 }
 
-static void drop_kept(struct buf_pool *pool)
+/* Gives memory back to the system, the largest first, until no more than so much is kept. */
+static void drop_kept(struct buf_pool *pool, size_t most)
 {
-	for (int i = 0; i < N_CLASSES; i++)
-		while (!list_empty(&pool->free[i])) {
+	for (int i = N_CLASSES - 1; i >= 0 && pool->kept > most; i--)
+		while (!list_empty(&pool->free[i]) && pool->kept > most) {
 			struct buf *buf = list_first(&pool->free[i], struct buf, node_);
 
 			list_del(&buf->node_);
+			pool->kept -= buf->charged_;
 			release(buf);
 		}
-	pool->kept = 0;
 }
 
 void buf_pool_destroy(struct buf_pool *pool)
 {
 	CHECK(pool->n_out == 0);
-	drop_kept(pool);
+	drop_kept(pool, 0);
 	xfree(pool);
 }
 
+/* One of the class, or up to about twice as large when the budget allows it. */
 static struct buf *take_kept(struct buf_pool *pool, int class)
 {
-	struct buf *buf;
-
-	if (class < 0 || list_empty(&pool->free[class]))
+	if (class < 0)
 		return NULL;
-	buf = list_first(&pool->free[class], struct buf, node_);
-	list_del(&buf->node_);
-	pool->kept -= buf->charged_;
-	return buf;
+	for (int i = class; i < MIN(class + STEPS, (int)N_CLASSES); i++) {
+		struct buf *buf;
+
+		if (list_empty(&pool->free[i]))
+			continue;
+		buf = list_first(&pool->free[i], struct buf, node_);
+		if (pool->used + buf->charged_ > pool->budget)
+			return NULL;
+		list_del(&buf->node_);
+		pool->kept -= buf->charged_;
+		return buf;
+	}
+	return NULL;
 }
 
 static struct buf *create(struct buf_pool *pool, size_t size)
@@ -101,10 +116,10 @@ struct buf *buf_get(struct buf_pool *pool, size_t cap)
 	buf = take_kept(pool, class);
 	if (buf == NULL) {
 		if (pool->used + pool->kept + size > pool->budget)
-			drop_kept(pool);
+			drop_kept(pool, pool->budget - MIN(pool->used + size, pool->budget));
 		buf = create(pool, size);
 	}
-	pool->used += size;
+	pool->used += buf->charged_;
 	pool->n_out++;
 	if (oversize)
 		pool->oversize_out = true;
