@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "client/admin.h"
+#include "control/verbs.h"
 
 #include <string.h>
 
@@ -102,33 +103,16 @@ enum outcome session_connect(struct session *session, struct err *err)
 
 /* --- sources ------------------------------------------------------------------------------------------------- */
 
-/* The properties of a link as the control log has them. */
-static void props_of(const struct link_wish *wish, struct props *props)
-{
-	const char *key;
-	json_t *value;
-
-	json_object_foreach(wish->config, key, value)
-		props_set(props, key, json_string_value(value), "control log", 1);
-}
-
 static int source_make(struct session *session, const struct link_wish *wish, struct session_source **made,
 		       struct err *err)
 {
 	struct session_source *source = xcalloc(1, sizeof(*source));
-	struct notes unused = { 0 };
-	struct props props = { 0 };
 	struct cluster_opts opts;
-	int rc;
 
-	props_of(wish, &props);
-	rc = link_conf_read(&source->conf, &props, &unused, err);
-	notes_fini(&unused);
-	props_fini(&props);
-	if (rc != RC_OK) {
+	if (link_conf_of(wish, &source->conf, err) != RC_OK) {
 		link_conf_fini(&source->conf);
 		xfree(source);
-		return err_wrap(err, "link %s", wish->name);
+		return err->rc;
 	}
 	source->link = xstrdup(wish->name);
 	source->cluster_id = wish->source_cluster_id == NULL ? NULL : xstrdup(wish->source_cluster_id);
@@ -142,15 +126,45 @@ static int source_make(struct session *session, const struct link_wish *wish, st
 	return RC_OK;
 }
 
-static enum outcome source_answer(struct session_source *source, int64_t deadline_ns, struct err *err)
+/* Metadata from whichever server answers. */
+static int ask_all(struct cluster *cluster, int64_t deadline_ns, struct err *err)
 {
-	const struct cluster_opts *o = cluster_options(source->cluster);
-	int servers = o->n_bootstrap + 1;
+	int servers = cluster_options(cluster)->n_bootstrap + 1;
 	int rc;
 
 	do
-		rc = cluster_wait_metadata(source->cluster, NULL, deadline_ns, err);
+		rc = cluster_wait_metadata(cluster, NULL, deadline_ns, err);
 	while (rc != RC_OK && rc != RC_REFUSED && rc != RC_AUTH && --servers > 0 && clock_mono_ns() < deadline_ns);
+	return rc;
+}
+
+static void note_gone(void *owner)
+{
+	*(bool *)owner = true;
+}
+
+enum outcome session_probe_source(struct session *session, const struct link_conf *conf, char **id, struct err *err)
+{
+	struct cluster_opts opts;
+	struct cluster *cluster;
+	bool gone = false;
+	int rc;
+
+	client_conf_opts(&conf->source, side_name(SIDE_SOURCE), NULL, &opts);
+	cluster = cluster_create(session->loop, session->pool, &opts);
+	rc = ask_all(cluster, session->deadline_ns, err);
+	if (rc == RC_OK)
+		*id = xstrdup(cluster_id(cluster));
+	cluster_destroy(cluster, note_gone, &gone);
+	while (!gone)
+		loop_step(session->loop, INT64_MAX);
+	return rc == RC_OK ? OUTCOME_DONE : outcome_of(err, SIDE_SOURCE);
+}
+
+static enum outcome source_answer(struct session_source *source, int64_t deadline_ns, struct err *err)
+{
+	int rc = ask_all(source->cluster, deadline_ns, err);
+
 	if (rc == RC_REFUSED) {
 		err_wrap(err, "SOURCE_CLUSTER_ID_CHANGED");
 		err_hint(err, "bootstrap.servers of link %s now lead to another cluster than the recorded %s", source->link,

@@ -35,6 +35,9 @@ enum outcome session_connect(struct session *session, struct err *err) MUST_USE;
  * (OUTCOME_REFUSED with SOURCE_CLUSTER_ID_CHANGED named). Waits until it answered or deadline_ns. */
 enum outcome session_source(struct session *session, const char *link, int64_t deadline_ns, struct cluster **cluster,
 			    struct err *err) MUST_USE;
+/* Dials the source of a configuration that is not recorded yet, and forgets it again. *id is its cluster id (xfree). */
+enum outcome session_probe_source(struct session *session, const struct link_conf *conf, char **id,
+				  struct err *err) MUST_USE;
 /* Forgets the source's connections, after the link's configuration changed or was removed. */
 void session_source_drop(struct session *session, const char *link);
 

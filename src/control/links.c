@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The verbs of links. Each is one decision on the control log, after what must be asked of clusters was asked. */
+#include "control/links.h"
+
+#include "base/clock.h"
+#include "base/crypto.h"
+#include "base/mem.h"
+#include "client/admin.h"
+
+#include <string.h>
+
+/* --- create -------------------------------------------------------------------------------------------------- */
+
+struct creating {
+	struct link_wish wish;
+	bool dry_run;
+};
+
+static enum outcome taken(const char *name, struct err *err)
+{
+	err_set(err, RC_EXISTS, "link %s exists already", name);
+	err_hint(err, "`krmirror link describe %s` shows it; choose another name or delete it first", name);
+	return OUTCOME_REFUSED;
+}
+
+static enum outcome create_decide(struct control_log *log, struct control_batch *batch, void *arg, struct err *err)
+{
+	struct creating *creating = arg;
+	char *key = record_key_link(creating->wish.name), *state = record_key_link_state(creating->wish.name);
+	enum outcome outcome = control_log_get(log, key) != NULL ? taken(creating->wish.name, err) : OUTCOME_DONE;
+
+	if (outcome == OUTCOME_DONE && !creating->dry_run) {
+		control_batch_put(batch, key, link_wish_encode(&creating->wish));
+		if (control_log_get(log, state) != NULL)
+			control_batch_remove(batch, state);   /* of a link that had the name before */
+	}
+	xfree(key);
+	xfree(state);
+	return outcome;
+}
+
+static json_t *config_json(const struct props *props)
+{
+	json_t *config = json_object();
+
+	for (int i = 0; i < props->n; i++)
+		CHECK(json_object_set_new(config, props->items[i].key, json_string(props->items[i].value)) == 0);
+	return config;
+}
+
+static enum outcome ask_source(struct session *session, const struct link_conf *conf, char **id, struct err *err)
+{
+	enum outcome outcome = session_probe_source(session, conf, id, err);
+
+	if (outcome == OUTCOME_SOURCE_UNREACHABLE && err->hint[0] == '\0')
+		err_hint(err, "check bootstrap.servers of the link (%s); --no-validate records it without asking",
+			 conf->source.bootstrap_text);
+	return outcome;
+}
+
+static enum outcome same_cluster(const char *id, struct err *err)
+{
+	err_set(err, RC_REFUSED, "source and destination are the same cluster (%s)", id);
+	err_hint(err, "bootstrap.servers of the link must lead to the source, those of krmirror.properties to the "
+		 "destination");
+	return OUTCOME_REFUSED;
+}
+
+static enum outcome identify(struct session *session, const struct link_create_opts *opts,
+			     const struct link_conf *conf, struct link_wish *wish, struct err *err)
+{
+	enum outcome outcome = OUTCOME_DONE;
+
+	if (opts->no_validate)
+		record_set(&wish->source_cluster_id, opts->source_cluster_id);
+	else
+		outcome = ask_source(session, conf, &wish->source_cluster_id, err);
+	if (outcome != OUTCOME_DONE)
+		return outcome;
+	if (opts->source_cluster_id != NULL && strcmp(opts->source_cluster_id, wish->source_cluster_id) != 0) {
+		err_set(err, RC_REFUSED, "the source is cluster %s, not %s", wish->source_cluster_id,
+			opts->source_cluster_id);
+		return OUTCOME_REFUSED;
+	}
+	record_set(&wish->destination_cluster_id, cluster_id(session->destination));
+	if (wish->source_cluster_id != NULL && strcmp(wish->source_cluster_id, wish->destination_cluster_id) == 0)
+		return same_cluster(wish->source_cluster_id, err);
+	return OUTCOME_DONE;
+}
+
+static void new_id(char **id)
+{
+	char text[UUID_TEXT_LEN + 1];
+	struct uuid uuid;
+
+	random_bytes(uuid.b, sizeof(uuid.b));
+	uuid_text(&uuid, text);
+	record_set(id, text);
+}
+
+static const char *keep(struct arena *arena, const char *s)
+{
+	return s == NULL ? NULL : arena_strndup(arena, s, strlen(s));
+}
+
+enum outcome link_create(struct session *session, const struct link_create_opts *opts, struct arena *arena,
+			 struct link_info *info, struct err *err)
+{
+	struct creating creating = { .dry_run = opts->dry_run };
+	struct link_conf conf = { 0 };
+	enum outcome outcome;
+
+	if (!link_name_valid(opts->name)) {
+		err_set(err, RC_USAGE, "\"%s\" is no name for a link", opts->name);
+		err_hint(err, "1 to 100 letters, digits, dots, underscores and hyphens");
+		return OUTCOME_USAGE;
+	}
+	outcome = link_conf_read(&conf, opts->config, &session->notes, err) == RC_OK ? OUTCOME_DONE : OUTCOME_USAGE;
+	creating.wish.name = xstrdup(opts->name);
+	if (outcome == OUTCOME_DONE)
+		outcome = identify(session, opts, &conf, &creating.wish, err);
+	if (outcome == OUTCOME_DONE) {
+		new_id(&creating.wish.link_id);
+		creating.wish.paused = conf.paused;
+		creating.wish.created_ms = clock_wall_ms();
+		creating.wish.config = config_json(&conf.props);
+		outcome = control_log_update(session->log, create_decide, &creating, session->deadline_ns, NULL, err);
+	}
+	if (outcome == OUTCOME_DONE)
+		*info = (struct link_info){
+			.link_name = keep(arena, opts->name), .link_id = keep(arena, creating.wish.link_id),
+			.source_cluster = keep(arena, creating.wish.source_cluster_id),
+			.destination_cluster = keep(arena, creating.wish.destination_cluster_id),
+			.state = link_state_name(conf.paused ? LINK_PAUSED : LINK_ACTIVE), .paused = conf.paused,
+			.last_contact_ms = -1,
+		};
+	link_wish_fini(&creating.wish);
+	link_conf_fini(&conf);
+	return outcome;
+}
+
+/* --- pause and resume ---------------------------------------------------------------------------------------- */
+
+struct pausing {
+	const char *name;
+	bool paused;
+};
+
+static enum outcome pause_decide(struct control_log *log, struct control_batch *batch, void *arg, struct err *err)
+{
+	struct pausing *pausing = arg;
+	struct link_wish wish;
+	char *key;
+
+	if (control_log_link(log, pausing->name, &wish, err) != RC_OK) {
+		link_wish_fini(&wish);
+		return OUTCOME_FAILED;
+	}
+	if (wish.paused != pausing->paused) {
+		wish.paused = pausing->paused;
+		key = record_key_link(wish.name);
+		control_batch_put(batch, key, link_wish_encode(&wish));
+		xfree(key);
+	}
+	link_wish_fini(&wish);
+	return OUTCOME_DONE;
+}
+
+enum outcome link_pause(struct session *session, const char *name, bool *changed, struct err *err)
+{
+	struct pausing pausing = { name, true };
+
+	return control_log_update(session->log, pause_decide, &pausing, session->deadline_ns, changed, err);
+}
+
+enum outcome link_resume(struct session *session, const char *name, bool *changed, struct err *err)
+{
+	struct pausing pausing = { name, false };
+
+	return control_log_update(session->log, pause_decide, &pausing, session->deadline_ns, changed, err);
+}
+
+/* --- delete -------------------------------------------------------------------------------------------------- */
+
+static bool is_stopped(const struct control_log *log, const struct control_record *mirror)
+{
+	struct mirror_state state;
+	struct err unused;
+	bool stopped = control_log_mirror_state(log, mirror->name, mirror->topic, &state, &unused) == RC_OK &&
+		       state.status == MIRROR_STOPPED;
+
+	mirror_state_fini(&state);
+	return stopped;
+}
+
+static enum outcome delete_allowed(const struct control_log *log, const char *name, struct err *err)
+{
+	const struct control_record *r = NULL;
+	char *key = record_key_link(name);
+	bool exists = control_log_get(log, key) != NULL;
+
+	xfree(key);
+	if (!exists) {
+		err_set(err, RC_NOT_FOUND, "there is no link %s", name);
+		err_hint(err, "`krmirror link list` shows the links");
+		return OUTCOME_FAILED;
+	}
+	while ((r = control_log_next(log, RECORD_MIRROR, r)) != NULL)
+		if (strcmp(r->name, name) == 0 && !is_stopped(log, r)) {
+			err_set(err, RC_REFUSED, "link %s has a mirror that is not STOPPED: %s", name, r->topic);
+			err_hint(err, "promote its mirrors first: krmirror promote --all --link %s --wait", name);
+			return OUTCOME_REFUSED;
+		}
+	return OUTCOME_DONE;
+}
+
+static void remove_all(const struct control_log *log, struct control_batch *batch, const char *name,
+		       enum record_kind kind)
+{
+	const struct control_record *r = NULL;
+
+	while ((r = control_log_next(log, kind, r)) != NULL)
+		if (strcmp(r->name, name) == 0)
+			control_batch_remove(batch, r->key);
+}
+
+static enum outcome delete_decide(struct control_log *log, struct control_batch *batch, void *arg, struct err *err)
+{
+	const char *name = arg;
+	enum outcome outcome = delete_allowed(log, name, err);
+
+	if (outcome != OUTCOME_DONE)
+		return outcome;
+	remove_all(log, batch, name, RECORD_LINK);
+	remove_all(log, batch, name, RECORD_MIRROR);
+	remove_all(log, batch, name, RECORD_LINK_STATE);
+	remove_all(log, batch, name, RECORD_MIRROR_STATE);
+	return OUTCOME_DONE;
+}
+
+enum outcome link_delete_check(struct session *session, const char *name, struct err *err)
+{
+	return delete_allowed(session->log, name, err);
+}
+
+enum outcome link_delete(struct session *session, const char *name, struct err *err)
+{
+	char *copy = xstrdup(name);
+	enum outcome outcome = control_log_update(session->log, delete_decide, copy, session->deadline_ns, NULL, err);
+
+	xfree(copy);
+	if (outcome == OUTCOME_DONE)
+		session_source_drop(session, name);
+	return outcome;
+}

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The verbs of mirrors that are one decision on the control log: pause, resume, delete. Creation is in
+ * mirror_create.c. */
+#include "control/mirrors.h"
+
+#include "base/mem.h"
+#include "control/verbs.h"
+
+#include <string.h>
+
+enum verb { VERB_PAUSE, VERB_RESUME, VERB_DELETE };
+
+struct change {
+	const char *link, *topic;
+	enum verb verb;
+};
+
+bool mirror_is_stopped(const struct mirror_state *state)
+{
+	return state->status == MIRROR_STOPPED;
+}
+
+static enum outcome finished(const struct change *change, const struct mirror_state *state, struct err *err)
+{
+	err_set(err, RC_REFUSED, "mirror %s of link %s is STOPPED (%s): the topic is an ordinary one", change->topic,
+		change->link, state->stopped_how == NULL ? "stopped" : state->stopped_how);
+	err_hint(err, "`krmirror mirror delete %s` forgets the mirror; the topic stays", change->topic);
+	return OUTCOME_REFUSED;
+}
+
+static bool has_failures(const struct mirror_state *state)
+{
+	for (int i = 0; i < state->n_partitions; i++)
+		if (state->partitions[i].reason != NULL || strcmp(state->partitions[i].state, "FAILED") == 0)
+			return true;
+	return false;
+}
+
+static void put_wish(struct control_batch *batch, const struct mirror_wish *wish)
+{
+	char *key = record_key_mirror(wish->link, wish->topic);
+
+	control_batch_put(batch, key, mirror_wish_encode(wish));
+	xfree(key);
+}
+
+static enum outcome pause_or_resume(const struct change *change, struct mirror_wish *wish,
+				    const struct mirror_state *state, struct control_batch *batch, struct err *err)
+{
+	bool pause = change->verb == VERB_PAUSE;
+
+	if (mirror_is_stopped(state))
+		return finished(change, state, err);
+	if (wish->wish != WISH_MIRROR) {
+		err_set(err, RC_REFUSED, "mirror %s of link %s is being promoted", change->topic, change->link);
+		err_hint(err, "`krmirror mirror describe %s` shows how far it is", change->topic);
+		return OUTCOME_REFUSED;
+	}
+	if (wish->paused == pause && (pause || !has_failures(state)))
+		return OUTCOME_DONE;
+	wish->paused = pause;
+	if (!pause)
+		wish->resumes++;
+	put_wish(batch, wish);
+	return OUTCOME_DONE;
+}
+
+static enum outcome delete_allowed(const struct change *change, const struct mirror_wish *wish,
+				   const struct mirror_state *state, struct err *err)
+{
+	/* An intention whose topic was never made is nothing to protect. */
+	if (!wish->created || mirror_is_stopped(state))
+		return OUTCOME_DONE;
+	err_set(err, RC_REFUSED, "mirror %s of link %s is %s, not STOPPED", change->topic, change->link,
+		mirror_status_name(state->status));
+	err_hint(err, "promote it first: krmirror promote %s --link %s --wait", change->topic, change->link);
+	return OUTCOME_REFUSED;
+}
+
+static void delete_records(const struct control_log *log, const struct change *change, struct control_batch *batch)
+{
+	char *wish = record_key_mirror(change->link, change->topic);
+	char *state = record_key_mirror_state(change->link, change->topic);
+
+	control_batch_remove(batch, wish);
+	if (control_log_get(log, state) != NULL)
+		control_batch_remove(batch, state);
+	xfree(wish);
+	xfree(state);
+}
+
+static enum outcome decide_on(const struct control_log *log, const struct change *change, struct mirror_wish *wish,
+			      const struct mirror_state *state, struct control_batch *batch, struct err *err)
+{
+	enum outcome outcome;
+
+	if (change->verb != VERB_DELETE)
+		return pause_or_resume(change, wish, state, batch, err);
+	outcome = delete_allowed(change, wish, state, err);
+	if (outcome == OUTCOME_DONE && batch != NULL)
+		delete_records(log, change, batch);
+	return outcome;
+}
+
+static enum outcome decide(struct control_log *log, struct control_batch *batch, void *arg, struct err *err)
+{
+	const struct change *change = arg;
+	struct mirror_wish wish = { 0 };
+	struct mirror_state state = { 0 };
+	enum outcome outcome = OUTCOME_FAILED;
+
+	if (control_log_mirror(log, change->link, change->topic, &wish, err) == RC_OK &&
+	    control_log_mirror_state(log, change->link, change->topic, &state, err) == RC_OK)
+		outcome = decide_on(log, change, &wish, &state, batch, err);
+	mirror_wish_fini(&wish);
+	mirror_state_fini(&state);
+	return outcome;
+}
+
+static enum outcome carry_out(struct session *session, struct change *change, bool *changed, struct err *err)
+{
+	char *link;
+	enum outcome outcome = session_resolve(session, change->link, change->topic, &link, err);
+
+	if (outcome != OUTCOME_DONE)
+		return outcome;
+	change->link = link;
+	outcome = control_log_update(session->log, decide, change, session->deadline_ns, changed, err);
+	xfree(link);
+	return outcome;
+}
+
+enum outcome mirror_pause(struct session *session, const char *link, const char *topic, bool *changed,
+			  struct err *err)
+{
+	struct change change = { link, topic, VERB_PAUSE };
+
+	return carry_out(session, &change, changed, err);
+}
+
+enum outcome mirror_resume(struct session *session, const char *link, const char *topic, bool *changed,
+			   struct err *err)
+{
+	struct change change = { link, topic, VERB_RESUME };
+
+	return carry_out(session, &change, changed, err);
+}
+
+enum outcome mirror_delete(struct session *session, const char *link, const char *topic, struct err *err)
+{
+	struct change change = { link, topic, VERB_DELETE };
+
+	return carry_out(session, &change, NULL, err);
+}
+
+enum outcome mirror_delete_check(struct session *session, const char *link, const char *topic, struct err *err)
+{
+	struct change change = { link, topic, VERB_DELETE };
+	char *found;
+	enum outcome outcome = session_resolve(session, link, topic, &found, err);
+
+	if (outcome != OUTCOME_DONE)
+		return outcome;
+	change.link = found;
+	outcome = decide(session->log, NULL, &change, err);
+	xfree(found);
+	return outcome;
+}

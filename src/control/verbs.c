@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "control/verbs.h"
+
+#include "base/mem.h"
+#include "client/admin.h"
+
+int link_conf_of(const struct link_wish *wish, struct link_conf *conf, struct err *err)
+{
+	struct notes unused = { 0 };
+	struct props props = { 0 };
+	const char *key;
+	json_t *value;
+	int rc;
+
+	json_object_foreach(wish->config, key, value)
+		props_set(&props, key, json_string_value(value), "control log", 1);
+	rc = link_conf_read(conf, &props, &unused, err);
+	notes_fini(&unused);
+	props_fini(&props);
+	return rc == RC_OK ? RC_OK : err_wrap(err, "link %s", wish->name);
+}
+
+int topic_ends(struct cluster *cluster, const struct ends_of *what, int64_t deadline_ns, int64_t *offsets,
+	       struct err *err)
+{
+	struct admin_offsets all = {
+		.items = xcalloc((size_t)what->n, sizeof(*all.items)), .n = what->n, .timestamp = what->timestamp,
+		.replica_id = what->replica_id, .isolation = what->isolation,
+	};
+	int rc;
+
+	for (int32_t i = 0; i < what->n; i++) {
+		all.items[i].topic = what->topic;
+		all.items[i].partition = i;
+	}
+	rc = admin_list_offsets(cluster, &all, deadline_ns, err);
+	for (int32_t i = 0; i < what->n; i++)
+		offsets[i] = all.items[i].error == 0 ? all.items[i].offset : -1;
+	xfree(all.items);
+	return rc;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the verbs share. Only for control/. */
+#pragma once
+
+#include "control/session.h"
+
+bool mirror_is_stopped(const struct mirror_state *state);
+/* The configuration of a link as the control log has it. RC_UNSUPPORTED: a newer version wrote it. */
+int link_conf_of(const struct link_wish *wish, struct link_conf *conf, struct err *err) MUST_USE;
+/* Ends [n] of a topic's partitions 0..n-1 as asked for by what; offsets[i] -1 where one is not had. */
+struct ends_of {
+	const char *topic;
+	int32_t n;
+	int64_t timestamp;
+	int32_t replica_id;
+	int8_t isolation;
+};
+int topic_ends(struct cluster *cluster, const struct ends_of *what, int64_t deadline_ns, int64_t *offsets,
+	       struct err *err) MUST_USE;
