@@ -166,3 +166,5 @@ int admin_describe_group(struct cluster *cluster, const char *group, int64_t dea
 /* Operations of the caller on the cluster as a bit field; INT32_MIN: not told. */
 int admin_cluster_operations(struct cluster *cluster, int64_t deadline_ns, int32_t *operations,
 			     struct err *err) MUST_USE;
+/* Whether the cluster has an authorizer: DescribeAcls answers anything but SECURITY_DISABLED. */
+int admin_has_authorizer(struct cluster *cluster, int64_t deadline_ns, bool *has, struct err *err) MUST_USE;

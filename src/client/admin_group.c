@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who is in a group, and what the caller may do on the cluster. */
 #include "client/admin_priv.h"
+#include "wire/msg/describe_acls.h"
 #include "wire/msg/describe_cluster.h"
 #include "wire/msg/describe_groups.h"
 #include "wire/msg/find_coordinator.h"
@@ -148,6 +149,32 @@ int admin_cluster_operations(struct cluster *cluster, int64_t deadline_ns, int32
 	} else {
 		admin_failed(&op, err);
 	}
+	call_fini(&call);
+	return rc;
+}
+
+int admin_has_authorizer(struct cluster *cluster, int64_t deadline_ns, bool *has, struct err *err)
+{
+	enum { TYPE_CLUSTER = 4, PATTERN_LITERAL = 3, ANY = 1 };
+	struct admin_op op = { .cluster = cluster, .deadline_ns = deadline_ns, .verb = "ask for ACLs of",
+			       .object = "the cluster" };
+	struct describe_acls_request *req;
+	struct call call = { 0 };
+	int rc;
+
+	call_init(&call, &describe_acls_api, NULL, NULL);
+	req = call_req(&call, describe_acls);
+	req->resource_type_filter = TYPE_CLUSTER;
+	req->resource_name_filter = str_of("kafka-cluster");
+	req->pattern_type_filter = PATTERN_LITERAL;
+	req->principal_filter = req->host_filter = STR_NULL;
+	req->operation = ANY;
+	req->permission_type = ANY;
+	rc = admin_call(&op, NODE_ANY, &call, err);
+	if (rc == RC_OK)
+		*has = call_res(&call, describe_acls)->error_code != KERR_SECURITY_DISABLED;
+	else
+		admin_failed(&op, err);
 	call_fini(&call);
 	return rc;
 }

@@ -32,9 +32,10 @@ enum outcome promote_wish(struct session *session, const char *link, const char 
 enum outcome promote_withdraw(struct session *session, const char *link, const char *topic, const char *why,
 			      struct err *err) MUST_USE;
 
-/* One attempt at everything that is left to do for a wished promotion: takes about 2 s for the two readings. Returns
- * OUTCOME_DONE with *at set (err filled for PROMOTE_WITHDRAWN and, with the lag, for PROMOTE_WAITING), or the failure
- * of a step, after which the next attempt goes on from there. */
+/* One attempt at everything that is left to do for a wished promotion. It does not wait for the second reading: the
+ * first attempt answers PROMOTE_WAITING, and one that comes 2 s later compares; so many topics go on side by side.
+ * Returns OUTCOME_DONE with *at set (err filled for PROMOTE_WITHDRAWN and, with the lag, for PROMOTE_WAITING), or the
+ * failure of a step, after which the next attempt goes on from there. */
 enum outcome promote_act(struct session *session, const char *link, const char *topic, struct promote_actor *actor,
 			 enum promote_at *at, struct err *err) MUST_USE;
 

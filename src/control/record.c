@@ -64,6 +64,8 @@ static const struct field mirror_state_rows[] = {
 	FIELD(mirror_state, since_ms, FIELD_I64),
 	FIELD(mirror_state, seen, FIELD_I64),
 	FIELD(mirror_state, closing, FIELD_FLAG),
+	FIELD(mirror_state, sealed, FIELD_FLAG),
+	FIELD(mirror_state, ends, FIELD_OBJECT),
 	FIELD(mirror_state, stopped_how, FIELD_TEXT),
 	FIELD(mirror_state, door, FIELD_TEXT),
 	FIELD(mirror_state, refused, FIELD_TEXT),
@@ -180,14 +182,15 @@ void link_wish_fini(struct link_wish *w)
 	*w = (struct link_wish){ 0 };
 }
 
-static int adopted_check(const struct mirror_wish *w, struct err *err)
+/* Objects of partitions to offsets. */
+static int offsets_check(json_t *object, const char *what, struct err *err)
 {
 	const char *key;
 	json_t *value;
 
-	json_object_foreach(w->adopted_end, key, value)
+	json_object_foreach(object, key, value)
 		if (!json_is_integer(value) || json_integer_value(value) < 0)
-			return err_set(err, RC_PROTO, "\"adopted_end\": \"%.20s\" is no offset", key);
+			return err_set(err, RC_PROTO, "\"%s\": \"%.20s\" has no offset", what, key);
 	return RC_OK;
 }
 
@@ -201,7 +204,7 @@ int mirror_wish_decode(struct mirror_wish *w, const char *link, const char *topi
 	if (texts_check(w->settings, "settings", true, err) != RC_OK ||
 	    texts_check(w->create_settings, "create_settings", false, err) != RC_OK)
 		return err->rc;
-	return adopted_check(w, err);
+	return offsets_check(w->adopted_end, "adopted_end", err);
 }
 
 json_t *mirror_wish_encode(const struct mirror_wish *w)
@@ -326,6 +329,8 @@ int mirror_state_decode(struct mirror_state *s, const char *link, const char *to
 {
 	*s = (struct mirror_state){ .link = xstrdup(link), .topic = xstrdup(topic) };
 	if (decode(&mirror_state_fields, s, value, &s->raw, err) != RC_OK)
+		return err->rc;
+	if (offsets_check(s->ends, "ends", err) != RC_OK)
 		return err->rc;
 	return partitions_decode(s, json_object_get(value, "partitions"), err);
 }

@@ -103,6 +103,8 @@ struct mirror_state {
 	int64_t since_ms;
 	int64_t seen;                     /* the offset of the mirror wish acted on; -1 */
 	bool closing;                     /* the door is being closed: nobody may write to the topic any more */
+	bool sealed;                      /* a marker of the door may be in the log: no way back to mirroring */
+	json_t *ends;                     /* object: partition -> the end that both sides had at `closing`; NULL */
 	char *stopped_how;                /* "promoted", "failed_over"; NULL */
 	char *door;                       /* "marker", "lease"; NULL */
 	char *refused;                    /* why the last promote was withdrawn; NULL */

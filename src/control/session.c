@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "client/admin.h"
+#include "control/promote_read.h"
 #include "control/verbs.h"
 
 #include <string.h>
@@ -80,6 +81,7 @@ void session_close(struct session *session)
 		return;
 	while (session->sources_ != NULL)
 		session_source_drop(session, session->sources_->link);
+	promote_readings_free(session);
 	control_log_destroy(session->log);
 	cluster_destroy(session->destination, destination_gone, session);
 	while (session->clusters_ > 0)

@@ -19,6 +19,7 @@ struct session {
 	struct notes notes;               /* what the verbs want to be told besides */
 	/* private */
 	struct session_source *sources_;
+	struct promote_reading *readings_;
 	int clusters_;                    /* that are not gone yet */
 	bool own_loop_;
 };

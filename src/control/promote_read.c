@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "control/promote_read.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "client/admin.h"
+#include "control/verbs.h"
+
+#include <string.h>
+
+struct promote_reading {
+	struct promote_reading *next;
+	char *link, *topic;
+	struct reading reading;      /* n 0: none */
+	int64_t lease_from_ns;       /* 0: not begun */
+};
+
+/* --- taking -------------------------------------------------------------------------------------------------- */
+
+void reading_fini(struct reading *reading)
+{
+	xfree(reading->source_stable);
+	xfree(reading->source_high);
+	xfree(reading->destination);
+	*reading = (struct reading){ 0 };
+}
+
+static enum outcome topic_of(struct cluster *cluster, enum side side, const char *name, int64_t deadline_ns,
+			     struct admin_topic *topic, struct arena *arena, struct err *err)
+{
+	return admin_topic(cluster, name, deadline_ns, arena, topic, err) == RC_OK ? OUTCOME_DONE : outcome_of(err, side);
+}
+
+static enum outcome changed(const char *what, const char *topic, const char *word, struct err *err)
+{
+	err_set(err, RC_DIVERGED, "%s: topic %s is another one than when the mirror was created (%s)", what, topic, word);
+	return OUTCOME_DIVERGED;
+}
+
+/* The topics must still be those that the mirror was created with. */
+static enum outcome identities(struct session *session, struct cluster *source, const struct mirror_wish *wish,
+			       struct reading *reading, struct err *err)
+{
+	struct admin_topic s = { 0 }, d = { 0 };
+	struct arena arena;
+	enum outcome outcome;
+
+	arena_init(&arena, 0);
+	outcome = topic_of(source, SIDE_SOURCE, wish->source_topic, session->deadline_ns, &s, &arena, err);
+	if (outcome == OUTCOME_DONE)
+		outcome = topic_of(session->destination, SIDE_DESTINATION, wish->topic, session->deadline_ns, &d, &arena,
+				   err);
+	if (outcome == OUTCOME_DONE && !uuid_is_zero(&wish->source_topic_id) && !uuid_is_zero(&s.id) &&
+	    !uuid_eq(&wish->source_topic_id, &s.id))
+		outcome = changed("source", wish->source_topic, "SOURCE_TOPIC_ID_CHANGED", err);
+	if (outcome == OUTCOME_DONE && !uuid_is_zero(&wish->destination_topic_id) && !uuid_is_zero(&d.id) &&
+	    !uuid_eq(&wish->destination_topic_id, &d.id))
+		outcome = changed("destination", wish->topic, "DESTINATION_TOPIC_ID_CHANGED", err);
+	if (outcome == OUTCOME_DONE && s.n_partitions < d.n_partitions)
+		outcome = changed("source", wish->source_topic, "SOURCE_PARTITIONS_DECREASED", err);
+	/* Partitions that the source got and the destination has not: lag that is not copied yet. */
+	reading->n = MAX(s.n_partitions, d.n_partitions);
+	arena_fini(&arena);
+	return outcome;
+}
+
+static int destination_ends(struct session *session, const struct mirror_wish *wish, struct reading *reading,
+			    struct err *err)
+{
+	struct ends_of what = { wish->topic, 0, ADMIN_LATEST, ADMIN_LOG_END, 0 };
+	struct admin_topic topic;
+	struct arena arena;
+	int rc;
+
+	arena_init(&arena, 0);
+	rc = admin_topic(session->destination, wish->topic, session->deadline_ns, &arena, &topic, err);
+	what.n = rc == RC_OK ? MIN(topic.n_partitions, reading->n) : 0;
+	arena_fini(&arena);
+	if (rc == RC_OK)
+		rc = topic_ends(session->destination, &what, session->deadline_ns, reading->destination, err);
+	return rc;
+}
+
+enum outcome reading_take(struct session *session, const struct mirror_wish *wish, struct reading *reading,
+			  struct err *err)
+{
+	struct ends_of stable = { wish->source_topic, 0, ADMIN_LATEST, ADMIN_CONSUMER, 1 }, high;
+	struct cluster *source;
+	enum outcome outcome;
+	size_t n;
+
+	*reading = (struct reading){ 0 };
+	outcome = session_source(session, wish->link, session->deadline_ns, &source, err);
+	if (outcome == OUTCOME_DONE)
+		outcome = identities(session, source, wish, reading, err);
+	if (outcome != OUTCOME_DONE)
+		return outcome;
+	n = (size_t)reading->n;
+	reading->source_stable = xcalloc(n, sizeof(int64_t));
+	reading->source_high = xcalloc(n, sizeof(int64_t));
+	reading->destination = xcalloc(n, sizeof(int64_t));
+	stable.n = reading->n;
+	high = stable;
+	high.isolation = 0;
+	/* The destination first, the stable offset next, the high watermark last: what moves meanwhile shows as lag. */
+	if (destination_ends(session, wish, reading, err) != RC_OK)
+		outcome = outcome_of(err, SIDE_DESTINATION);
+	else if (topic_ends(source, &stable, session->deadline_ns, reading->source_stable, err) != RC_OK ||
+		 topic_ends(source, &high, session->deadline_ns, reading->source_high, err) != RC_OK)
+		outcome = outcome_of(err, SIDE_SOURCE);
+	reading->at_ns = clock_mono_ns();
+	if (outcome != OUTCOME_DONE)
+		reading_fini(reading);
+	return outcome;
+}
+
+/* --- judging ------------------------------------------------------------------------------------------------- */
+
+enum reading_verdict reading_judge(const struct reading *reading, int32_t *partition, int64_t *lag)
+{
+	int32_t open = -1, behind = -1, ahead = -1;
+
+	*lag = 0;
+	for (int32_t i = 0; i < reading->n; i++) {
+		int64_t d = reading->source_stable[i] - reading->destination[i];
+
+		if (reading->source_stable[i] < reading->source_high[i] && open < 0)
+			open = i;
+		if (d > 0 && behind < 0)
+			behind = i;
+		if (d < 0 && reading->source_high[i] < reading->destination[i] && ahead < 0)
+			ahead = i;
+		*lag += MAX(d, 0);
+	}
+	*partition = ahead >= 0 ? ahead : open >= 0 ? open : behind;
+	return ahead >= 0 ? READING_AHEAD : open >= 0 ? READING_OPEN : behind >= 0 ? READING_LAG : READING_LEVEL;
+}
+
+int32_t reading_moved(const struct reading *before, const struct reading *after)
+{
+	if (before->n != after->n)
+		return MIN(before->n, after->n);
+	for (int32_t i = 0; i < after->n; i++)
+		if (before->source_high[i] != after->source_high[i])
+			return i;
+	return -1;
+}
+
+/* --- between attempts ---------------------------------------------------------------------------------------- */
+
+static struct promote_reading **slot(const struct session *session, const char *link, const char *topic)
+{
+	struct promote_reading **at = (struct promote_reading **)(uintptr_t)&session->readings_;
+
+	while (*at != NULL && (strcmp((*at)->link, link) != 0 || strcmp((*at)->topic, topic) != 0))
+		at = &(*at)->next;
+	return at;
+}
+
+const struct reading *promote_reading(const struct session *session, const char *link, const char *topic)
+{
+	const struct promote_reading *r = *slot(session, link, topic);
+
+	return r == NULL || r->reading.n == 0 ? NULL : &r->reading;
+}
+
+void promote_reading_drop(struct session *session, const char *link, const char *topic)
+{
+	struct promote_reading **at = slot(session, link, topic), *r = *at;
+
+	if (r == NULL)
+		return;
+	*at = r->next;
+	reading_fini(&r->reading);
+	xfree(r->link);
+	xfree(r->topic);
+	xfree(r);
+}
+
+static struct promote_reading *have(struct session *session, const char *link, const char *topic)
+{
+	struct promote_reading *r = *slot(session, link, topic);
+
+	if (r != NULL)
+		return r;
+	r = xcalloc(1, sizeof(*r));
+	r->link = xstrdup(link);
+	r->topic = xstrdup(topic);
+	r->next = session->readings_;
+	session->readings_ = r;
+	return r;
+}
+
+void promote_reading_keep(struct session *session, const char *link, const char *topic, struct reading *reading)
+{
+	struct promote_reading *r = have(session, link, topic);
+
+	reading_fini(&r->reading);
+	r->reading = *reading;
+	*reading = (struct reading){ 0 };
+}
+
+int64_t promote_lease_from(struct session *session, const char *link, const char *topic)
+{
+	struct promote_reading *r = have(session, link, topic);
+
+	if (r->lease_from_ns == 0)
+		r->lease_from_ns = clock_mono_ns();
+	return r->lease_from_ns;
+}
+
+void promote_readings_free(struct session *session)
+{
+	while (session->readings_ != NULL)
+		promote_reading_drop(session, session->readings_->link, session->readings_->topic);
+}
+
+/* --- names --------------------------------------------------------------------------------------------------- */
+
+/* The one with an open transaction, else the one that wrote last. */
+static const struct admin_producer *suspect(const struct admin_producers *producers)
+{
+	const struct admin_producer *found = NULL;
+
+	for (int i = 0; i < producers->n; i++) {
+		const struct admin_producer *p = &producers->items[i];
+
+		if (found == NULL || (p->transaction_start >= 0 && found->transaction_start < 0) ||
+		    ((p->transaction_start >= 0) == (found->transaction_start >= 0) &&
+		     p->last_timestamp > found->last_timestamp))
+			found = p;
+	}
+	return found;
+}
+
+void reading_name_producer(struct cluster *source, const char *topic, int32_t partition, int64_t deadline_ns,
+			   char *text, size_t size)
+{
+	struct admin_producers producers;
+	const struct admin_producer *p;
+	struct arena arena;
+	struct err err;
+	long long ago;
+
+	text[0] = '\0';
+	arena_init(&arena, 0);
+	if (admin_describe_producers(source, topic, partition, deadline_ns, &arena, &producers, &err) == RC_OK) {
+		p = suspect(&producers);
+		if (p != NULL) {
+			ago = (long long)MAX(clock_wall_ms() - p->last_timestamp, 0) / 1000;
+			if (p->transaction_start >= 0)
+				snprintf(text, size, "producer id %lld (epoch %d), transaction open since offset %lld, last record %lld s "
+					 "ago", (long long)p->producer_id, p->epoch, (long long)p->transaction_start, ago);
+			else
+				snprintf(text, size, "producer id %lld (epoch %d), last record %lld s ago",
+					 (long long)p->producer_id, p->epoch, ago);
+		}
+	}
+	arena_fini(&arena);
+}

@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Promotion from the command line: the wishes first; then whoever acts, this process or a worker, is watched until all
+ * is done or the time is up.
+ *
+ * This process acts where no worker is a member of the group, or none has taken the wish within 3 s. */
+#include "control/promote.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "client/wait.h"
+#include "control/verbs.h"
+
+#include <string.h>
+#include <unistd.h>
+
+enum { TAKEN_MS = 3000, LOOK_MS = 200, GRACE_MS = 1000, TELL_MS = 1000, STEP_MS = 90000 };
+
+struct item {
+	char *link;
+	const char *topic;
+	int64_t wish;                /* the offset of the wish */
+	bool open;                   /* not decided yet */
+	struct promote_result *result;
+};
+
+struct run {
+	struct session *session;
+	const struct promote_opts *opts;
+	struct arena *arena;
+	struct item *items;
+	int n;
+	int workers;
+	int64_t began_ns, told_ns;
+	bool acting, claimed;
+	struct promote_actor actor;
+};
+
+static void settle(struct item *item, enum outcome outcome, const struct err *err)
+{
+	item->open = false;
+	item->result->outcome = outcome;
+	if (outcome != OUTCOME_DONE)
+		item->result->err = *err;
+}
+
+/* --- which topics -------------------------------------------------------------------------------------------- */
+
+static void add(struct run *run, const char *link, const char *topic)
+{
+	run->items = xrealloc(run->items, (size_t)run->n + 1, sizeof(*run->items));
+	run->items[run->n++] = (struct item){
+		.link = link == NULL ? NULL : xstrdup(link), .topic = arena_strndup(run->arena, topic, strlen(topic)),
+		.open = true,
+	};
+}
+
+static bool stopped(const struct control_log *log, const char *link, const char *topic)
+{
+	struct mirror_state state;
+	struct err unused;
+	bool is = control_log_mirror_state(log, link, topic, &state, &unused) == RC_OK && mirror_is_stopped(&state);
+
+	mirror_state_fini(&state);
+	return is;
+}
+
+static void collect(struct run *run)
+{
+	const struct control_record *r = NULL;
+
+	for (int i = 0; i < run->opts->n_topics; i++)
+		add(run, NULL, run->opts->topics[i]);
+	while (run->opts->all && (r = control_log_next(run->session->log, RECORD_MIRROR, r)) != NULL)
+		if ((run->opts->link == NULL || strcmp(run->opts->link, r->name) == 0) &&
+		    !stopped(run->session->log, r->name, r->topic))
+			add(run, r->name, r->topic);
+}
+
+/* --- wishes -------------------------------------------------------------------------------------------------- */
+
+static void wish_one(struct run *run, struct item *item)
+{
+	struct session *session = run->session;
+	enum outcome outcome = OUTCOME_DONE;
+	struct err err = { 0 };
+	bool changed;
+
+	if (item->link == NULL)
+		outcome = session_resolve(session, run->opts->link, item->topic, &item->link, &err);
+	if (outcome == OUTCOME_DONE && stopped(session->log, item->link, item->topic)) {
+		item->result->finished = true;
+		settle(item, OUTCOME_DONE, NULL);
+		return;
+	}
+	if (outcome == OUTCOME_DONE && !run->opts->dry_run)
+		outcome = promote_wish(session, item->link, item->topic, &changed, &err);
+	if (outcome != OUTCOME_DONE || run->opts->dry_run)
+		settle(item, outcome, &err);
+	else
+		item->wish = control_log_mirror_offset(session->log, item->link, item->topic);
+}
+
+/* --- acting -------------------------------------------------------------------------------------------------- */
+
+/* Lanes of workers that live close when they see `closing`, and say so; their lease ends the wait. */
+static enum outcome wait_for_workers(struct promote_actor *actor, const char *link, const char *topic, struct err *err)
+{
+	struct run *run = actor->owner;
+	struct session *session = run->session;
+	int64_t until = MIN(clock_mono_ns() + (session->conf->session_timeout_ms + GRACE_MS) * NS_PER_MS,
+			    session->deadline_ns);
+	enum outcome outcome = OUTCOME_DONE;
+	bool closed = run->workers == 0;
+
+	while (!closed && outcome == OUTCOME_DONE && clock_mono_ns() < until) {
+		struct mirror_state state;
+
+		outcome = control_log_poll(session->log, LOOK_MS, session->deadline_ns, NULL, err);
+		closed = control_log_mirror_state(session->log, link, topic, &state, err) == RC_OK;
+		for (int i = 0; i < state.n_partitions; i++)
+			if (state.partitions[i].worker != NULL && strcmp(state.partitions[i].state, "STOPPED") != 0)
+				closed = false;
+		mirror_state_fini(&state);
+	}
+	return outcome;
+}
+
+static enum outcome claim(struct run *run, struct err *err)
+{
+	char host[200] = "", name[256];
+	int64_t n;
+
+	if (run->claimed)
+		return OUTCOME_DONE;
+	if (gethostname(host, sizeof(host) - 1) != 0)
+		host[0] = '\0';
+	snprintf(name, sizeof(name), "krmirror@%s", host);
+	run->claimed = true;
+	return control_log_claim(run->session->log, name, run->session->deadline_ns, &n, err);
+}
+
+static void act_one(struct run *run, struct item *item)
+{
+	struct session *session = run->session;
+	enum promote_at at = PROMOTE_WAITING;
+	struct err err = { 0 };
+	enum outcome outcome = claim(run, &err);
+
+	if (outcome == OUTCOME_DONE)
+		outcome = promote_act(session, item->link, item->topic, &run->actor, &at, &err);
+	if (outcome != OUTCOME_DONE) {
+		item->result->err = err;
+		/* What may pass by itself is tried again until the deadline. */
+		if (outcome != OUTCOME_TIMED_OUT && outcome != OUTCOME_SOURCE_UNREACHABLE &&
+		    outcome != OUTCOME_DESTINATION_UNREACHABLE)
+			settle(item, outcome, &err);
+		else
+			item->result->outcome = outcome;
+	} else if (at == PROMOTE_STOPPED) {
+		settle(item, OUTCOME_DONE, NULL);
+	} else if (at == PROMOTE_WITHDRAWN) {
+		settle(item, OUTCOME_REFUSED, &err);
+	} else {
+		item->result->outcome = OUTCOME_TIMED_OUT;
+		item->result->err = err;
+	}
+}
+
+/* What a worker has done about it. *taken: it has seen the wish. */
+static void look_one(struct run *run, struct item *item, bool *taken)
+{
+	struct control_log *log = run->session->log;
+	struct mirror_state state;
+	struct mirror_wish wish = { 0 };
+	struct err err = { 0 };
+
+	*taken = false;
+	if (control_log_mirror_state(log, item->link, item->topic, &state, &err) != RC_OK) {
+		settle(item, OUTCOME_FAILED, &err);
+	} else if (mirror_is_stopped(&state)) {
+		settle(item, OUTCOME_DONE, NULL);
+	} else if (state.refused_wish == item->wish) {
+		err_set(&err, RC_REFUSED, "%s: %s", item->topic, state.refused == NULL ? "withdrawn" : state.refused);
+		err_hint(&err, "stop what writes to the source topic, then promote again; the mirror is ACTIVE");
+		settle(item, OUTCOME_REFUSED, &err);
+	} else if (control_log_mirror(log, item->link, item->topic, &wish, &err) != RC_OK || wish.wish != WISH_PROMOTE) {
+		if (err.rc == RC_OK)
+			err_set(&err, RC_REFUSED, "%s: somebody else has taken the promotion back", item->topic);
+		settle(item, OUTCOME_REFUSED, &err);
+	} else {
+		*taken = state.seen >= item->wish;
+	}
+	mirror_wish_fini(&wish);
+	mirror_state_fini(&state);
+}
+
+/* --- waiting ------------------------------------------------------------------------------------------------- */
+
+static bool look_all(struct run *run, bool *all_taken)
+{
+	bool open = false;
+
+	*all_taken = true;
+	for (int i = 0; i < run->n; i++) {
+		bool taken;
+
+		if (!run->items[i].open)
+			continue;
+		look_one(run, &run->items[i], &taken);
+		open = open || run->items[i].open;
+		*all_taken = *all_taken && (taken || !run->items[i].open);
+	}
+	return open;
+}
+
+static void tell(struct run *run)
+{
+	int64_t now = clock_mono_ns();
+
+	if (run->opts->progress == NULL || now < run->told_ns)
+		return;
+	run->told_ns = now + TELL_MS * NS_PER_MS;
+	for (int i = 0; i < run->n; i++)
+		if (run->items[i].open)
+			run->opts->progress(run->opts->progress_arg, run->items[i].topic,
+					    run->items[i].result->err.text[0] != '\0' ?
+					    run->items[i].result->err.text : "waiting for the worker");
+}
+
+static void act_all(struct run *run)
+{
+	for (int i = 0; i < run->n; i++)
+		if (run->items[i].open)
+			act_one(run, &run->items[i]);
+}
+
+/* Rounds until nothing is open. With no deadline of the command each step has one of its own. */
+static enum outcome see_through(struct run *run, struct err *err)
+{
+	struct session *session = run->session;
+	int64_t deadline = session->deadline_ns;
+	enum outcome outcome = OUTCOME_DONE;
+
+	run->began_ns = clock_mono_ns();
+	run->acting = run->workers == 0;
+	while (outcome == OUTCOME_DONE && clock_mono_ns() < deadline) {
+		bool taken;
+
+		session->deadline_ns = MIN(deadline, clock_mono_ns() + STEP_MS * NS_PER_MS);
+		outcome = control_log_poll(session->log, LOOK_MS, session->deadline_ns, NULL, err);
+		if (outcome == OUTCOME_DESTINATION_UNREACHABLE && clock_mono_ns() < deadline)
+			outcome = OUTCOME_DONE;   /* a broker that restarts */
+		if (outcome != OUTCOME_DONE || !look_all(run, &taken))
+			break;
+		tell(run);
+		if (!taken && clock_mono_ns() > run->began_ns + TAKEN_MS * NS_PER_MS)
+			run->acting = true;
+		if (run->acting)
+			act_all(run);
+		else
+			loop_wait_until(session->loop, clock_mono_ns() + LOOK_MS * NS_PER_MS);
+	}
+	session->deadline_ns = deadline;
+	return outcome;
+}
+
+/* Whoever is open now waits for more than there was time for. */
+static void time_up(struct run *run)
+{
+	for (int i = 0; i < run->n; i++) {
+		struct item *item = &run->items[i];
+
+		if (!item->open)
+			continue;
+		if (item->result->outcome == OUTCOME_DONE || item->result->err.text[0] == '\0')
+			err_set(&item->result->err, RC_TIMEOUT, "%s: not STOPPED yet", item->topic);
+		if (item->result->outcome == OUTCOME_DONE)
+			item->result->outcome = OUTCOME_TIMED_OUT;
+		if (item->result->err.hint[0] == '\0')
+			err_hint(&item->result->err, "the wish stands; run it again to wait on, or see "
+				 "`krmirror mirror describe %s`", item->topic);
+		item->open = false;
+	}
+}
+
+/* --- results ------------------------------------------------------------------------------------------------- */
+
+static const char *keep(struct arena *arena, const char *s)
+{
+	return s == NULL ? NULL : arena_strndup(arena, s, strlen(s));
+}
+
+static void fill_info(struct run *run, struct item *item)
+{
+	struct report_opts opts = { .link = item->link, .topic = item->topic, .measure = true, .partitions = true };
+	struct promote_result *result = item->result;
+	struct mirror_info *infos;
+	struct err unused;
+	int n = 0;
+
+	snprintf(result->error_code, sizeof(result->error_code), "%s", outcome_word(result->outcome, &result->err));
+	result->info = (struct mirror_info){ .link_name = keep(run->arena, item->link),
+					     .mirror_topic_name = item->topic, .max_lag = -1, .status_time_ms = -1 };
+	if (item->link == NULL || report_mirrors(run->session, &opts, run->arena, &infos, &n, &unused) != OUTCOME_DONE ||
+	    n != 1)
+		return;
+	result->info = infos[0];
+	result->door = infos[0].door;
+}
+
+static enum outcome conclude(struct run *run, enum outcome outcome)
+{
+	/* The time of the command may be over; what was measured is told nevertheless. */
+	run->session->deadline_ns = MAX(run->session->deadline_ns, clock_mono_ns() + 10 * NS_PER_S);
+	for (int i = 0; i < run->n; i++) {
+		fill_info(run, &run->items[i]);
+		outcome = outcome_worse(outcome, run->items[i].result->outcome);
+		xfree(run->items[i].link);
+	}
+	xfree(run->items);
+	return outcome;
+}
+
+static int count_open(const struct run *run)
+{
+	int open = 0;
+
+	for (int i = 0; i < run->n; i++)
+		open += run->items[i].open;
+	return open;
+}
+
+enum outcome promote_topics(struct session *session, const struct promote_opts *opts, struct arena *arena,
+			    struct promote_result **results, int *n, struct err *err)
+{
+	struct run run = { .session = session, .opts = opts, .arena = arena };
+	enum outcome outcome = OUTCOME_DONE;
+
+	collect(&run);
+	*n = run.n;
+	*results = arena_new(arena, struct promote_result, run.n);
+	for (int i = 0; i < run.n; i++) {
+		run.items[i].result = &(*results)[i];
+		wish_one(&run, &run.items[i]);
+	}
+	if (count_open(&run) > 0)
+		outcome = session_workers(session, &run.workers, err);
+	run.actor = (struct promote_actor){
+		.close_lanes = wait_for_workers, .owner = &run,
+		.lease_ms = run.workers > 0 ? session->conf->session_timeout_ms + GRACE_MS : GRACE_MS,
+	};
+	if (outcome == OUTCOME_DONE && opts->wait && count_open(&run) > 0) {
+		outcome = see_through(&run, err);
+		time_up(&run);
+	}
+	if (outcome == OUTCOME_DONE && count_open(&run) > 0 && !opts->wait && run.workers == 0)
+		notes_add(&session->notes, "no worker runs: with --wait the promotion is carried out from here");
+	return conclude(&run, outcome);
+}

@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Mirrors as list and describe show them. What the log says comes first, then what both clusters are asked; links and
+ * status are in report_links.c. */
+#include "control/report.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "client/admin.h"
+#include "control/report_priv.h"
+#include "control/verbs.h"
+#include "wire/msg/kerr_codes.h"
+
+#include <string.h>
+
+enum { SOURCE_WAIT_MS = 5000, DESTINATION_WAIT_MS = 10000, TRANSACTIONS_MAX = 20 };
+
+const char *report_keep(struct arena *arena, const char *s)
+{
+	return s == NULL ? NULL : arena_strndup(arena, s, strlen(s));
+}
+
+/* --- from the log -------------------------------------------------------------------------------------------- */
+
+/* The wish may be newer than what a worker has made of it, or no worker may run. */
+static enum mirror_status effective(const struct mirror_wish *wish, const struct mirror_state *state, bool link_paused,
+				    int64_t wish_offset)
+{
+	enum mirror_status status = state->status;
+
+	if (status == MIRROR_STOPPED)
+		return MIRROR_STOPPED;
+	if (wish->wish != WISH_MIRROR && wish_offset != state->refused_wish)
+		return MIRROR_PENDING_STOPPED;
+	if (wish->paused)
+		return MIRROR_PAUSED;
+	if (link_paused)
+		return MIRROR_LINK_PAUSED;
+	if (status == MIRROR_PAUSED || status == MIRROR_LINK_PAUSED || status == MIRROR_PENDING_STOPPED)
+		return MIRROR_ACTIVE;
+	return status;
+}
+
+static int severity(enum lane_reason reason)
+{
+	if (reason == REASON_NONE)
+		return 0;
+	if (reason == REASON_DIVERGED)
+		return 4;
+	return reason == REASON_UNEXPECTED_TRUNCATION || reason == REASON_DATA_LOSS ? 3 : 2;
+}
+
+static void partition_of(const struct partition_state *p, int32_t number, struct arena *arena,
+			 struct partition_info *out)
+{
+	*out = (struct partition_info){
+		.partition = number, .state = lane_state_name(LANE_UNBOUND), .lag = -1, .lag_ms = -1,
+		.last_source_fetch_offset = -1, .source_log_start_offset = -1, .source_high_watermark = -1,
+		.source_last_stable_offset = -1, .local_log_start_offset = -1, .local_log_end_offset = -1,
+		.time_since_last_fetch_ms = -1, .filled_offsets = -1, .coalesced_batches = -1,
+	};
+	if (p == NULL)
+		return;
+	out->state = report_keep(arena, p->state);
+	out->reason = report_keep(arena, p->reason);
+	out->error = report_keep(arena, p->error);
+}
+
+/* Counts and the worst error over all partitions. */
+static void sum_up(struct mirror_info *info, struct arena *arena)
+{
+	int worst = 0;
+
+	for (int32_t i = 0; i < info->num_partition; i++) {
+		const struct partition_info *p = &info->partitions[i];
+		enum lane_reason reason = p->reason == NULL ? REASON_NONE : lane_reason_parse(p->reason);
+		int severe = severity(reason);
+
+		if (strcmp(p->state, lane_state_name(LANE_FAILED)) == 0) {
+			info->failed_partitions++;
+			info->failed = true;
+		}
+		info->diverged = info->diverged || severe >= 3;
+		if (severe > worst) {
+			char text[400];
+
+			worst = severe;
+			snprintf(text, sizeof(text), "%s%s%s", p->reason, p->error != NULL ? ": " : "",
+				 p->error != NULL ? p->error : "");
+			info->mirror_topic_error = report_keep(arena, text);
+		}
+	}
+}
+
+static bool link_is_paused(const struct control_log *log, const char *link)
+{
+	struct link_wish wish;
+	struct err unused;
+	bool paused = control_log_link(log, link, &wish, &unused) == RC_OK && wish.paused;
+
+	link_wish_fini(&wish);
+	return paused;
+}
+
+static void info_of(const struct control_log *log, const struct mirror_wish *wish, const struct mirror_state *state,
+		    struct arena *arena, struct mirror_info *info)
+{
+	const struct partition_state *last = state->n_partitions == 0 ? NULL : &state->partitions[state->n_partitions - 1];
+	int64_t offset = control_log_mirror_offset(log, wish->link, wish->topic);
+
+	info->source_topic_name = report_keep(arena, wish->source_topic);
+	info->mirror_status = mirror_status_name(effective(wish, state, link_is_paused(log, wish->link), offset));
+	info->status_time_ms = state->since_ms >= 0 ? state->since_ms : wish->created_ms;
+	info->num_partition = MAX(wish->n_partitions, last == NULL ? 0 : last->partition + 1);
+	info->stopped_how = report_keep(arena, state->stopped_how);
+	info->door = report_keep(arena, state->door);
+	info->read_only = state->status == MIRROR_STOPPED ? "lifted" : NULL;
+	if (!wish->created)
+		info->error = "its creation was cut short: run `krmirror mirror create` again";
+	else
+		info->error = report_keep(arena, state->refused_wish >= 0 && wish->wish == WISH_MIRROR ? state->refused :
+							 NULL);
+	info->partitions = arena_new(arena, struct partition_info, info->num_partition);
+	for (int32_t i = 0; i < info->num_partition; i++)
+		partition_of(mirror_state_find(state, i), i, arena, &info->partitions[i]);
+	sum_up(info, arena);
+}
+
+/* One record; what a newer version wrote is told as such. */
+static void one(const struct control_log *log, const struct control_record *r, struct arena *arena,
+		struct mirror_info *info)
+{
+	struct mirror_wish wish = { 0 };
+	struct mirror_state state = { 0 };
+	struct err err;
+
+	*info = (struct mirror_info){
+		.link_name = report_keep(arena, r->name), .mirror_topic_name = report_keep(arena, r->topic),
+		.mirror_status = mirror_status_name(MIRROR_FAILED), .status_time_ms = -1, .max_lag = -1,
+	};
+	if (control_log_mirror(log, r->name, r->topic, &wish, &err) == RC_OK &&
+	    control_log_mirror_state(log, r->name, r->topic, &state, &err) == RC_OK) {
+		info_of(log, &wish, &state, arena, info);
+	} else {
+		info->upgrade_needed = err.rc == RC_UNSUPPORTED;
+		info->error = report_keep(arena, err.text);
+		info->mirror_topic_error = info->upgrade_needed ? lane_reason_name(REASON_UPGRADE_NEEDED) : info->error;
+	}
+	mirror_wish_fini(&wish);
+	mirror_state_fini(&state);
+}
+
+/* --- measuring ----------------------------------------------------------------------------------------------- */
+
+/* The mirrors whose partitions are asked for together. */
+struct group_of {
+	struct mirror_info **infos;
+	int n;
+	bool source;            /* which side's topics */
+};
+
+static int count_partitions(const struct group_of *group)
+{
+	int n = 0;
+
+	for (int i = 0; i < group->n; i++)
+		n += group->infos[i]->num_partition;
+	return n;
+}
+
+/* Where an answer goes. */
+static int64_t *field_of(struct partition_info *p, const struct group_of *group, const struct admin_offsets *what)
+{
+	if (what->timestamp == ADMIN_EARLIEST)
+		return group->source ? &p->source_log_start_offset : &p->local_log_start_offset;
+	if (!group->source)
+		return &p->local_log_end_offset;
+	return what->isolation == 1 ? &p->source_last_stable_offset : &p->source_high_watermark;
+}
+
+static int measure_once(struct cluster *cluster, const struct group_of *group, struct admin_offsets what,
+			int64_t deadline_ns, struct err *err)
+{
+	int at = 0, rc;
+
+	what.n = count_partitions(group);
+	what.items = xcalloc((size_t)what.n, sizeof(*what.items));
+	for (int i = 0; i < group->n; i++)
+		for (int32_t p = 0; p < group->infos[i]->num_partition; p++, at++) {
+			what.items[at].topic = group->source ? group->infos[i]->source_topic_name :
+							       group->infos[i]->mirror_topic_name;
+			what.items[at].partition = p;
+		}
+	rc = admin_list_offsets(cluster, &what, deadline_ns, err);
+	at = 0;
+	for (int i = 0; i < group->n; i++)
+		for (int32_t p = 0; p < group->infos[i]->num_partition; p++, at++)
+			*field_of(&group->infos[i]->partitions[p], group, &what) =
+				what.items[at].error == 0 ? what.items[at].offset : -1;
+	xfree(what.items);
+	return rc;
+}
+
+/* The end of the destination is asked before those of the source, so that lag is never told too small. */
+static int measure(struct cluster *cluster, const struct group_of *group, int64_t deadline_ns, struct err *err)
+{
+	struct admin_offsets start = { .timestamp = ADMIN_EARLIEST, .replica_id = ADMIN_CONSUMER };
+	struct admin_offsets end = { .timestamp = ADMIN_LATEST,
+				     .replica_id = group->source ? ADMIN_CONSUMER : ADMIN_LOG_END };
+	int rc = RC_OK, first;
+
+	if (group->source) {
+		end.isolation = 1;
+		rc = measure_once(cluster, group, end, deadline_ns, err);
+		end.isolation = 0;
+	}
+	first = rc;
+	rc = measure_once(cluster, group, end, deadline_ns, err);
+	if (rc == RC_OK)
+		rc = first;
+	return rc == RC_OK ? measure_once(cluster, group, start, deadline_ns, err) : rc;
+}
+
+static void name_transactions(struct cluster *source, const struct mirror_info *info, int64_t deadline_ns, int *left)
+{
+	for (int32_t i = 0; i < info->num_partition && *left > 0; i++) {
+		struct partition_info *p = &info->partitions[i];
+		struct admin_producers producers;
+		struct arena arena;
+		struct err unused;
+
+		if (p->source_last_stable_offset < 0 || p->source_last_stable_offset >= p->source_high_watermark)
+			continue;
+		(*left)--;
+		arena_init(&arena, 0);
+		if (admin_describe_producers(source, info->source_topic_name, i, deadline_ns, &arena, &producers,
+					     &unused) == RC_OK)
+			for (int j = 0; j < producers.n; j++) {
+				const struct admin_producer *a = &producers.items[j];
+
+				if (a->transaction_start < 0 || (p->has_transaction &&
+								 a->transaction_start >= p->transaction_first_offset))
+					continue;
+				p->has_transaction = true;
+				p->transaction_producer_id = a->producer_id;
+				p->transaction_first_offset = a->transaction_start;
+				p->transaction_age_ms = MAX(clock_wall_ms() - a->last_timestamp, 0);
+			}
+		arena_fini(&arena);
+	}
+}
+
+static bool is_stopped(const struct mirror_info *info)
+{
+	return strcmp(info->mirror_status, mirror_status_name(MIRROR_STOPPED)) == 0;
+}
+
+static void lags(struct mirror_info *info)
+{
+	for (int32_t i = 0; i < info->num_partition; i++) {
+		struct partition_info *p = &info->partitions[i];
+
+		/* Control offsets of the door are no lag, and what the source got after the promotion is none either. */
+		if (is_stopped(info) && info->stopped_how != NULL && strcmp(info->stopped_how, "promoted") == 0)
+			p->lag = 0;
+		else if (p->source_last_stable_offset >= 0 && p->local_log_end_offset >= 0)
+			p->lag = MAX(p->source_last_stable_offset - p->local_log_end_offset, 0);
+		info->max_lag = MAX(info->max_lag, p->lag);
+	}
+}
+
+/* All mirrors of one link at its source. */
+static void measure_source(struct session *session, const struct group_of *group, int64_t deadline_ns)
+{
+	const char *link = group->infos[0]->link_name;
+	int left = TRANSACTIONS_MAX;
+	struct cluster *source;
+	struct err err = { 0 };
+
+	if (session_source(session, link, deadline_ns, &source, &err) != OUTCOME_DONE ||
+	    measure(source, group, deadline_ns, &err) != RC_OK) {
+		notes_add(&session->notes, "link %s: %s", link, err.text);
+		if (err.rc == RC_NOT_FOUND || err.rc == RC_AUTH)
+			return;   /* of one topic; the others were measured */
+		for (int i = 0; i < group->n; i++)
+			if (group->infos[i]->error == NULL)
+				group->infos[i]->error = "the source does not answer";
+		return;
+	}
+	for (int i = 0; i < group->n; i++)
+		name_transactions(source, group->infos[i], deadline_ns, &left);
+}
+
+static void measure_all(struct session *session, const struct report_opts *opts, struct mirror_info *infos, int n)
+{
+	int64_t now = clock_mono_ns(), wait = opts->source_wait_ms > 0 ? opts->source_wait_ms : SOURCE_WAIT_MS;
+	int64_t deadline = MIN(session->deadline_ns, now + DESTINATION_WAIT_MS * NS_PER_MS);
+	struct group_of group = { xcalloc((size_t)n + 1, sizeof(struct mirror_info *)), 0, false };
+	struct err err;
+
+	for (int i = 0; i < n; i++)
+		if (infos[i].num_partition > 0)
+			group.infos[group.n++] = &infos[i];
+	if (group.n > 0 && measure(session->destination, &group, deadline, &err) != RC_OK)
+		notes_add(&session->notes, "%s", err.text);
+	group.source = true;
+	/* The records are sorted by link. */
+	for (int i = 0; i < n;) {
+		int j = i;
+
+		group.n = 0;
+		for (; j < n && strcmp(infos[j].link_name, infos[i].link_name) == 0; j++)
+			if (infos[j].num_partition > 0 && !is_stopped(&infos[j]))
+				group.infos[group.n++] = &infos[j];
+		if (group.n > 0)
+			measure_source(session, &group,
+				       MIN(session->deadline_ns, clock_mono_ns() + wait * NS_PER_MS));
+		i = j;
+	}
+	for (int i = 0; i < n; i++)
+		lags(&infos[i]);
+	xfree(group.infos);
+}
+
+/* The guard of later versions needs an authorizer; until then nothing is enforced. */
+static void read_only(struct session *session, struct mirror_info *infos, int n)
+{
+	bool authorizer = false, asked = false;
+	struct err unused;
+
+	for (int i = 0; i < n; i++) {
+		if (infos[i].read_only != NULL || infos[i].num_partition == 0)
+			continue;
+		if (!asked && admin_has_authorizer(session->destination, session->deadline_ns, &authorizer, &unused) !=
+		    RC_OK)
+			return;
+		asked = true;
+		infos[i].read_only = authorizer ? "unenforced: not permitted" : "unenforced: no authorizer";
+	}
+}
+
+/* --- all ----------------------------------------------------------------------------------------------------- */
+
+static bool wanted(const struct report_opts *opts, const struct control_record *r)
+{
+	return (opts->link == NULL || strcmp(opts->link, r->name) == 0) &&
+	       (opts->topic == NULL || strcmp(opts->topic, r->topic) == 0);
+}
+
+static int collect(const struct control_log *log, const struct report_opts *opts, struct arena *arena,
+		   struct mirror_info **infos)
+{
+	const struct control_record *r = NULL;
+	int n = 0;
+
+	while ((r = control_log_next(log, RECORD_MIRROR, r)) != NULL)
+		n += wanted(opts, r);
+	*infos = arena_new(arena, struct mirror_info, n);
+	n = 0;
+	while ((r = control_log_next(log, RECORD_MIRROR, r)) != NULL) {
+		if (!wanted(opts, r))
+			continue;
+		one(log, r, arena, &(*infos)[n]);
+		n += opts->status == NULL || strcmp((*infos)[n].mirror_status, opts->status) == 0;
+	}
+	return n;
+}
+
+enum outcome report_mirrors(struct session *session, const struct report_opts *opts, struct arena *arena,
+			    struct mirror_info **mirrors, int *n, struct err *err)
+{
+	if (opts->link != NULL && control_log_link_offset(session->log, opts->link) < 0) {
+		err_set(err, RC_NOT_FOUND, "there is no link %s", opts->link);
+		err_hint(err, "`krmirror link list` shows the links");
+		return OUTCOME_FAILED;
+	}
+	*n = collect(session->log, opts, arena, mirrors);
+	if (opts->measure && *n > 0) {
+		measure_all(session, opts, *mirrors, *n);
+		read_only(session, *mirrors, *n);
+	}
+	for (int i = 0; i < *n && !opts->partitions; i++)
+		(*mirrors)[i].partitions = NULL;
+	return OUTCOME_DONE;
+}
