@@ -239,6 +239,12 @@ void broker_transmit(struct broker *b, struct call *call, int16_t version)
 {
 	struct err why;
 
+	/* It has ended, and only its end has not been told yet. */
+	if (!conn_is_ready(&b->conn)) {
+		err_set(&why, RC_CLOSED, "%s: the connection has ended", broker_text(b));
+		fail_later(b, call, &why);
+		return;
+	}
 	call->version = version;
 	call->correlation_id_ = b->next_correlation_id++ & INT32_MAX;
 	call->broker_ = b;
@@ -282,7 +288,8 @@ static void throttle_due(struct timer *timer)
 
 void broker_pump(struct broker *b)
 {
-	if (b->state != BROKER_READY)
+	/* Between the end of the connection and the news of it, calls wait in the queue like those of a new one. */
+	if (b->state != BROKER_READY || !conn_is_ready(&b->conn))
 		return;
 	if (loop_now(b->loop) < b->throttled_until_ns) {
 		loop_timer_set(b->loop, &b->throttle_timer, b->throttled_until_ns);
