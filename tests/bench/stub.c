@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
@@ -290,6 +291,7 @@ int main(int argc, char **argv)
 	if (path == NULL)
 		bench_die("usage: bench_stub --shared=FILE [options]; see the head of stub.c");
 	bench_pin((int)bench_arg_int(argc, argv, "cpu", 1));
+	signal(SIGPIPE, SIG_IGN);  /* sendfile knows no MSG_NOSIGNAL */
 	read_opts(&s, argc, argv);
 	s.shared = bench_shared_map(path);
 	s.logs = xcalloc((size_t)s.opts.partitions, sizeof(*s.logs));
