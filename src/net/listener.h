@@ -31,8 +31,7 @@ struct listener {
 
 /* Binds the first address of host ("" or NULL: all addresses) and listens; port 0: the system chooses. Blocks for a
  * host that is a name: for the start of a program. ops and owner must outlive the listener. */
-MUST_USE int listener_open(struct listener *listener, struct loop *loop, const char *host, uint16_t port,
-                           struct err *err);
+MUST_USE int listener_open(struct listener *listener, struct loop *loop, const char *host, uint16_t port, struct err *err);
 /* What it is bound to. */
 uint16_t listener_port(const struct listener *listener);
 void listener_text(const struct listener *listener, char *text, size_t size);

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A connection against a peer that the test plays by hand, one system call at a time. */
-#include "test_net.h"
+#include "test_conn.h"
 
-#include "base/buf.h"
 #include "base/mem.h"
-#include "net/conn.h"
-#include "net/stream.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -13,21 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { FRAME_MAX = 16 << 20, N_SENDS = 3000 };
-
-struct side {
-	struct conn conn;
-	struct loop *loop;
-	struct buf_pool *pool;
-	int fds_before;
-	int peer;              /* the other end, played by hand */
-	int n_ready, n_closed, n_frames, n_allocs;
-	bool starved;          /* alloc says no */
-	bool close_in_frame;   /* the frame callback closes */
-	struct buf *frames[256];
-	struct err why;
-	void (*on_closed)(struct side *side);
-};
+enum { N_SENDS = 3000 };
 
 static void on_ready(struct conn *conn)
 {
@@ -65,7 +48,7 @@ static void on_closed(struct conn *conn, const struct err *why)
 
 static const struct conn_ops ops = { on_ready, on_alloc, on_frame, on_closed };
 
-static void init(struct side *side, int engine)
+void side_init(struct side *side, int engine)
 {
 	memset(side, 0, sizeof(*side));
 	side->fds_before = count_fds();
@@ -82,7 +65,7 @@ static void up(struct side *side, int engine)
 {
 	int fds[2];
 
-	init(side, engine);
+	side_init(side, engine);
 	tcp_pair(fds);
 	side->peer = fds[1];
 	conn_adopt(&side->conn, fds[0], &plain_opts);
@@ -98,8 +81,7 @@ static void drop_frames(struct side *side)
 	side->n_frames = 0;
 }
 
-/* Everything is given back: descriptors, buffers (the pool checks), callbacks. */
-static void down(struct side *side)
+void side_down(struct side *side)
 {
 	int closed = side->n_closed;
 
@@ -175,7 +157,7 @@ START_TEST(frames_come_one_byte_at_a_time)
 	check_frame(side.frames[0], 100, 1);
 	check_frame(side.frames[1], 0, 2);
 	check_frame(side.frames[2], 37, 3);
-	down(&side);
+	side_down(&side);
 }
 END_TEST
 
@@ -200,7 +182,7 @@ START_TEST(frames_are_split_at_every_byte)
 		check_frame(side.frames[before + 1], 41, 2);
 		drop_frames(&side);
 	}
-	down(&side);
+	side_down(&side);
 }
 END_TEST
 
@@ -217,15 +199,15 @@ START_TEST(many_small_frames_come_in_one_segment)
 	step_until(side.loop, side.n_frames == 200);
 	for (unsigned i = 0; i < 200; i++)
 		check_frame(side.frames[i], i % 32, i);
-	down(&side);
+	side_down(&side);
 }
 END_TEST
 
 /* Around each size at which the way of receiving changes: what is staged, what is received in place. */
 START_TEST(frames_of_every_kind_of_size_follow_each_other)
 {
-	static const size_t sizes[] = { 4091, 4096, 4097, 4100, 12287, 12288, 12289, 16379, 16380, 16381, 16384, 16388,
-	                                20475, 20480, 20481, 20484, 40000, 1 << 20, 3, 0, 8 << 20, 1 };
+	static const size_t sizes[] = { 4091, 4096, 4097, 4100, 12287, 12288, 12289, 16379, 16380, 16381, 16384, 16388, 20475,
+	                                20480, 20481, 20484, 40000, 1 << 20, 3, 0, 8 << 20, 1 };
 	struct side side;
 	uint8_t *out = xmalloc((8 << 20) + 4);
 
@@ -239,7 +221,7 @@ START_TEST(frames_of_every_kind_of_size_follow_each_other)
 		drop_frames(&side);
 	}
 	xfree(out);
-	down(&side);
+	side_down(&side);
 }
 END_TEST
 
@@ -274,7 +256,7 @@ START_TEST(no_buffer_stops_reading_until_resume)
 	check_frame(side.frames[0], len, 5);
 	conn_resume(&side.conn);
 	xfree(out);
-	down(&side);
+	side_down(&side);
 }
 END_TEST
 
@@ -290,7 +272,7 @@ static void check_refused(int engine, const void *bytes, size_t len, const char 
 	ck_assert_msg(strstr(side.why.text, text) != NULL, "%s", side.why.text);
 	ck_assert_msg(strstr(side.why.hint, hint) != NULL, "%s", side.why.hint);
 	ck_assert_int_eq(side.n_allocs, 0);
-	down(&side);
+	side_down(&side);
 }
 
 START_TEST(impossible_lengths_are_refused_with_a_guess)
@@ -315,7 +297,7 @@ START_TEST(peer_closes_and_resets)
 	step_until(side.loop, side.n_closed == 1);
 	ck_assert_int_eq(side.why.rc, RC_CLOSED);
 	ck_assert_msg(strstr(side.why.text, ": closed by the peer") != NULL, "%s", side.why.text);
-	down(&side);
+	side_down(&side);
 
 	up(&side, _i);
 	put_frame(out, 60, 1);
@@ -325,7 +307,7 @@ START_TEST(peer_closes_and_resets)
 	step_until(side.loop, side.n_closed == 1);
 	ck_assert_int_eq(side.why.rc, RC_CLOSED);
 	ck_assert_msg(strstr(side.why.text, "in the middle of a frame (26 of 60 bytes)") != NULL, "%s", side.why.text);
-	down(&side);
+	side_down(&side);
 
 	up(&side, _i);
 	peer_write(&side, out, 30);
@@ -336,7 +318,7 @@ START_TEST(peer_closes_and_resets)
 	step_until(side.loop, side.n_closed == 1);
 	ck_assert_int_eq(side.why.rc, -ECONNRESET);
 	ck_assert_msg(strstr(side.why.text, ": Connection reset by peer") != NULL, "%s", side.why.text);
-	down(&side);
+	side_down(&side);
 }
 END_TEST
 
@@ -353,7 +335,7 @@ START_TEST(close_in_a_callback_ends_the_frames)
 	step_until(side.loop, side.n_closed == 1);
 	ck_assert_int_eq(side.n_frames, 1);
 	ck_assert_str_eq(side.why.text, "enough");
-	down(&side);
+	side_down(&side);
 }
 END_TEST
 
@@ -462,7 +444,7 @@ START_TEST(queued_frames_go_out_in_order_and_whole)
 		ck_assert_int_eq(out[i].n_sent, 1);
 		ck_assert_int_eq(out[i].res, 0);
 	}
-	down(&side);
+	side_down(&side);
 	xfree(body);
 	xfree(out);
 }
@@ -487,7 +469,7 @@ START_TEST(frames_of_one_round_go_in_one_segment)
 	n = read(side.peer, in, sizeof(in));
 	ck_assert_int_eq(n, (ssize_t)(75 * ARRAY_LEN(out)));
 	compare(&reader, in, (size_t)n);
-	down(&side);
+	side_down(&side);
 }
 END_TEST
 
@@ -526,7 +508,7 @@ START_TEST(frames_that_are_queued_at_the_end_are_given_back_once)
 	/* Those that are called sent have arrived. */
 	for (int64_t end = clock_mono_ns() + PATIENCE_NS; reader.at < (size_t)sent; peer_read(&side, &reader, 65536))
 		ck_assert(clock_mono_ns() < end);
-	down(&side);
+	side_down(&side);
 	xfree(body);
 }
 END_TEST
@@ -553,7 +535,7 @@ START_TEST(reset_gives_queued_frames_back_with_the_error)
 	for (unsigned i = 0; i < ARRAY_LEN(out); i++)
 		ck_assert_int_eq(out[i].n_sent, 1);
 	ck_assert_int_eq(out[ARRAY_LEN(out) - 1].res, side.why.rc);
-	down(&side);
+	side_down(&side);
 	xfree(body);
 }
 END_TEST
@@ -577,7 +559,7 @@ START_TEST(second_address_is_taken_when_the_first_refuses)
 	char port[16];
 	int listening;
 
-	init(&side, _i);
+	side_init(&side, _i);
 	listening = tcp_listen(1, &good);
 	refusing_addr(&refusing);
 	addrs[0] = storage(&refusing);
@@ -589,7 +571,7 @@ START_TEST(second_address_is_taken_when_the_first_refuses)
 	snprintf(port, sizeof(port), "127.0.0.1:%d", ntohs(good.sin_port));
 	ck_assert_str_eq(conn_peer(&side.conn), port);
 	close(listening);
-	down(&side);
+	side_down(&side);
 }
 END_TEST
 
@@ -601,7 +583,7 @@ START_TEST(all_addresses_that_failed_are_named)
 	struct side side;
 	char text[256];
 
-	init(&side, _i);
+	side_init(&side, _i);
 	for (int i = 0; i < 2; i++) {
 		refusing_addr(&refusing[i]);
 		addrs[i] = storage(&refusing[i]);
@@ -618,7 +600,7 @@ START_TEST(all_addresses_that_failed_are_named)
 	step_until(side.loop, side.n_closed == 2);
 	ck_assert_int_eq(side.why.rc, RC_CONNECT);
 	ck_assert_int_eq(side.n_ready, 0);
-	down(&side);
+	side_down(&side);
 }
 END_TEST
 
@@ -646,7 +628,7 @@ START_TEST(address_that_does_not_answer_is_left_in_time)
 	struct side side;
 	int fill[8], dark, listening;
 
-	init(&side, _i);
+	side_init(&side, _i);
 	dark = black_hole(&hole, fill);
 	listening = tcp_listen(1, &good);
 	addrs[0] = storage(&hole);
@@ -672,7 +654,7 @@ START_TEST(address_that_does_not_answer_is_left_in_time)
 	close(dark);
 	for (int i = 0; i < 8; i++)
 		close(fill[i]);
-	down(&side);
+	side_down(&side);
 }
 END_TEST
 
@@ -693,94 +675,7 @@ START_TEST(connection_is_opened_again_in_closed)
 	conn_close(&side.conn, RC_CLOSED, "first");
 	step_until(side.loop, side.n_closed == 3);
 	ck_assert_int_eq(side.why.rc, RC_CONNECT);
-	down(&side);
-}
-END_TEST
-
-/* ---- a stream that never finishes its handshake, and one that fails it ---- */
-
-struct slow_stream {
-	struct stream stream;
-	struct op *handshake;
-	int res;
-};
-
-static void slow_handshake(struct stream *stream, struct op *op)
-{
-	struct slow_stream *slow = container_of(stream, struct slow_stream, stream);
-
-	if (slow->res != 0)
-		loop_defer(stream->loop, op, slow->res);
-	else
-		slow->handshake = op;
-}
-
-static void slow_close(struct stream *stream, struct op *op)
-{
-	struct slow_stream *slow = container_of(stream, struct slow_stream, stream);
-
-	if (slow->handshake != NULL)
-		loop_defer(stream->loop, slow->handshake, -ECANCELED);
-	slow->handshake = NULL;
-	loop_defer(stream->loop, op, 0);
-}
-
-static void slow_destroy(struct stream *stream)
-{
-	loop_close(stream->loop, stream->fd);
-	xfree(container_of(stream, struct slow_stream, stream));
-}
-
-static bool slow_explain(const struct stream *stream, int res, struct err *err)
-{
-	(void)stream;
-	err_set(err, RC_AUTH, "the certificate is for somebody else (%d)", res);
-	return true;
-}
-
-struct slow_maker {
-	struct stream_maker maker;
-	int res;
-};
-
-static struct stream *slow_make(const struct stream_maker *maker, struct loop *loop, int fd)
-{
-	static const struct stream_ops slow_ops = {
-		.name = "slow", .handshake = slow_handshake, .close = slow_close, .destroy = slow_destroy,
-		.explain = slow_explain,
-	};
-	const struct slow_maker *m = (const struct slow_maker *)(const void *)maker;
-	struct slow_stream *slow = xcalloc(1, sizeof(*slow));
-
-	slow->stream = (struct stream){ &slow_ops, loop, fd };
-	slow->res = m->res;
-	return &slow->stream;
-}
-
-START_TEST(handshakes_fail_and_time_out)
-{
-	struct slow_maker maker = { { slow_make }, -EPROTO };
-	struct conn_opts opts = { .frame_max = FRAME_MAX, .connect_timeout_ns = 5 * NS_PER_MS, .maker = &maker.maker };
-	struct side side;
-	int fds[2];
-
-	init(&side, _i);
-	for (int i = 1; i <= 2; i++) {
-		tcp_pair(fds);
-		conn_adopt(&side.conn, fds[0], &opts);
-		step_until(side.loop, side.n_closed == i);
-		close(fds[1]);
-		if (i == 1) {
-			ck_assert_int_eq(side.why.rc, RC_AUTH);
-			ck_assert_ptr_nonnull(strstr(side.why.text, ": the certificate is for somebody else"));
-		} else {
-			ck_assert_int_eq(side.why.rc, RC_TIMEOUT);
-			ck_assert_ptr_nonnull(strstr(side.why.text, "the slow handshake took longer than 5 ms"));
-		}
-		maker.res = 0;
-	}
-	ck_assert_int_eq(side.n_ready, 0);
-	down(&side);
+	side_down(&side);
 }
 END_TEST
 
@@ -805,6 +700,5 @@ TCase *conn_tests(void)
 	add_for_engines(tcase, all_addresses_that_failed_are_named);
 	add_for_engines(tcase, address_that_does_not_answer_is_left_in_time);
 	add_for_engines(tcase, connection_is_opened_again_in_closed);
-	add_for_engines(tcase, handshakes_fail_and_time_out);
 	return tcase;
 }

@@ -14,6 +14,7 @@
 TCase *loop_tests(void);
 TCase *io_tests(void);
 TCase *conn_tests(void);
+TCase *stream_tests(void);
 TCase *resolve_tests(void);
 TCase *engine_tests(void);
 
