@@ -59,7 +59,7 @@ same "common option" krmirror.1
 awk -F"$tab" '$1 == "option" && $2 != "" { print $2 " " $3 (($5 != "") ? " " $5 : "") }' "$tmp/list" >"$tmp/program"
 for page in krmirror-link.1 krmirror-mirror.1; do
 	awk '
-		/^\.S[hs] / { n = split(substr($0, 5), commands, /, /); sub(/^\.Ss /, "", commands[1]); sub(/^\.Sh /, "", commands[1]) }
+		/^\.S[hs] / { n = split(substr($0, 5), commands, /, /) }
 		/^\.It Fl Fl / {
 			text = "--" $4
 			for (i = 5; i <= NF; i++)
@@ -89,7 +89,7 @@ same key krmirror.properties.5
 # The pages are sound mdoc. References to pages that are not installed yet are no fault.
 if command -v mandoc >/dev/null 2>&1; then
 	for page in "$man"/*.[0-9]; do
-		mandoc -T lint -W style "$page" 2>&1 | grep -v 'referenced manual not found' >"$tmp/lint"
+		mandoc -T lint -W style "$page" 2>&1 | grep -v -e "referenced manual not found" -e "mandoc\.db" >"$tmp/lint"
 		if [ -s "$tmp/lint" ]; then
 			cat "$tmp/lint" >&2
 			status=1
