@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "krmirror/help.h"
 
+#include <string.h>
 #include <unistd.h>
 
 #ifndef KRM_SYSCONFDIR
@@ -21,7 +22,11 @@ enum outcome cli_fail(struct cli *cli, enum outcome outcome, const struct err *e
 
 void cli_item_failed(struct cli *cli, const char *topic, const struct err *err)
 {
-	output_note(&cli->output, "%s: %s", topic, err->text);
+	/* Most sentences name the topic themselves. */
+	if (strstr(err->text, topic) != NULL)
+		output_note(&cli->output, "%s", err->text);
+	else
+		output_note(&cli->output, "%s: %s", topic, err->text);
 	if (err->hint[0] != '\0')
 		fprintf(cli->output.err, "  %s\n", err->hint);
 }

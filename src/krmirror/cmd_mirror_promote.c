@@ -7,6 +7,7 @@
 #include "control/promote.h"
 #include "krmirror/cli.h"
 #include "krmirror/mirror_view.h"
+#include "krmirror/text.h"
 
 #include <string.h>
 
@@ -36,7 +37,10 @@ static enum outcome check_durations(struct cli *cli)
 
 static void progress(void *arg, const char *topic, const char *text)
 {
-	output_progress(arg, "%s: %s", topic, text);
+	if (strstr(text, topic) != NULL)
+		output_progress(arg, "%s", text);
+	else
+		output_progress(arg, "%s: %s", topic, text);
 }
 
 static const char *how(const struct mirror_info *info)
@@ -49,6 +53,7 @@ static void tell(struct cli *cli, const struct promote_result *result)
 {
 	const struct mirror_info *info = &result->info;
 	const char *topic = info->mirror_topic_name;
+	char lag[32];
 
 	if (result->outcome != OUTCOME_DONE)
 		cli_item_failed(cli, topic, &result->err);
@@ -56,17 +61,35 @@ static void tell(struct cli *cli, const struct promote_result *result)
 		output_say(&cli->output, "Mirror topic \"%s\" was %s before; nothing was changed.", topic,
 			   how(info));
 	else if (cli->args.given[OPT_DRY_RUN])
-		output_say(&cli->output, "Would promote mirror topic \"%s\": lag %lld. Nothing was changed.",
-			   topic, (long long)info->max_lag);
+		output_say(&cli->output, "Would promote mirror topic \"%s\": lag %s. Nothing was changed.", topic,
+			   text_known(info->max_lag, lag, sizeof(lag)));
 	else if (info->mirror_status != NULL && strcmp(info->mirror_status, "STOPPED") == 0)
 		output_say(&cli->output,
 			   "Promoted mirror topic \"%s\": it is an ordinary, writable topic now.", topic);
 	else
 		output_say(&cli->output,
-			   "Recorded the promotion of mirror topic \"%s\". Watch it: krmirror mirror "
-			   "describe %s, "
-			   "or wait for it: krmirror promote %s --wait",
+			   "Recorded the promotion of mirror topic \"%s\". Watch it: "
+			   "krmirror mirror describe %s, or wait for it: krmirror promote %s --wait",
 			   topic, topic, topic);
+}
+
+/* A wish that nobody acts on yet. */
+static bool is_recorded(const struct promote_result *result)
+{
+	const char *status = result->info.mirror_status;
+
+	return result->outcome == OUTCOME_DONE && (status == NULL || strcmp(status, "STOPPED") != 0);
+}
+
+/* With --wait this command acts itself where no worker does. */
+static void warn_no_actor(struct cli *cli, const struct promote_result *results, int n)
+{
+	bool recorded = false;
+
+	for (int i = 0; i < n; i++)
+		recorded = recorded || is_recorded(&results[i]);
+	if (recorded && !cli->args.given[OPT_WAIT] && !cli->args.given[OPT_DRY_RUN])
+		cli_check_worker(cli, "nobody acts on the wish until one runs, or until promote is run with --wait");
 }
 
 static json_t *document(const struct promote_result *results, int n)
@@ -127,6 +150,7 @@ enum outcome cmd_mirror_promote(struct cli *cli)
 		output_say(&cli->output, "No mirror topics to promote.");
 	for (int i = 0; i < n; i++)
 		tell(cli, &results[i]);
+	warn_no_actor(cli, results, n);
 	output_document(&cli->output, document(results, n));
 	return outcome;
 }

@@ -50,3 +50,12 @@ const char *text_time(int64_t wall_ms, char *text, size_t size)
 		snprintf(text, size, "-");
 	return text;
 }
+
+const char *text_known(int64_t value, char *text, size_t size)
+{
+	if (value < 0)
+		snprintf(text, size, "not known");
+	else
+		snprintf(text, size, "%lld", (long long)value);
+	return text;
+}

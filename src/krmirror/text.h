@@ -13,3 +13,5 @@ void text_field(FILE *out, const char *label, const char *value);
 const char *text_ago(int64_t ms, char *text, size_t size);
 /* "2026-01-31 12:00:05Z"; "-" when not positive. Returns text. */
 const char *text_time(int64_t wall_ms, char *text, size_t size);
+/* The number, or "not known" when negative. Returns text. */
+const char *text_known(int64_t value, char *text, size_t size);
