@@ -58,7 +58,8 @@ struct batch_stamp {
 
 /* The header that is appended in front of the untouched records: base offset 0, leader epoch -1, codec and timestamp
  * type kept, transactional and delete-horizon bits cleared, the stamp set, everything else kept. The CRC is patched
- * from the old one without reading the records, so damage in them stays visible. records_len: bytes behind the header. */
+ * from the old one without reading the records, so damage in them stays visible. records_len: the bytes behind the
+ * header. */
 void batch_rewrite(const uint8_t old[BATCH_HEADER_LEN], uint32_t records_len, const struct batch_stamp *stamp,
 		   uint8_t out[BATCH_HEADER_LEN]);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Input: API key, version (from the least of the table on), 0 request or 1 response, body. What decodes must encode, and what was
- * encoded must decode to the same bytes again. */
+/* Input: API key, version (from the least of the table on), 0 request or 1 response, body. What decodes must encode,
+ * and what was encoded must decode to the same bytes again. */
 #include "fuzz.h"
 
 #include "base/mem.h"

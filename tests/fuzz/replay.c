@@ -2,7 +2,8 @@
 /* replay DIR...: feeds every file of the corpus to the fuzz target, and of each a number of mutations that are the same
  * in every run, so that `make check` sees them without a fuzzer. A target stops by aborting. With libFuzzer instead:
  *
- *   clang -g -O1 -fsanitize=fuzzer,address,undefined ... tests/fuzz/fuzz_codec.c ... && ./fuzz_codec tests/fuzz/corpus/codec
+ *   clang -g -O1 -std=gnu11 -fsanitize=fuzzer,address,undefined -D_GNU_SOURCE -include config.h -I. -I../src -Isrc \
+ *     ../tests/fuzz/fuzz_codec.c libwire.a libbase.a -lisal -lcrypto -o fuzz && ./fuzz ../tests/fuzz/corpus/codec
  */
 #include "fuzz.h"
 

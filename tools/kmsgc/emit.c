@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "kmsgc.h"
 
-#include <ctype.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -83,21 +82,10 @@ static void unmark(const struct api *a)
 		l->emitted = false;
 }
 
-static char *upper(const char *s)
-{
-	char *u = pool_strdup(s);
-
-	for (char *p = u; *p != '\0'; p++)
-		*p = (char)toupper((unsigned char)*p);
-	return u;
-}
-
 static void header(const struct api *a, const char *dir)
 {
-	char *name = pool_new(strlen(a->cname) + 3);
 	struct out o = { 0 };
 
-	strcat(strcpy(name, a->cname), ".h");
 	put(&o, "/* Made by kmsgc from protocol/%s: change that file, not this one. */\n", base_name(a->path));
 	put(&o, "#pragma once\n\n#include \"wire/codec.h\"\n\n");
 	notes(&o, a->line, "");
@@ -106,7 +94,7 @@ static void header(const struct api *a, const char *dir)
 	struct_type(&o, a, a->request);
 	struct_type(&o, a, a->response);
 	put(&o, "extern const struct api_desc %s_api;\n", a->cname);
-	out_write(&o, dir, name);
+	out_write(&o, dir, pool_printf("%s.h", a->cname));
 }
 
 static void descriptor(struct out *o, const struct label *l, const struct field *f)

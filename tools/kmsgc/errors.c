@@ -17,15 +17,6 @@ static bool one_of(const char *word, const char *const *list, size_t n)
 	return false;
 }
 
-static char *upper(const char *s)
-{
-	char *u = pool_strdup(s);
-
-	for (char *p = u; *p != '\0'; p++)
-		*p = (char)toupper((unsigned char)*p);
-	return u;
-}
-
 /* Codes ascend without a hole: a code that is left out would read as unknown. */
 static void check_row(const char *path, const struct line *l, int code)
 {
@@ -54,7 +45,8 @@ static void emit_codes(const struct source *src, const char *dir)
 {
 	struct out o = { 0 };
 
-	put(&o, "/* Made by kmsgc from protocol/errors.kerr: change that file, not this one. */\n#pragma once\n\nenum {\n");
+	put(&o, "/* Made by kmsgc from protocol/errors.kerr: change that file, not this one. */\n");
+	put(&o, "#pragma once\n\nenum {\n");
 	for (int i = 0; i < src->n; i++)
 		put(&o, "\tKERR_%s = %s,\n", src->lines[i].words[1], src->lines[i].words[0]);
 	put(&o, "\tKERR_CODE_MAX_ = %s\n};\n", src->lines[src->n - 1].words[0]);

@@ -72,8 +72,9 @@ struct api {
 /* pool.c */
 void *pool_new(size_t size);
 void *pool_grow(void *old, size_t old_size, size_t size);
-char *pool_strdup(const char *s);
+char *pool_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 char *snake(const char *camel);
+char *upper(const char *s);
 void pool_free(void);
 
 /* Reports a mistake and counts it. */

@@ -7,7 +7,7 @@
 static void note_add(struct line *l, const char *text)
 {
 	l->notes = pool_grow(l->notes, (size_t)l->n_notes * sizeof(char *), (size_t)(l->n_notes + 1) * sizeof(char *));
-	l->notes[l->n_notes++] = pool_strdup(text);
+	l->notes[l->n_notes++] = pool_printf("%s", text);
 }
 
 static bool words(const char *path, struct line *l, char *s)
@@ -81,7 +81,7 @@ bool lex(const char *path, struct source *src)
 	}
 	for (int number = 1; ok && (n = getline(&buf, &cap, f)) >= 0; number++) {
 		buf[strcspn(buf, "\r\n")] = '\0';
-		ok = line_add(src, &pending, number, pool_strdup(buf));
+		ok = line_add(src, &pending, number, pool_printf("%s", buf));
 	}
 	free(buf);
 	fclose(f);

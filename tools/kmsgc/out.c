@@ -40,11 +40,10 @@ static bool same(const struct out *o, const char *path)
 
 void out_write(struct out *o, const char *dir, const char *name)
 {
-	char *path = pool_new(strlen(dir) + strlen(name) + 2);
+	const char *path = pool_printf("%s/%s", dir, name);
 	bool ok;
 	FILE *f;
 
-	sprintf(path, "%s/%s", dir, name);
 	if (same(o, path))
 		return;
 	f = fopen(path, "wb");

@@ -80,6 +80,7 @@ static int attribute(struct parser *p, struct field *f, int i)
 {
 	char **w = f->line->words;
 	bool more = i + 1 < f->line->n_words;
+	int64_t tag;
 	int until;
 
 	if (strcmp(w[i], "lossy") == 0) {
@@ -92,8 +93,9 @@ static int attribute(struct parser *p, struct field *f, int i)
 		f->null_since = f->since;
 		if (more && range(w[i + 1], &f->null_since, &until))
 			i++;
-	} else if (strcmp(w[i], "tag") == 0 && more && isdigit((unsigned char)w[i + 1][0])) {
-		f->tag = atoi(w[++i]);
+	} else if (strcmp(w[i], "tag") == 0 && more && number(w[i + 1], &tag) && tag >= 0 && tag < NONE) {
+		f->tag = (int)tag;
+		i++;
 	} else if (strcmp(w[i], "=") == 0 && more) {
 		if (!initial(p, f, w[++i]))
 			return 0;
@@ -210,15 +212,13 @@ bad:
 static struct label *message(struct parser *p, const char *word, const char *suffix)
 {
 	struct line *line = p->at < p->n ? &p->lines[p->at] : &p->lines[p->n - 1];
-	char *name = pool_new(strlen(p->api->name) + strlen(suffix) + 1);
 	struct label *l;
 
 	if (p->at == p->n || line->indent != 0 || line->n_words != 1 || strcmp(line->words[0], word) != 0) {
 		complain(p->path, line->number, "expected: %s", word);
 		return NULL;
 	}
-	strcat(strcpy(name, p->api->name), suffix);
-	l = label_get(p, name, line);
+	l = label_get(p, pool_printf("%s%s", p->api->name, suffix), line);
 	p->at++;
 	return body(p, l, 1) ? l : NULL;
 }

@@ -36,9 +36,29 @@ void *pool_grow(void *old, size_t old_size, size_t size)
 	return p;
 }
 
-char *pool_strdup(const char *s)
+char *pool_printf(const char *fmt, ...)
 {
-	return strcpy(pool_new(strlen(s) + 1), s);
+	va_list ap;
+	char *s;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(NULL, 0, fmt, ap);
+	va_end(ap);
+	s = pool_new((size_t)n + 1);
+	va_start(ap, fmt);
+	vsnprintf(s, (size_t)n + 1, fmt, ap);
+	va_end(ap);
+	return s;
+}
+
+char *upper(const char *s)
+{
+	char *u = pool_printf("%s", s);
+
+	for (char *p = u; *p != '\0'; p++)
+		*p = (char)toupper((unsigned char)*p);
+	return u;
 }
 
 /* MaxWaitMs -> max_wait_ms, V3AndBelow -> v3_and_below. */

@@ -73,12 +73,13 @@ START_TEST(shift_equals_the_naive_one_from_nothing_to_many_gigabytes)
 		(uint64_t)1 << 60, UINT64_MAX };
 	uint64_t seed = 2;
 
-	for (size_t i = 0; i < ARRAY_LEN(lens) + 2000; i++) {
+	for (size_t i = 0; i < ARRAY_LEN(lens) + 200; i++) {
 		uint32_t reg = (uint32_t)rnd(&seed);
 		uint64_t len = i < ARRAY_LEN(lens) ? lens[i] : rnd(&seed) >> rnd_below(&seed, 64);
+		uint32_t naive = naive_shift(reg, len);
 
-		ck_assert_uint_eq(crc32c_shift(reg, len), naive_shift(reg, len));
-		ck_assert_uint_eq(crc32c_shift_portable(reg, len), naive_shift(reg, len));
+		ck_assert_uint_eq(crc32c_shift(reg, len), naive);
+		ck_assert_uint_eq(crc32c_shift_portable(reg, len), naive);
 	}
 }
 END_TEST
@@ -98,6 +99,7 @@ TCase *crc_tests(void)
 {
 	TCase *tc = tcase_create("crc32c");
 
+	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, crc_has_the_known_check_value);
 	tcase_add_test(tc, crc_is_the_same_in_pieces_and_by_every_way);
 	tcase_add_test(tc, shift_equals_the_naive_one_from_nothing_to_many_gigabytes);

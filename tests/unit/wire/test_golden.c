@@ -137,6 +137,7 @@ TCase *golden_tests(void)
 {
 	TCase *tc = tcase_create("golden");
 
+	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, frames_of_real_brokers_decode_print_and_encode_again);
 	return tc;
 }

@@ -200,6 +200,7 @@ TCase *kmsgc_tests(void)
 {
 	TCase *tc = tcase_create("kmsgc");
 
+	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, the_text_for_a_small_schema_is_the_known_one);
 	tcase_add_loop_test(tc, a_mistake_is_named_with_its_line, 0, (int)ARRAY_LEN(mistakes));
 	tcase_add_test(tc, keys_and_labels_are_unique_over_all_files);
