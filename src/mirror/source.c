@@ -20,7 +20,9 @@
 
 enum {
 	READ_COMMITTED = 1,
-	ROOM_FACTOR = 4,           /* a lane takes what is asked until so many fetches wait in it */
+	ROOM_FACTOR = 4,           /* a lane takes what is asked until so many fetches wait in it, */
+	ROOM_DIVISOR = 4,          /* all lanes together until this part of the budget does, */
+	ROOM_MIN = 32 << 10,       /* but each so much */
 	ROOM_POLL_MS = 5,          /* the long poll while a lane of the session waits for room */
 	LATE_MS = 3000,            /* a response that is so late makes us look for a new leader */
 	MISSING_MS = 10000,        /* a topic that metadata does not know for so long is gone */
@@ -66,9 +68,16 @@ bool leader_of(const struct cluster *cluster, const char *topic, int32_t partiti
 
 /* ---- which lanes are wanted ---- */
 
+/* Reading ahead keeps the destination busy while a fetch is under way; more of it only costs memory, and what is sent
+ * then has gone cold in the cache. */
 static bool has_room(const struct mirror_lane *ml)
 {
-	return ml->lane.unsent_bytes < (size_t)ml->link->spec.fetch_max_bytes * ROOM_FACTOR;
+	size_t share = buf_pool_budget(ml->mirror->data_pool) / ROOM_DIVISOR;
+	size_t room = (size_t)ml->link->spec.fetch_max_bytes * ROOM_FACTOR;
+
+	if (ml->source.fetcher != NULL)
+		room = MIN(room, MAX(share / (size_t)ml->source.fetcher->n_lanes, (size_t)ROOM_MIN));
+	return ml->lane.unsent_bytes < room;
 }
 
 static bool is_wanted(const struct mirror_lane *ml, int64_t now)
