@@ -28,6 +28,7 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
+    signal.signal(signal.SIGTERM, lambda signum, frame: signal.raise_signal(signal.SIGINT))
     config.addinivalue_line("markers", "real_only: needs what only real Kafka has")
     config.addinivalue_line("markers", "jvm: needs Java's own tools")
     config.addinivalue_line("markers", "one_engine: the data loop has no part in it; the first engine is enough")
@@ -253,6 +254,8 @@ def heal(clusters):
         for n in c.all_nodes:
             if n.process is not None and n.stopped:
                 n.resume()
+            if n.process is not None and n.process.poll() is not None:
+                n.process = None
             if n.process is None:
                 n.launch()
     for c in clusters:

@@ -11,7 +11,7 @@ import uuid
 from confluent_kafka import KafkaException
 
 from .cluster import Cluster
-from .util import Timeout, accepts, ports, wait_until
+from .util import Timeout, accepts, die_with_parent, ports, wait_until
 
 CACHE = os.environ.get("KRMIRROR_CACHE") or os.path.expanduser("~/.cache/krmirror")
 JVM = ["java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.awt.headless=true",
@@ -110,7 +110,8 @@ class Node:
             self.process = subprocess.Popen(java(self.cluster.version, "kafka.Kafka", self.config_file,
                                                  heap=self.cluster.heap),
                                             stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-                                            cwd=self.dir, start_new_session=True)
+                                            cwd=self.dir, start_new_session=True,
+                                            preexec_fn=die_with_parent)
         self.stopped = False
 
     def check_alive(self):

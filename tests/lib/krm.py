@@ -9,7 +9,7 @@ import time
 import uuid
 
 from . import contract, judge
-from .util import Timeout, ports, wait_until
+from .util import Timeout, die_with_parent, ports, wait_until
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.abspath(os.environ.get("KRMIRROR_BUILD") or os.path.join(TOP, "build"))
@@ -75,7 +75,8 @@ class Worker:
         at = os.path.getsize(self.log) if os.path.exists(self.log) else 0
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen([binary("krmirrord"), "-c", self.config_file, "--foreground"],
-                                            stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+                                            stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+                                            preexec_fn=die_with_parent)
         self.paused = False
 
         def first_line():

@@ -7,7 +7,7 @@ import uuid
 
 from .cluster import Cluster
 from .krm import binary
-from .util import Timeout, ports
+from .util import Timeout, die_with_parent, ports
 
 
 class SandboxCluster(Cluster):
@@ -26,7 +26,8 @@ class SandboxCluster(Cluster):
     def launch(self):
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen([binary("krsandbox"), "--port", str(self.port), *self.args],
-                                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log)
+                                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
+                                            preexec_fn=die_with_parent)
         return self
 
     def wait_ready(self, deadline=20):

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Waiting with a deadline, and ports that nobody else takes."""
+import ctypes
 import fcntl
 import os
 import random
+import signal
 import socket
 import tempfile
 import time
@@ -32,6 +34,14 @@ def wait_until(cond, deadline, what, every=0.1, swallow=()):
             text = what() if callable(what) else what
             raise Timeout(f"not within {deadline} s: {text}" + (f" (last: {last!r})" if last else ""))
         time.sleep(every)
+
+
+_libc = ctypes.CDLL(None)
+
+
+def die_with_parent():
+    """For Popen(preexec_fn=...): a server must not outlive the test run, however that ends."""
+    _libc.prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
 class Ports:
