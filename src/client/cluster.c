@@ -312,8 +312,10 @@ static void ask(struct cluster *c)
 	req->include_topic_authorized_operations = true;
 	req->topics.n = 0;
 	req->topics.items = arena_alloc(&c->metadata.arena, map_count(&c->topics) * sizeof(*req->topics.items));
+	/* Names are copied: a topic may be untracked while the request waits for its connection. */
 	while ((t = map_next(&c->topics, &at)) != NULL)
-		req->topics.items[req->topics.n++].name = str_of(t->name);
+		req->topics.items[req->topics.n++].name =
+			str_of(arena_strndup(&c->metadata.arena, t->name, strlen(t->name)));
 	c->metadata.deadline_ns = c->asked_ns + MIN(c->opts.request_timeout_ms, METADATA_TIMEOUT_MS) * NS_PER_MS;
 	broker_call(cluster_broker(c, NODE_ANY), &c->metadata);
 }

@@ -30,8 +30,8 @@ struct group_opts {
 struct group_ops {
 	/* This member leads: fill every member's assignment. */
 	void (*share)(void *owner, struct group_member *members, int n, struct arena *arena);
-	/* A new generation, with what it gives to this member; empty bytes when the leader gave nothing. What is lost by
-	 * it must be given up before this returns, as far as that needs no waiting: the lease is extended after it. */
+	/* A new generation, with what it gives to this member; empty bytes when the leader gave nothing. What is lost
+	 * by it must be given up before this returns, as far as that needs no waiting: the lease is extended after it. */
 	void (*assigned)(void *owner, int32_t generation, struct bytes assignment);
 	/* The lease: until when this member may act on what it was given. Never moves back. */
 	void (*lease)(void *owner, int64_t until_boot_ns);

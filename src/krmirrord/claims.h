@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* claim/WORKER records as workers use them: besides the number, which shares the writer may still act on, and whether it
- * has let go. That tells whoever takes over a lane whether it must wait:
+/* claim/WORKER records as workers use them: besides the number, which shares the writer may still act on, and whether
+ * it has let go. That tells whoever takes over a lane whether it must wait:
  *   "shares"    the worker lists of the assignments that it acts on, the newest first
  *   "released"  true: all its lanes are closed, or its lease has run out */
 #pragma once

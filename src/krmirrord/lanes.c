@@ -34,7 +34,8 @@ void lanes_set_lease(struct worker *worker, int64_t until_boot_ns)
 
 /* ---- who owns what ---- */
 
-static bool owns(const struct worker *worker, const struct share *share, const struct mirror_row *row, int32_t partition)
+static bool owns(const struct worker *worker, const struct share *share, const struct mirror_row *row,
+		 int32_t partition)
 {
 	return share_owns(share, worker->conf->worker_id, row->link, row->topic, partition);
 }

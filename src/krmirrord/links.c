@@ -215,8 +215,8 @@ static void judge_available(struct link_row *row)
 	row->misses++;
 	row->plan.unavailable = row->misses >= row->conf.availability_threshold;
 	if (row->plan.unavailable)
-		log_warn("link", "the source does not answer; trying again", "link=%s misses=%d error=" LOG_Q, row->name,
-			 row->misses, row->source_error.text);
+		log_warn("link", "the source does not answer; trying again", "link=%s misses=%d error=" LOG_Q,
+			 row->name, row->misses, row->source_error.text);
 }
 
 static void judge_failed(struct link_row *row)

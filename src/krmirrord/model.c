@@ -257,14 +257,16 @@ bool entry_stands(const struct mirror_row *row, const struct partition_state *en
 void mirror_row_plan(struct mirror_row *row)
 {
 	static const struct plan_link unknown = { 0 };
-	const struct plan_link *link = row->link_row != NULL && row->link_row->present ? &row->link_row->plan : &unknown;
+	bool linked = row->link_row != NULL && row->link_row->present;
+	const struct plan_link *link = linked ? &row->link_row->plan : &unknown;
 	const struct mirror_state *state = &row->mirror_state;
 	struct plan_mirror *plan = &row->plan;
 
 	*plan = (struct plan_mirror){
 		.created = row->wish.created, .paused = row->wish.paused, .upgrade_needed = !row->readable,
 		.wish = row->wish.wish, .wish_offset = row->wish_offset, .closing = state->closing,
-		.stopped = state->status == MIRROR_STOPPED, .refused_wish = state->refused_wish, .n_lanes = row->n_lanes,
+		.stopped = state->status == MIRROR_STOPPED, .refused_wish = state->refused_wish,
+		.n_lanes = row->n_lanes,
 	};
 	for (int i = 0; i < state->n_partitions; i++)
 		plan->n_failed += state->partitions[i].state != NULL &&

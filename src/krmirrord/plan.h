@@ -79,7 +79,7 @@ struct plan_lane {
 	enum plan_other other;
 	int64_t gained_ns;       /* when an assignment first gave it to this worker; monotonic */
 	/* its entry in the log, and of the lane while it is open */
-	bool failed;             /* open, and FAILED for a reason that only `resume` ends, or with a standing DATA_LOSS */
+	bool failed;             /* open, and FAILED for a reason that only `resume` ends, or with a DATA_LOSS */
 	bool reported_failed;    /* FAILED for such a reason by the log's entry */
 	int64_t resumes_at;      /* the count of resumes that the opening, or else the entry, knew */
 	int64_t resumes;         /* the count that is wished */

@@ -87,7 +87,8 @@ static bool news_of(const struct mirror_row *row, int32_t partition, const struc
 	case HELD_CLOSING:
 		return false;
 	case HELD_NOT:
-		return (lane->mine || links_source_short(row, partition)) && news_of_closed(row, partition, entry, news);
+		return (lane->mine || links_source_short(row, partition)) &&
+		       news_of_closed(row, partition, entry, news);
 	}
 	return false;
 }
@@ -139,7 +140,8 @@ static bool status_due(const struct worker *worker, const struct mirror_row *row
 	const struct link_row *link = row->link_row;
 	static const struct plan_link unknown = { 0 };
 
-	if (!worker->member.leader || !row->readable || !row->wish.created || row->mirror_state.status == MIRROR_STOPPED)
+	if (!worker->member.leader || !row->readable || !row->wish.created ||
+	    row->mirror_state.status == MIRROR_STOPPED)
 		return false;
 	return row->mirror_state.seen != row->wish_offset || row->state_offset < 0 ||
 	       row->mirror_state.status != plan_status(link != NULL ? &link->plan : &unknown, &row->plan);

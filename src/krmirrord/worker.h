@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The worker: its control thread. One sequential task runs at a time (worker_run); while it waits for an answer the
- * loop runs, and with it the callbacks of the group and of source metadata, which only set flags, post to the data loops
- * and close lanes that an assignment took away. Heartbeats therefore never wait for a task. */
+ * loop runs, and with it the callbacks of the group and of source metadata, which only set flags, post to the data
+ * loops and close lanes that an assignment took away. Heartbeats therefore never wait for a task. */
 #pragma once
 
 #include "client/group.h"
@@ -116,8 +116,8 @@ bool links_source_short(const struct mirror_row *row, int32_t partition);
 void lanes_assign(struct worker *worker);
 /* Group callback: takes away what the new share does not give, and asks for its closing. */
 void lanes_lose(struct worker *worker, const struct share *share);
-/* After a lapse of the lease, with the log read: closes the lanes that another worker has claimed since; they are opened
- * again like lanes that were just gained. */
+/* After a lapse of the lease, with the log read: closes the lanes that another worker has claimed since; they are
+ * opened again like lanes that were just gained. */
 void lanes_doubt(struct worker *worker);
 /* Opens and closes lanes as the plan says. */
 void lanes_apply(struct worker *worker);
