@@ -117,6 +117,9 @@ static void promote(struct worker *worker, struct mirror_row *row)
 			 outcome_word(outcome, &err), err.text);
 		row->act_ns = worker_deadline(FAILED_MS);
 	}
+	for (int i = 0; i < worker->session.notes.n; i++)
+		log_info("mirror", "note", "text=" LOG_Q, worker->session.notes.lines[i]);
+	notes_fini(&worker->session.notes);
 	worker->plan_wanted = true;
 	model_update(&worker->model, worker->session.log);
 }
