@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Frames: the length prefix, the request and response headers, and the body between them. */
+#include "base/log.h"
 #include "wire/codec_impl.h"
 
 #include <errno.h>
+#include <stddef.h>
 
 struct frame {
 	const struct api_desc *api;
@@ -105,7 +107,12 @@ bool response_decode(const struct api_desc *api, int16_t version, const uint8_t 
 	*correlation_id = (int32_t)read32(&r);
 	if (response_has_tags(api, version))
 		skip_tags(&r);
-	return msg_decode(api->response, version, api_flexible(api, version), &r, arena, response);
+	if (!msg_decode(api->response, version, api_flexible(api, version), &r, arena, response))
+		return false;
+	if (r.p != r.end)
+		log_debug("wire", "bytes remain behind a response", "api=%s version=%d bytes=%td", api->name, version,
+			  r.end - r.p);
+	return true;
 }
 
 bool request_header_decode(const uint8_t *frame, size_t len, struct request_header *h, struct reader *r)
