@@ -142,7 +142,9 @@ static bool news(struct fetch_session *session, const struct fetch_item *item, c
 	if (entry == NULL)
 		return true;
 	told |= entry->high_watermark != out->high_watermark || entry->log_start_offset != out->log_start_offset;
-	entry->high_watermark = out->error_code != KERR_NONE || out->diverging_epoch.epoch >= 0 ? -1 : out->high_watermark;
+	entry->high_watermark = out->high_watermark;
+	if (out->error_code != KERR_NONE || out->diverging_epoch.epoch >= 0)
+		entry->high_watermark = -1;
 	entry->log_start_offset = out->log_start_offset;
 	if (out->records.len > 0)
 		fetch_session_rotate(session, entry);

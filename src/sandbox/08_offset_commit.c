@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Behaviour: without member and generation only while the group has no members (25 otherwise); a group that is not there is
- * made then, and 22 with a generation. Members: 25, 82, 22, and 27 between join and sync. 3 unknown partition, 12
- * metadata over 4096 bytes. Any offset is stored. Commits never expire.
+/* Behaviour: without member and generation only while the group has no members (25 otherwise); a group that is not
+ * there is made then, and 22 with a generation. Members: 25, 82, 22, and 27 between join and sync. 3 unknown
+ * partition, 12 metadata over 4096 bytes. Any offset is stored. Commits never expire.
  * Version notes: 6 leader epoch, 7 instances. */
 #include "sandbox/coord.h"
 #include "sandbox/handlers.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Behaviour: -1 and no error for what was not committed and for groups that are not there; a null list of topics means all
- * that is committed. require_stable changes nothing: there are no transactions.
+/* Behaviour: -1 and no error for what was not committed and for groups that are not there; a null list of topics means
+ * all that is committed. require_stable changes nothing: there are no transactions.
  * Version notes: 2 null topics, 5 leader epoch, 8 several groups in one request, 9 member (not looked at). */
 #include "sandbox/coord.h"
 #include "sandbox/handlers.h"

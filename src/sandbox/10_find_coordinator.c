@@ -7,6 +7,9 @@
 
 enum { KEY_GROUP, KEY_TRANSACTION };
 
+static const char no_transactions[] = "krsandbox has no transactions: use a producer without transactional.id";
+static const char groups_only[] = "krsandbox coordinates consumer groups only";
+
 static void answer_key(struct request *req, struct str key, struct coordinator *out)
 {
 	int8_t type = request_body(req, find_coordinator)->key_type;
@@ -19,9 +22,7 @@ static void answer_key(struct request *req, struct str key, struct coordinator *
 		out->error_code = req->fault;
 	} else if (type != KEY_GROUP) {
 		out->error_code = KERR_INVALID_REQUEST;
-		out->error_message = str_of(type == KEY_TRANSACTION
-						    ? "krsandbox has no transactions: use a producer without transactional.id"
-						    : "krsandbox coordinates consumer groups only");
+		out->error_message = str_of(type == KEY_TRANSACTION ? no_transactions : groups_only);
 	} else if (key.len <= 0) {
 		out->error_code = KERR_INVALID_GROUP_ID;
 	} else {

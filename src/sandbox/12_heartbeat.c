@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Behaviour: 25 unknown member or group, 82 a replaced instance, 22 another generation, 27 while a new generation is being
- * made; the session goes on with each that is not refused otherwise. */
+/* Behaviour: 25 unknown member or group, 82 a replaced instance, 22 another generation, 27 while a new generation is
+ * being made; the session goes on with each that is not refused otherwise. */
 #include "sandbox/coord.h"
 #include "sandbox/handlers.h"
 #include "wire/msg/heartbeat.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Behaviour: waits for the leader's assignment. 25 unknown member or group, 82 a replaced instance, 22 another generation,
- * 23 another protocol type or name, 27 when a new generation has begun.
+/* Behaviour: waits for the leader's assignment. 25 unknown member or group, 82 a replaced instance, 22 another
+ * generation, 23 another protocol type or name, 27 when a new generation has begun.
  * Version notes: 5 protocol type and name. */
 #include "sandbox/coord.h"
 #include "sandbox/handlers.h"
@@ -41,8 +41,9 @@ static int16_t check(struct request *req, const struct sync_group_request *body,
 		return code;
 	if (body->generation_id != group->generation)
 		return KERR_ILLEGAL_GENERATION;
-	if ((body->protocol_type.len >= 0 && !str_is(body->protocol_type, group->protocol_type)) ||
-	    (body->protocol_name.len >= 0 && (group->protocol == NULL || !str_is(body->protocol_name, group->protocol))))
+	if (body->protocol_type.len >= 0 && !str_is(body->protocol_type, group->protocol_type))
+		return KERR_INCONSISTENT_GROUP_PROTOCOL;
+	if (body->protocol_name.len >= 0 && group->protocol != NULL && !str_is(body->protocol_name, group->protocol))
 		return KERR_INCONSISTENT_GROUP_PROTOCOL;
 	return group->state == COORD_PREPARING ? KERR_REBALANCE_IN_PROGRESS : KERR_NONE;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Behaviour: all groups, or those in the states and of the types that are asked for, in any writing of the case. All are
- * of type classic. Version notes: 4 states, 5 types. */
+/* Behaviour: all groups, or those in the states and of the types that are asked for, in any writing of the case. All
+ * are of type classic. Version notes: 4 states, 5 types. */
 #include "sandbox/coord.h"
 #include "sandbox/handlers.h"
 #include "wire/msg/list_groups.h"

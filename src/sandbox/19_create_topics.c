@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Behaviour: 17 a name that cannot be or that differs from another only in '.' and '_', 36 exists, 37 and 38 counts
- * (-1 is the default of 1; there is one node), 39 assignments, 40 configuration, 42 the same topic twice or counts beside
- * assignments, 44 over 10,000 partitions, 56 the memory limit.
+ * (-1 is the default of 1; there is one node), 39 assignments, 40 configuration, 42 the same topic twice or counts
+ * beside assignments, 44 over 10,000 partitions, 56 the memory limit.
  * Version notes: 4 defaults by -1, 5 counts and configuration in the answer, 7 topic ids. */
 #include "sandbox/handlers.h"
 #include "wire/msg/create_topics.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Behaviour: the count is the new total: 37 when it is not above the present one; 39 assignments that do not fit, 44 over
- * 10,000, 42 the same topic twice, 3 unknown topic, 56 the memory limit. */
+/* Behaviour: the count is the new total: 37 when it is not above the present one; 39 assignments that do not fit, 44
+ * over 10,000, 42 the same topic twice, 3 unknown topic, 56 the memory limit. */
 #include "sandbox/handlers.h"
 #include "wire/msg/create_partitions.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Behaviour: set, delete, append and subtract of topic settings, all of a resource or none; 40 for names and values that
- * are not allowed, 42 the same setting twice or an unknown operation. Of the broker only producer.id.expiration.ms. */
+/* Behaviour: set, delete, append and subtract of topic settings, all of a resource or none; 40 for names and values
+ * that are not allowed, 42 the same setting twice or an unknown operation. Of the broker only
+ * producer.id.expiration.ms. */
 #include "sandbox/handlers.h"
 #include "wire/msg/incremental_alter_configs.h"
 

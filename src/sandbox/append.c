@@ -17,8 +17,10 @@ static struct plog_batch *stored_form(const struct batch_view *view, const struc
 {
 	struct plog_batch *b = plog_batch_create(view->len);
 	int16_t attributes = get_i16(view->data + BATCH_ATTRIBUTES);
-	int16_t wanted = (int16_t)(log_time >= 0 ? attributes | BATCH_LOG_APPEND_TIME : attributes & ~BATCH_LOG_APPEND_TIME);
+	int16_t wanted = (int16_t)(attributes & ~BATCH_LOG_APPEND_TIME);
 
+	if (log_time >= 0)
+		wanted |= BATCH_LOG_APPEND_TIME;
 	memcpy(b->data, view->data, (size_t)view->len);
 	b->base_offset = p->log.end_offset;
 	b->last_offset = b->base_offset + get_i32(view->data + BATCH_LAST_DELTA);

@@ -112,6 +112,13 @@ static int16_t check_plain(struct batch_view *view, const struct topic_config *c
 	return KERR_NONE;
 }
 
+static bool crc_ok(const struct batch_view *view)
+{
+	const uint8_t *from = view->data + BATCH_ATTRIBUTES;
+
+	return (uint32_t)get_be(view->data + BATCH_CRC, 4) == crc32c(0, from, (size_t)(view->len - BATCH_ATTRIBUTES));
+}
+
 int16_t batch_check_records(struct batch_view *view, const struct topic_config *conf, int64_t wall_ms)
 {
 	const uint8_t *b = view->data;
@@ -121,8 +128,7 @@ int16_t batch_check_records(struct batch_view *view, const struct topic_config *
 		return refuse(view, KERR_INVALID_RECORD, "The baseOffset of the record batch should be 0");
 	if (view->len > conf->numbers[SETTING_MAX_MESSAGE_BYTES])
 		return refuse(view, KERR_MESSAGE_TOO_LARGE, "The record batch is larger than max.message.bytes");
-	if (view->len < BATCH_HEADER_LEN ||
-	    (uint32_t)get_be(b + BATCH_CRC, 4) != crc32c(0, b + BATCH_ATTRIBUTES, (size_t)(view->len - BATCH_ATTRIBUTES)))
+	if (view->len < BATCH_HEADER_LEN || !crc_ok(view))
 		return refuse(view, KERR_CORRUPT_MESSAGE, "Record is corrupt: its checksum does not match");
 	code = check_header(view);
 	if (code != KERR_NONE)

@@ -125,4 +125,3 @@ struct handler {
 /* In the order of their keys. */
 const struct handler *handler_table(int *n);
 const struct handler *handler_find(int16_t key);
-
