@@ -30,7 +30,7 @@ struct run {
 	struct item *items;
 	int n;
 	int workers;
-	int64_t began_ns, told_ns;
+	int64_t began_ns, told_ns, deadline_ns;   /* of the command */
 	bool acting, claimed;
 	struct promote_actor actor;
 };
@@ -148,7 +148,10 @@ static void act_one(struct run *run, struct item *item)
 
 	if (outcome == OUTCOME_DONE)
 		outcome = promote_act(session, item->link, item->topic, &run->actor, &at, &err);
-	if (outcome != OUTCOME_DONE) {
+	if (outcome != OUTCOME_DONE && err.rc == RC_TIMEOUT && clock_mono_ns() >= run->deadline_ns) {
+		/* The end of the command's time cut the step short: what was waited for before is what is told. */
+		item->result->outcome = OUTCOME_TIMED_OUT;
+	} else if (outcome != OUTCOME_DONE) {
 		item->result->err = err;
 		/* What may pass by itself is tried again until the deadline. */
 		if (outcome != OUTCOME_TIMED_OUT && outcome != OUTCOME_SOURCE_UNREACHABLE &&
@@ -241,6 +244,7 @@ static enum outcome see_through(struct run *run, struct err *err)
 	int64_t deadline = session->deadline_ns;
 	enum outcome outcome = OUTCOME_DONE;
 
+	run->deadline_ns = deadline;
 	run->began_ns = clock_mono_ns();
 	run->acting = run->workers == 0;
 	while (outcome == OUTCOME_DONE && clock_mono_ns() < deadline) {
@@ -248,8 +252,9 @@ static enum outcome see_through(struct run *run, struct err *err)
 
 		session->deadline_ns = MIN(deadline, clock_mono_ns() + STEP_MS * NS_PER_MS);
 		outcome = control_log_poll(session->log, LOOK_MS, session->deadline_ns, NULL, err);
-		if (outcome == OUTCOME_DESTINATION_UNREACHABLE && clock_mono_ns() < deadline)
-			outcome = OUTCOME_DONE;   /* a broker that restarts */
+		/* A broker that restarts; or the end of the time, which is told below. */
+		if (outcome == OUTCOME_DESTINATION_UNREACHABLE && (clock_mono_ns() < deadline || err->rc == RC_TIMEOUT))
+			outcome = OUTCOME_DONE;
 		if (outcome != OUTCOME_DONE || !look_all(run, &taken))
 			break;
 		tell(run);

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "control/conf.h"
+#include "base/mem.h"
+#include "control/link_conf.h"
+#include "test_control.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* --- addresses ----------------------------------------------------------------------------------------------- */
+
+START_TEST(addresses_are_parsed)
+{
+	struct endpoint *list;
+	struct err err = { 0 };
+	int n;
+
+	ck_assert_int_eq(endpoints_parse(" a.example:9092, SASL_SSL://b:1 ,[::1]:65535,", &list, &n, &err), RC_OK);
+	ck_assert_int_eq(n, 3);
+	ck_assert_str_eq(list[0].host, "a.example");
+	ck_assert_int_eq(list[0].port, 9092);
+	ck_assert_str_eq(list[1].host, "b");
+	ck_assert_str_eq(list[2].host, "::1");
+	ck_assert_int_eq(list[2].port, 65535);
+	endpoints_free(list, n);
+}
+END_TEST
+
+static const char *const bad_addresses[] = {
+	"a", "a:", ":1", "a:0", "a:65536", "a:1x", "::1:9092", "a b:1", "a:123456", "http://a/:1", "a:1,b",
+};
+
+START_TEST(bad_addresses_are_refused)
+{
+	struct endpoint *list;
+	struct err err = { 0 };
+	int n;
+
+	ck_assert_int_eq(endpoints_parse(bad_addresses[_i], &list, &n, &err), RC_USAGE);
+	ck_assert_ptr_null(list);
+}
+END_TEST
+
+/* --- krmirror.properties ------------------------------------------------------------------------------------- */
+
+static char path[] = "/tmp/krmirror-conf-XXXXXX";
+
+static int load(const char *text, mode_t mode, struct conf *conf, struct notes *notes, struct err *err)
+{
+	struct conf_files files = { .config = path };
+	FILE *f;
+	int fd, rc;
+
+	memcpy(path + strlen(path) - 6, "XXXXXX", 6);
+	fd = mkstemp(path);
+	ck_assert_int_ge(fd, 0);
+	f = fdopen(fd, "w");
+	ck_assert_ptr_nonnull(f);
+	ck_assert_int_ge(fputs(text, f), 0);
+	ck_assert_int_eq(fclose(f), 0);
+	ck_assert_int_eq(chmod(path, mode), 0);
+	rc = conf_load(conf, &files, notes, err);
+	unlink(path);
+	return rc;
+}
+
+START_TEST(a_configuration_is_read)
+{
+	struct notes notes = { 0 };
+	struct err err = { 0 };
+	struct conf conf;
+
+	ck_assert_msg(load("bootstrap.servers=a:1,b:2\nworker.id=w1\nbuffer.memory=64MiB\nio.engine=epoll\n"
+			   "log.level=debug\nhttp.listener=\nhttp.advertised.listener=host7:9474\n",
+			   0644, &conf, &notes, &err) == RC_OK, "%s", err.text);
+	ck_assert_int_eq(conf.destination.n_bootstrap, 2);
+	ck_assert_str_eq(conf.worker_id, "w1");
+	ck_assert_str_eq(conf.control_topic, "_krmirror");
+	ck_assert_int_eq(conf.control_topic_replication, -1);
+	ck_assert_int_eq(conf.buffer_memory, 64 << 20);
+	ck_assert_int_eq(conf.io_engine, LOOP_EPOLL);
+	ck_assert_int_eq(conf.log_level, LOG_DEBUG);
+	ck_assert_str_eq(conf.http_listener, "");
+	ck_assert_int_eq(notes.n, 0);
+	conf_fini(&conf);
+}
+END_TEST
+
+START_TEST(secrets_in_exposed_files_are_told)
+{
+	static const char text[] = "bootstrap.servers=a:1\nsasl.jaas.config=x\n";
+	struct notes notes = { 0 };
+	struct err err = { 0 };
+	struct conf conf;
+
+	ck_assert_int_eq(load(text, 0600, &conf, &notes, &err), RC_OK);
+	ck_assert_int_eq(notes.n, 0);
+	conf_fini(&conf);
+	ck_assert_int_eq(load(text, 0644, &conf, &notes, &err), RC_OK);
+	ck_assert_int_eq(notes.n, 1);
+	conf_fini(&conf);
+	ck_assert_int_eq(load(text, 0646, &conf, &notes, &err), RC_USAGE);
+	ck_assert_ptr_nonnull(strstr(err.text, "writable by others"));
+	conf_fini(&conf);
+	notes_fini(&notes);
+}
+END_TEST
+
+static const char *const bad_confs[] = {
+	"worker.id=w", "bootstrap.servers=a:1\nsession.timeout.ms=1s", "bootstrap.servers=a",
+	"bootstrap.servers=a:1\nsecurity.protocol=SSL", "bootstrap.servers=a:1\nhttp.listener=9474",
+	"bootstrap.servers=a:1\nhttp.advertised.listener=127.0.0.1:9474",
+	"bootstrap.servers=a:1\nhttp.advertised.listener=localhost:1", "bootstrap.servers=a:1\nlink.mode=SOURCE",
+};
+
+START_TEST(bad_configurations_are_refused)
+{
+	struct notes notes = { 0 };
+	struct err err = { 0 };
+	struct conf conf;
+
+	ck_assert_int_eq(load(bad_confs[_i], 0600, &conf, &notes, &err), RC_USAGE);
+	ck_assert_int_gt(strlen(err.text), 0);
+	conf_fini(&conf);
+	notes_fini(&notes);
+}
+END_TEST
+
+/* --- link.config --------------------------------------------------------------------------------------------- */
+
+static int read_link(const char *text, struct link_conf *conf, struct notes *notes, struct err *err)
+{
+	struct props props = { 0 };
+	int rc;
+
+	ck_assert_int_eq(props_parse(&props, "link.config", text, strlen(text), err), RC_OK);
+	rc = link_conf_read(conf, &props, notes, err);
+	props_fini(&props);
+	return rc;
+}
+
+START_TEST(a_link_configuration_is_read)
+{
+	struct notes notes = { 0 };
+	struct err err = { 0 };
+	struct link_conf conf;
+	struct link_spec spec;
+
+	ck_assert_msg(read_link("bootstrap.servers=s:1\ncluster.link.prefix=dr.\nreplica.fetch.max.bytes=2MiB\n"
+				"replica.socket.timeout.ms=7s\n"
+				"acl.filters=\"{\\\\\"aclFilters\\\\\":[]}\"\n", &conf, &notes, &err) == RC_OK, "%s", err.text);
+	ck_assert_str_eq(conf.prefix, "dr.");
+	ck_assert_int_eq(conf.fetch_max_bytes, 2 << 20);
+	ck_assert_int_eq(conf.source.request_timeout_ms, 7000);
+	ck_assert_str_eq(props_get(&conf.props, "acl.filters"), "{\"aclFilters\":[]}");
+	link_conf_spec(&conf, "l", "abc", &spec);
+	ck_assert_str_eq(spec.source.side, "source");
+	ck_assert_str_eq(spec.source.cluster_id, "abc");
+	ck_assert_int_eq(spec.availability_check_ms, 60000);
+	link_conf_fini(&conf);
+	notes_fini(&notes);
+}
+END_TEST
+
+struct refused {
+	const char *text, *says;
+};
+
+static const struct refused refusals[] = {
+	{ "client.id=x", "no source cluster" },
+	{ "bootstrap.servers=s:1\nsecurity.protocol=SASL_SSL", "not supported yet" },
+	{ "bootstrap.servers=s:1\nlink.mode=SOURCE", "not supported yet" },
+	{ "bootstrap.servers=s:1\nmirror.start.offset.spec=latest", "not supported yet" },
+	{ "bootstrap.servers=s:1\ncluster.link.prefix=abcdefghijklm", "longer than 12" },
+	{ "bootstrap.servers=s:1\ncluster.link.prefix=a/b", "cannot begin" },
+	{ "bootstrap.servers=s:1\nacl.sync.enable=true", "needs acl.filters" },
+	{ "bootstrap.servers=s:1\nauto.create.mirror.topics.enable=true", "needs auto.create.mirror.topics.filters" },
+	{ "bootstrap.servers=s:1\ncluster.link.prefix=a.\nacl.sync.enable=true\nacl.filters={}", "does not go with" },
+	{ "bootstrap.servers=s:1\nssl.key.password=hunter2", "in clear" },
+};
+
+START_TEST(what_a_link_cannot_have_is_refused)
+{
+	const struct refused *r = &refusals[_i];
+	struct notes notes = { 0 };
+	struct err err = { 0 };
+	struct link_conf conf;
+
+	ck_assert_int_eq(read_link(r->text, &conf, &notes, &err), RC_USAGE);
+	ck_assert_msg(strstr(err.text, r->says) != NULL, "%s", err.text);
+	link_conf_fini(&conf);
+	notes_fini(&notes);
+}
+END_TEST
+
+START_TEST(a_secret_on_the_command_line_must_be_a_reference)
+{
+	struct notes notes = { 0 };
+	struct props props = { 0 };
+	struct err err = { 0 };
+	struct link_conf conf;
+
+	ck_assert_int_eq(props_inline(&props, "bootstrap.servers=s:1,ssl.key.password=x", &err), RC_OK);
+	ck_assert_int_eq(link_conf_read(&conf, &props, &notes, &err), RC_USAGE);
+	ck_assert_ptr_nonnull(strstr(err.text, "process list"));
+	link_conf_fini(&conf);
+	ck_assert_int_eq(props_inline(&props, "ssl.key.password=${env:KRMIRROR_X}", &err), RC_OK);
+	ck_assert_msg(link_conf_read(&conf, &props, &notes, &err) == RC_OK, "%s", err.text);
+	link_conf_fini(&conf);
+	props_fini(&props);
+	notes_fini(&notes);
+}
+END_TEST
+
+START_TEST(names_follow_the_rules)
+{
+	char longest[102];
+
+	memset(longest, 'a', sizeof(longest) - 1);
+	longest[101] = '\0';
+	ck_assert(link_name_valid("a-b_c.d9"));
+	ck_assert(!link_name_valid(""));
+	ck_assert(!link_name_valid("a/b"));
+	ck_assert(!link_name_valid(".."));
+	ck_assert(!link_name_valid("a b"));
+	ck_assert(!link_name_valid(longest));
+	ck_assert(topic_name_valid(longest));
+}
+END_TEST
+
+START_TEST(a_prefix_is_taken_off_for_the_source)
+{
+	struct link_conf conf = { .prefix = xstrdup("dr.") };
+	struct err err = { 0 };
+	char *source = NULL;
+
+	ck_assert_int_eq(link_conf_source_topic(&conf, "dr.orders", &source, &err), RC_OK);
+	ck_assert_str_eq(source, "orders");
+	xfree(source);
+	ck_assert_int_eq(link_conf_source_topic(&conf, "orders", &source, &err), RC_USAGE);
+	ck_assert_int_eq(link_conf_source_topic(&conf, "dr.", &source, &err), RC_USAGE);
+	link_conf_fini(&conf);
+}
+END_TEST
+
+TCase *conf_tests(void)
+{
+	TCase *tc = tcase_create("conf");
+
+	tcase_add_test(tc, addresses_are_parsed);
+	tcase_add_loop_test(tc, bad_addresses_are_refused, 0, ARRAY_LEN(bad_addresses));
+	tcase_add_test(tc, a_configuration_is_read);
+	tcase_add_test(tc, secrets_in_exposed_files_are_told);
+	tcase_add_loop_test(tc, bad_configurations_are_refused, 0, ARRAY_LEN(bad_confs));
+	tcase_add_test(tc, a_link_configuration_is_read);
+	tcase_add_loop_test(tc, what_a_link_cannot_have_is_refused, 0, ARRAY_LEN(refusals));
+	tcase_add_test(tc, a_secret_on_the_command_line_must_be_a_reference);
+	tcase_add_test(tc, names_follow_the_rules);
+	tcase_add_test(tc, a_prefix_is_taken_off_for_the_source);
+	return tc;
+}

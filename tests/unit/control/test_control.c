@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "test_control.h"
+
+#include <stdlib.h>
+
+int main(void)
+{
+	Suite *suite = suite_create("control");
+	SRunner *runner;
+	int failed;
+
+	suite_add_tcase(suite, props_tests());
+	suite_add_tcase(suite, keys_tests());
+	suite_add_tcase(suite, conf_tests());
+	suite_add_tcase(suite, record_tests());
+	suite_add_tcase(suite, log_view_tests());
+	suite_add_tcase(suite, log_update_tests());
+	suite_add_tcase(suite, settings_tests());
+	suite_add_tcase(suite, promote_tests());
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
