@@ -214,9 +214,12 @@ static void judge_available(struct link_row *row)
 	row->check_ns = now + period_ms * NS_PER_MS;
 	row->misses++;
 	row->plan.unavailable = row->misses >= row->conf.availability_threshold;
+	if (row->source_error.rc == RC_OK)   /* nothing has failed yet: it is just silent */
+		err_set(&row->source_error, RC_TIMEOUT, "no answer for %lld ms", (long long)(period_ms * row->misses));
 	if (row->plan.unavailable)
-		log_warn("link", "the source does not answer; trying again", "link=%s misses=%d error=" LOG_Q,
-			 row->name, row->misses, row->source_error.text);
+		log_at(row->misses == row->conf.availability_threshold ? LOG_WARN : LOG_DEBUG, "link",
+		       "the source does not answer; trying again", "link=%s misses=%d error=" LOG_Q, row->name,
+		       row->misses, row->source_error.text);
 }
 
 static void judge_failed(struct link_row *row)

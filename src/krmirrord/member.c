@@ -89,8 +89,10 @@ static void on_trouble(void *owner, const struct err *err)
 	if (err == NULL)
 		log_info("group", "the coordinator answers again", "group=%s", worker->conf->group_id);
 	else
-		log_warn("group", "no membership; lanes stop when the lease ends, trying again",
-			 "group=%s error=" ERR_PAIRS, worker->conf->group_id, ERR_ARGS(*err));
+		log_at(worker->member.trouble ? LOG_DEBUG : LOG_WARN, "group",
+		       "no membership; lanes stop when the lease ends, trying again", "group=%s error=" ERR_PAIRS,
+		       worker->conf->group_id, ERR_ARGS(*err));
+	worker->member.trouble = err != NULL;
 }
 
 static void on_fenced(void *owner, const struct err *err)

@@ -33,6 +33,7 @@ struct member {
 	int64_t lease_boot_ns;
 	bool lapsed;                 /* the lease ran out (or never was): the log is read before it is given to lanes */
 	bool fenced, left;
+	bool trouble;                /* told that the coordinator does not answer */
 	struct err fenced_err;
 
 	/* sequential code */
