@@ -17,7 +17,7 @@ CACHE = os.environ.get("KRMIRROR_CACHE") or os.path.expanduser("~/.cache/krmirro
 JVM = ["java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.awt.headless=true",
        "-Dorg.slf4j.simpleLogger.showDateTime=true", "-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS",
        "-Dlog4j2.disable.jmx=true"]
-START_DEADLINE = 90
+START_DEADLINE = 180
 
 
 def class_path(version):

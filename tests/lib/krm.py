@@ -76,7 +76,7 @@ class Worker:
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen([binary("krmirrord"), "-c", self.config_file, "--foreground"],
                                             stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-                                            preexec_fn=die_with_parent)
+                                            start_new_session=True, preexec_fn=die_with_parent)
         self.paused = False
 
         def first_line():

@@ -27,7 +27,7 @@ class SandboxCluster(Cluster):
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen([binary("krsandbox"), "--port", str(self.port), *self.args],
                                             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
-                                            preexec_fn=die_with_parent)
+                                            start_new_session=True, preexec_fn=die_with_parent)
         return self
 
     def wait_ready(self, deadline=20):
