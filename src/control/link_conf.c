@@ -181,7 +181,7 @@ static void json_normalise(struct props *props, struct notes *notes)
 			notes_add(notes, "%s: read without its outer quotes", prop->key);
 			xfree(prop->value);
 			prop->value = xstrdup(plain);
-			free(plain);
+			xfree(plain);
 		}
 		json_decref(json);
 	}

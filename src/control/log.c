@@ -353,7 +353,7 @@ static bool batch_bytes(const struct control_batch *batch, int32_t sequence, str
 			continue;
 		records[i].value.len = (int32_t)strlen(text);
 		records[i].value.data = (const uint8_t *)arena_strndup(arena, text, strlen(text));
-		free(text);
+		xfree(text);
 	}
 	*out = batch_build(&draft, arena);
 	return out->data != NULL && out->len <= BATCH_MAX;

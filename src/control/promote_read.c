@@ -249,8 +249,9 @@ void reading_name_producer(struct cluster *source, const char *topic, int32_t pa
 		if (p != NULL) {
 			ago = (long long)MAX(clock_wall_ms() - p->last_timestamp, 0) / 1000;
 			if (p->transaction_start >= 0)
-				snprintf(text, size, "producer id %lld (epoch %d), transaction open since offset %lld, last record %lld s "
-					 "ago", (long long)p->producer_id, p->epoch, (long long)p->transaction_start, ago);
+				snprintf(text, size, "producer id %lld (epoch %d), transaction open since offset %lld, "
+					 "last record %lld s ago", (long long)p->producer_id, p->epoch,
+					 (long long)p->transaction_start, ago);
 			else
 				snprintf(text, size, "producer id %lld (epoch %d), last record %lld s ago",
 					 (long long)p->producer_id, p->epoch, ago);

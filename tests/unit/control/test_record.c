@@ -80,7 +80,8 @@ END_TEST
 
 START_TEST(a_state_keeps_what_is_not_known_in_each_partition)
 {
-	json_t *value = parse("{\"v\":1,\"status\":\"ACTIVE\",\"seen\":7,\"partitions\":{\"10\":{\"state\":\"COPYING\",\"new\":1},"
+	json_t *value = parse("{\"v\":1,\"status\":\"ACTIVE\",\"seen\":7,"
+			      "\"partitions\":{\"10\":{\"state\":\"COPYING\",\"new\":1},"
 			      "\"2\":{\"state\":\"FAILED\",\"reason\":\"DIVERGED\",\"offset\":5,\"epoch\":0}}}");
 	struct mirror_state s;
 	struct err err = { 0 };
