@@ -11,13 +11,15 @@ enum { CHUNK_MIN = 2048, ALIGN = 16 };
 struct arena_chunk {
 	struct arena_chunk *next;
 	size_t size, used;
-	_Alignas(ALIGN) uint8_t data[];
+	_Alignas(ALIGN) uint8_t data[];  /* handed out in multiples of ALIGN */
 };
 
+/* Stands in a chunk. It is not counted against the limit. */
 struct arena_hold {
 	struct arena_hold *next;
 	struct buf *buf;
 };
+_Static_assert(sizeof(struct arena_hold) % ALIGN == 0, "the next allocation stays aligned");
 
 void arena_init(struct arena *a, size_t limit)
 {
@@ -38,25 +40,30 @@ static struct arena_chunk *grow(struct arena *a, size_t size)
 	return c;
 }
 
-void *arena_alloc(struct arena *a, size_t size)
+static void *take(struct arena *a, size_t size)
 {
 	struct arena_chunk *c = a->chunks_;
 	void *p;
 
-	if (size > SIZE_MAX / 2 || (a->limit_ != 0 && size > a->limit_ - MIN(a->used_, a->limit_)))
-		return NULL;
-	size = (size + ALIGN - 1) & ~(size_t)(ALIGN - 1);
 	if (c == NULL || c->size - c->used < size)
 		c = grow(a, size);
 	p = c->data + c->used;
 	c->used += size;
+	return p;
+}
+
+void *arena_alloc(struct arena *a, size_t size)
+{
+	if (size > SIZE_MAX / 2 || (a->limit_ != 0 && size > a->limit_ - MIN(a->used_, a->limit_)))
+		return NULL;
+	size = (size + ALIGN - 1) & ~(size_t)(ALIGN - 1);
 	a->used_ += size;
-	return memset(p, 0, size);
+	return memset(take(a, size), 0, size);
 }
 
 void arena_hold(struct arena *a, struct buf *buf)
 {
-	struct arena_hold *h = xmalloc(sizeof(*h));
+	struct arena_hold *h = take(a, sizeof(*h));
 
 	h->buf = buf;
 	h->next = a->holds_;
@@ -79,7 +86,6 @@ static void release_all(struct arena *a, struct arena_chunk *keep)
 
 		a->holds_ = h->next;
 		buf_unref(h->buf);
-		xfree(h);
 	}
 	while (a->chunks_ != NULL) {
 		struct arena_chunk *c = a->chunks_;
