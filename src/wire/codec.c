@@ -192,14 +192,12 @@ void skip_tags(struct reader *r)
 
 /* ---- decoding ---- */
 
-static void decode_value(const struct field_desc *f, int16_t version, bool flexible, struct reader *r,
-			 struct arena *arena, void *at)
+/* A value of a size that depends on its type alone: most fields are such, and this needs no stack. */
+static inline void decode_fixed(const struct field_desc *f, struct reader *r, void *at)
 {
-	bool nullable = value_nullable(f, version), compact = field_compact(f, flexible);
 	const uint8_t *p;
 	double d;
 	uint64_t bits;
-	int32_t n;
 
 	switch ((enum field_type)f->type) {
 	case FIELD_BOOL: *(bool *)at = read8(r) != 0; break;
@@ -219,6 +217,17 @@ static void decode_value(const struct field_desc *f, int16_t version, bool flexi
 		if (p != NULL)
 			memcpy(at, p, sizeof(struct uuid));
 		break;
+	case FIELD_STRING: case FIELD_BYTES: case FIELD_RECORDS: case FIELD_STRUCT: break;
+	}
+}
+
+static void decode_value(const struct field_desc *f, int16_t version, bool flexible, struct reader *r,
+			 struct arena *arena, void *at)
+{
+	bool nullable = value_nullable(f, version), compact = field_compact(f, flexible);
+	int32_t n;
+
+	switch ((enum field_type)f->type) {
 	case FIELD_STRING:
 		n = read_len(r, compact ? LEN_COMPACT : LEN_TWO, nullable);
 		*(struct str *)at = (struct str){ n < 0 ? NULL : (const char *)read_bytes(r, (size_t)n), n };
@@ -232,6 +241,8 @@ static void decode_value(const struct field_desc *f, int16_t version, bool flexi
 		*(struct records *)at = (struct records){ .data = n < 0 ? NULL : read_bytes(r, (size_t)n), .len = n };
 		break;
 	case FIELD_STRUCT: decode(f->sub, version, flexible, r, arena, at); break;
+	case FIELD_BOOL: case FIELD_INT8: case FIELD_INT16: case FIELD_UINT16: case FIELD_INT32: case FIELD_UINT32:
+	case FIELD_INT64: case FIELD_FLOAT64: case FIELD_UUID: decode_fixed(f, r, at); break;
 	}
 }
 
@@ -262,9 +273,9 @@ static void decode_array(const struct field_desc *f, int16_t version, bool flexi
 			 struct arena *arena, void *at)
 {
 	struct array_view v = { NULL, read_len(r, flexible ? LEN_COMPACT : LEN_FOUR, version >= f->null_since) };
-	size_t size = field_size(f), min = value_min(f, version, flexible);
+	size_t size = field_size(f);
 
-	if (v.n > 0 && (size_t)v.n * MAX(min, 1) > (size_t)(r->end - r->p))
+	if (v.n > 0 && (size_t)v.n * MAX(value_min(f, version, flexible), 1) > (size_t)(r->end - r->p))
 		r->failed = true;
 	if (v.n > 0 && !r->failed) {
 		v.items = arena_alloc(arena, (size_t)v.n * size);
@@ -328,6 +339,8 @@ static void decode(const struct msg_desc *desc, int16_t version, bool flexible, 
 
 		if (!field_in(f, version) || f->tag != FIELD_NO_TAG)
 			field_default(f, msg + f->offset);
+		else if (f->type < FIELD_STRING && (f->flags & FIELD_ARRAY) == 0)
+			decode_fixed(f, r, msg + f->offset);
 		else
 			decode_field(f, version, flexible, r, arena, msg);
 	}

@@ -131,12 +131,9 @@ static void write_float(struct writer *w, double d)
 	write64(w, bits);
 }
 
-static void write_value(struct writer *w, const struct field_desc *f, int16_t version, bool flexible, const void *at)
+/* A value of a size that depends on its type alone: most fields are such, and this needs no stack. */
+static inline void write_fixed(struct writer *w, const struct field_desc *f, const void *at)
 {
-	bool nullable = value_nullable(f, version), compact = field_compact(f, flexible);
-	const struct bytes *b = at;
-	const struct records *rec = at;
-
 	switch ((enum field_type)f->type) {
 	case FIELD_BOOL: write8(w, *(const bool *)at); break;
 	case FIELD_INT8: write8(w, (uint8_t)*(const int8_t *)at); break;
@@ -147,6 +144,17 @@ static void write_value(struct writer *w, const struct field_desc *f, int16_t ve
 	case FIELD_INT64: write64(w, (uint64_t)*(const int64_t *)at); break;
 	case FIELD_FLOAT64: write_float(w, *(const double *)at); break;
 	case FIELD_UUID: write_bytes(w, at, sizeof(struct uuid)); break;
+	case FIELD_STRING: case FIELD_BYTES: case FIELD_RECORDS: case FIELD_STRUCT: break;
+	}
+}
+
+static void write_value(struct writer *w, const struct field_desc *f, int16_t version, bool flexible, const void *at)
+{
+	bool nullable = value_nullable(f, version), compact = field_compact(f, flexible);
+	const struct bytes *b = at;
+	const struct records *rec = at;
+
+	switch ((enum field_type)f->type) {
 	case FIELD_STRING: write_str(w, at, compact, nullable); break;
 	case FIELD_BYTES:
 		write_len(w, b->len, compact, nullable);
@@ -157,6 +165,8 @@ static void write_value(struct writer *w, const struct field_desc *f, int16_t ve
 		write_records(w, rec);
 		break;
 	case FIELD_STRUCT: write_msg(w, f->sub, version, flexible, at); break;
+	case FIELD_BOOL: case FIELD_INT8: case FIELD_INT16: case FIELD_UINT16: case FIELD_INT32: case FIELD_UINT32:
+	case FIELD_INT64: case FIELD_FLOAT64: case FIELD_UUID: write_fixed(w, f, at); break;
 	}
 }
 
@@ -211,7 +221,10 @@ void write_msg(struct writer *w, const struct msg_desc *desc, int16_t version, b
 			if ((f->flags & FIELD_LOSSY) == 0 && w->head == NULL && !field_is_default(f, at))
 				fail(w, RC_UNSUPPORTED);
 		} else if (f->tag == FIELD_NO_TAG) {
-			write_field(w, f, version, flexible, at);
+			if (f->type < FIELD_STRING && (f->flags & FIELD_ARRAY) == 0)
+				write_fixed(w, f, at);
+			else
+				write_field(w, f, version, flexible, at);
 		}
 	}
 	if (flexible)
