@@ -312,7 +312,7 @@ static void lane_success(struct mirror_lane *ml, const struct produced_partition
 		ml->local_log_start = p->log_start_offset;
 	if (!lane_ack(&ml->lane, p->base_offset, now))
 		return;
-	ml->last_append_wall_ms = clock_wall_ms();
+	ml->last_append_wall_ms = ml->mirror->local_contact_wall_ms;  /* of this very answer */
 	if (ml->lane.acked >= ml->source_last_stable)
 		ml->caught_up_wall_ms = ml->last_append_wall_ms;
 	ml->sink.progress_ns = now;

@@ -399,7 +399,7 @@ static void take_partition(struct fetcher *f, struct mirror_lane *ml, const stru
 				 p->diverging_epoch.epoch, (long long)p->diverging_epoch.end_offset,
 				 (long long)ml->lane.accepted);
 	} else {
-		note_progress(ml, p, clock_wall_ms());
+		note_progress(ml, p, ml->link->contact_wall_ms);  /* of this very answer */
 		if (p->records.len > 0)
 			take_records(ml, frame, &p->records);
 	}
