@@ -50,8 +50,19 @@ static void print_workers(struct cli *cli, const struct status_info *status)
 				w->address != NULL ? w->address : "");
 	}
 	fprintf(out, "%s\n", live == 0 ? "none running" : "");
+}
+
+static void warn(struct cli *cli, const struct status_info *status)
+{
+	int live = 0;
+
+	for (int i = 0; i < status->n_workers; i++)
+		live += status->workers[i].live;
 	if (live == 0 && status->n_links > 0)
 		cli_warn_no_worker(cli, "nothing is copied until one runs");
+	if (status->foreign_records > 0)
+		output_warn(&cli->output, "%lld records of the control log %s are not krmirror's; they are skipped",
+			    (long long)status->foreign_records, cli->conf.control_topic);
 }
 
 static void print(struct cli *cli, const struct status_info *status)
@@ -71,11 +82,6 @@ static void print(struct cli *cli, const struct status_info *status)
 
 	text_field(out, "Destination Cluster", status->destination_cluster);
 	print_workers(cli, status);
-	if (status->foreign_records > 0)
-		output_warn(
-			&cli->output,
-			"the control log %s holds %lld records that krmirror did not write; they are skipped",
-			cli->conf.control_topic, (long long)status->foreign_records);
 	if (status->n_links == 0) {
 		fprintf(out, "No links. Record one: krmirror link create NAME --config-file FILE\n");
 		return;
@@ -110,6 +116,7 @@ enum outcome cmd_status(struct cli *cli)
 		return cli_fail(cli, outcome, &err);
 	if (!cli->output.json)
 		print(cli, &status);
+	warn(cli, &status);
 	output_document(&cli->output, json_pack("{s:o, s:o, s:o}", "destination_cluster",
 						json_text(status.destination_cluster), "workers",
 						workers_json(&status), "links", links_json(&status)));
