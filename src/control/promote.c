@@ -77,7 +77,7 @@ static void describe_trouble(struct promotion *p, const char *what, int32_t part
 	if (session_source(p->session, p->link, p->session->deadline_ns, &source, &unused) == OUTCOME_DONE)
 		reading_name_producer(source, p->wish.source_topic, partition, p->session->deadline_ns, who,
 				      sizeof(who));
-	snprintf(text, size, "%s on %s-%d of the source%s%s", what, p->wish.source_topic, partition,
+	snprintf(text, size, "%s %s-%d of the source%s%s", what, p->wish.source_topic, partition,
 		 who[0] != '\0' ? ": " : "", who);
 }
 
@@ -86,12 +86,20 @@ static enum outcome not_stable(struct promotion *p, const struct reading *readin
 {
 	char text[400];
 
-	describe_trouble(p, "an open transaction", partition, text, sizeof(text));
+	describe_trouble(p, "an open transaction on", partition, text, sizeof(text));
 	if (strstr(text, "transaction open since") != NULL)
 		return withdraw(p, text, err);
 	err_set(err, RC_TIMEOUT, "%s: %s-%d is not stable at the source (%lld of %lld)", p->topic, p->wish.source_topic,
 		partition, (long long)reading->source_stable[partition], (long long)reading->source_high[partition]);
 	return waiting(p);
+}
+
+static enum outcome ahead(struct promotion *p, const struct reading *reading, int32_t partition, struct err *err)
+{
+	err_set(err, RC_DIVERGED, "%s-%d has %lld offsets, its source %lld: somebody else wrote to it, or the source lost "
+		"records", p->topic, partition, (long long)reading->destination[partition],
+		(long long)reading->source_high[partition]);
+	return OUTCOME_DIVERGED;
 }
 
 static enum outcome judge(struct promotion *p, const struct reading *reading, bool *level, struct err *err)
@@ -112,10 +120,7 @@ static enum outcome judge(struct promotion *p, const struct reading *reading, bo
 	case READING_AHEAD:
 		break;
 	}
-	err_set(err, RC_DIVERGED, "%s-%d has %lld offsets, its source %lld: somebody else wrote to it, or the source lost "
-		"records", p->topic, partition, (long long)reading->destination[partition],
-		(long long)reading->source_high[partition]);
-	return OUTCOME_DIVERGED;
+	return ahead(p, reading, partition, err);
 }
 
 static bool readings_suffice(const struct reading *before, const struct reading *now)
@@ -138,7 +143,7 @@ static enum outcome compare(struct promotion *p, struct reading *now, bool *stil
 
 	*still = false;
 	if (moved >= 0) {
-		describe_trouble(p, "somebody still writes", moved, text, sizeof(text));
+		describe_trouble(p, "a producer still writes to", moved, text, sizeof(text));
 		return withdraw(p, text, err);
 	}
 	outcome = judge(p, now, &level, err);
@@ -205,7 +210,7 @@ static enum outcome still_level(struct promotion *p, bool *level, struct err *er
 				p->topic, i, (long long)now.destination[i], (long long)end);
 			outcome = OUTCOME_DIVERGED;
 		} else if (now.source_high[i] != end || now.source_stable[i] != end || now.destination[i] != end) {
-			describe_trouble(p, "somebody still writes", i, text, sizeof(text));
+			describe_trouble(p, "a producer still writes to", i, text, sizeof(text));
 			*level = false;
 		}
 	}
@@ -361,6 +366,17 @@ static enum outcome act(struct promotion *p, struct err *err)
 	return finish(p, err);
 }
 
+/* What has diverged will never be level: the wish would stand for ever. Whoever watches reads it from the reason. */
+static void take_back(struct promotion *p, const struct err *diverged)
+{
+	char why[sizeof(diverged->text) + sizeof(PROMOTE_DIVERGED)];
+	struct err err;
+
+	snprintf(why, sizeof(why), PROMOTE_DIVERGED "%s", diverged->text);
+	if (promote_withdraw(p->session, p->link, p->topic, why, &err) != OUTCOME_DONE)
+		notes_add(&p->session->notes, "%s: the wish could not be taken back: %s", p->topic, err.text);
+}
+
 enum outcome promote_act(struct session *session, const char *link, const char *topic, struct promote_actor *actor,
 			 enum promote_at *at, struct err *err)
 {
@@ -370,6 +386,8 @@ enum outcome promote_act(struct session *session, const char *link, const char *
 	*at = PROMOTE_WAITING;
 	*err = (struct err){ 0 };
 	outcome = act(&p, err);
+	if (outcome == OUTCOME_DIVERGED && !p.state.sealed)
+		take_back(&p, err);
 	mirror_wish_fini(&p.wish);
 	mirror_state_fini(&p.state);
 	return outcome;
@@ -386,21 +404,45 @@ enum outcome promote_withdraw(struct session *session, const char *link, const c
 
 /* --- the wish ------------------------------------------------------------------------------------------------ */
 
+/* A partition that has stopped for good would never be level. */
+static enum outcome check_partitions(const struct promotion *p, struct err *err)
+{
+	for (int i = 0; i < p->state.n_partitions; i++) {
+		const struct partition_state *part = &p->state.partitions[i];
+		enum lane_reason reason = part->reason != NULL ? lane_reason_parse(part->reason) : REASON_NONE;
+		bool diverged = reason == REASON_DIVERGED || reason == REASON_UNEXPECTED_TRUNCATION;
+
+		if (strcmp(part->state, lane_state_name(LANE_FAILED)) != 0 || lane_reason_retries(reason))
+			continue;
+		err_set(err, diverged ? RC_DIVERGED : RC_REFUSED, "%s-%d is FAILED: %s%s%s", p->topic, part->partition,
+			part->reason != NULL ? part->reason : "", part->error != NULL ? ": " : "",
+			part->error != NULL ? part->error : "");
+		err_hint(err, "krmirror-mirror(1) says what it means; `krmirror mirror resume %s --link %s` opens it anew",
+			 p->topic, p->link);
+		return diverged ? OUTCOME_DIVERGED : OUTCOME_REFUSED;
+	}
+	return OUTCOME_DONE;
+}
+
 /* Before it is recorded: the source answers, and no transaction is open. */
 static enum outcome check_source(struct promotion *p, struct err *err)
 {
 	struct reading now;
 	enum outcome outcome = reading_take(p->session, &p->wish, &now, err);
+	enum reading_verdict verdict;
 	char text[400];
 	int32_t partition;
 	int64_t lag;
 
 	if (outcome == OUTCOME_SOURCE_UNREACHABLE)
-		err_hint(err, "promote needs the source; `krmirror failover %s` does not", p->topic);
+		err_hint(err, "promote needs the source: check that it runs, and bootstrap.servers of link %s", p->link);
 	if (outcome != OUTCOME_DONE)
 		return outcome;
-	if (reading_judge(&now, &partition, &lag) == READING_OPEN) {
-		describe_trouble(p, "an open transaction", partition, text, sizeof(text));
+	verdict = reading_judge(&now, &partition, &lag);
+	if (verdict == READING_AHEAD)
+		outcome = ahead(p, &now, partition, err);
+	if (verdict == READING_OPEN) {
+		describe_trouble(p, "an open transaction on", partition, text, sizeof(text));
 		if (strstr(text, "transaction open since") != NULL) {
 			err_set(err, RC_REFUSED, "%s: %s", p->topic, text);
 			err_hint(err, "end it or wait for its timeout, then promote again");
@@ -411,16 +453,37 @@ static enum outcome check_source(struct promotion *p, struct err *err)
 	return outcome;
 }
 
+/* *again: it is wished, or finished, already. */
+static enum outcome check(struct promotion *p, bool *again, struct err *err)
+{
+	enum outcome outcome = load(p, err);
+
+	*again = outcome == OUTCOME_DONE && (mirror_is_stopped(&p->state) || p->wish.wish == WISH_PROMOTE);
+	if (outcome != OUTCOME_DONE || *again || !p->wish.created)
+		return outcome;
+	outcome = check_partitions(p, err);
+	return outcome == OUTCOME_DONE ? check_source(p, err) : outcome;
+}
+
+enum outcome promote_check(struct session *session, const char *link, const char *topic, struct err *err)
+{
+	struct promotion p = { .session = session, .link = link, .topic = topic };
+	bool again;
+	enum outcome outcome = check(&p, &again, err);
+
+	mirror_wish_fini(&p.wish);
+	mirror_state_fini(&p.state);
+	return outcome;
+}
+
 enum outcome promote_wish(struct session *session, const char *link, const char *topic, bool *changed, struct err *err)
 {
 	struct promotion p = { .session = session, .link = link, .topic = topic };
 	struct promote_record record = { .step = STEP_WISH, .link = link, .topic = topic };
-	enum outcome outcome = load(&p, err);
-	bool again = outcome == OUTCOME_DONE && (mirror_is_stopped(&p.state) || p.wish.wish == WISH_PROMOTE);
+	bool again;
+	enum outcome outcome = check(&p, &again, err);
 
 	*changed = false;
-	if (outcome == OUTCOME_DONE && !again && p.wish.created)
-		outcome = check_source(&p, err);
 	if (outcome == OUTCOME_DONE && !again)
 		outcome = promote_record(session, &record, changed, err);
 	mirror_wish_fini(&p.wish);

@@ -24,10 +24,16 @@ enum promote_at {
 	PROMOTE_WITHDRAWN    /* a stray producer or an open transaction: the wish is withdrawn, the mirror ACTIVE */
 };
 
+/* Begins the reason of a promotion that was taken back because the two sides differ. */
+#define PROMOTE_DIVERGED "DIVERGED: "
+
 /* Records the wish. *changed false: it was wished (or finished) already. OUTCOME_REFUSED from a state that cannot be
- * promoted; OUTCOME_SOURCE_UNREACHABLE when the source does not answer: promote needs it. */
+ * promoted, OUTCOME_DIVERGED where a partition can never be level; OUTCOME_SOURCE_UNREACHABLE when the source does not
+ * answer: promote needs it. */
 enum outcome promote_wish(struct session *session, const char *link, const char *topic, bool *changed,
 			  struct err *err) MUST_USE;
+/* What promote_wish would say, without the wish. */
+enum outcome promote_check(struct session *session, const char *link, const char *topic, struct err *err) MUST_USE;
 /* Takes the wish back (before the door): status ACTIVE again, `why` is recorded. */
 enum outcome promote_withdraw(struct session *session, const char *link, const char *topic, const char *why,
 			      struct err *err) MUST_USE;
@@ -35,7 +41,7 @@ enum outcome promote_withdraw(struct session *session, const char *link, const c
 /* One attempt at everything that is left to do for a wished promotion. It does not wait for the second reading: the
  * first attempt answers PROMOTE_WAITING, and one that comes 2 s later compares; so many topics go on side by side.
  * Returns OUTCOME_DONE with *at set (err filled for PROMOTE_WITHDRAWN and, with the lag, for PROMOTE_WAITING), or the
- * failure of a step, after which the next attempt goes on from there. */
+ * failure of a step, after which the next attempt goes on from there. OUTCOME_DIVERGED has taken the wish back. */
 enum outcome promote_act(struct session *session, const char *link, const char *topic, struct promote_actor *actor,
 			 enum promote_at *at, struct err *err) MUST_USE;
 

@@ -92,7 +92,9 @@ static void wish_one(struct run *run, struct item *item)
 		settle(item, OUTCOME_DONE, NULL);
 		return;
 	}
-	if (outcome == OUTCOME_DONE && !run->opts->dry_run)
+	if (outcome == OUTCOME_DONE && run->opts->dry_run)
+		outcome = promote_check(session, item->link, item->topic, &err);
+	else if (outcome == OUTCOME_DONE)
 		outcome = promote_wish(session, item->link, item->topic, &changed, &err);
 	if (outcome != OUTCOME_DONE || run->opts->dry_run)
 		settle(item, outcome, &err);
@@ -169,6 +171,21 @@ static void act_one(struct run *run, struct item *item)
 	}
 }
 
+static enum outcome refused(const struct item *item, const struct mirror_state *state, struct err *err)
+{
+	const char *why = state->refused == NULL ? "withdrawn" : state->refused;
+	size_t len = strlen(PROMOTE_DIVERGED);
+
+	if (strncmp(why, PROMOTE_DIVERGED, len) == 0) {
+		err_set(err, RC_DIVERGED, "%s: %s", item->topic, why + len);
+		err_hint(err, "the promotion was taken back; `krmirror mirror describe %s` shows the partitions", item->topic);
+		return OUTCOME_DIVERGED;
+	}
+	err_set(err, RC_REFUSED, "%s: %s", item->topic, why);
+	err_hint(err, "stop what writes to the source topic, then promote again; the mirror is ACTIVE");
+	return OUTCOME_REFUSED;
+}
+
 /* What a worker has done about it. *taken: it has seen the wish. */
 static void look_one(struct run *run, struct item *item, bool *taken)
 {
@@ -183,9 +200,7 @@ static void look_one(struct run *run, struct item *item, bool *taken)
 	} else if (mirror_is_stopped(&state)) {
 		settle(item, OUTCOME_DONE, NULL);
 	} else if (state.refused_wish == item->wish) {
-		err_set(&err, RC_REFUSED, "%s: %s", item->topic, state.refused == NULL ? "withdrawn" : state.refused);
-		err_hint(&err, "stop what writes to the source topic, then promote again; the mirror is ACTIVE");
-		settle(item, OUTCOME_REFUSED, &err);
+		settle(item, refused(item, &state, &err), &err);
 	} else if (control_log_mirror(log, item->link, item->topic, &wish, &err) != RC_OK || wish.wish != WISH_PROMOTE) {
 		if (err.rc == RC_OK)
 			err_set(&err, RC_REFUSED, "%s: somebody else has taken the promotion back", item->topic);

@@ -11,6 +11,12 @@ static void set(json_t *object, const char *key, json_t *value)
 	json_object_set_new(object, key, value);
 }
 
+/* What a row has room for: the mirror's own trouble, else the worst partition's. */
+static const char *error_of(const struct mirror_info *mirror)
+{
+	return mirror->error != NULL ? mirror->error : mirror->mirror_topic_error;
+}
+
 json_t *mirror_json(const struct mirror_info *mirror)
 {
 	json_t *object = json_object();
@@ -25,7 +31,7 @@ json_t *mirror_json(const struct mirror_info *mirror)
 	set(object, "max_per_partition_mirror_lag", json_known(mirror->max_lag));
 	set(object, "stopped_how", json_text(mirror->stopped_how));
 	set(object, "read_only", json_text(mirror->read_only));
-	set(object, "error", json_text(mirror->error));
+	set(object, "error", json_text(error_of(mirror)));
 	return object;
 }
 
@@ -182,7 +188,7 @@ void mirror_print_table(FILE *out, const struct mirror_info *mirrors, int n)
 		table_known(table, m->max_lag);
 		table_text(table, m->stopped_how);
 		table_text(table, m->read_only);
-		table_text(table, m->error);
+		table_text(table, error_of(m));
 	}
 	table_print(table, out);
 }

@@ -112,7 +112,8 @@ static void promote(struct worker *worker, struct mirror_row *row)
 	if (outcome == OUTCOME_DONE) {
 		tell_promotion(row, at, &err);
 	} else {
-		log_warn("mirror", "the promotion did not get on; trying again",
+		log_warn("mirror", outcome == OUTCOME_DIVERGED ? "the promotion was taken back"
+							       : "the promotion did not get on; trying again",
 			 "link=%s topic=%s outcome=%s error=" LOG_Q, row->link, row->topic,
 			 outcome_word(outcome, &err), err.text);
 		row->act_ns = worker_deadline(FAILED_MS);
