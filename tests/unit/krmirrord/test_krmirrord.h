@@ -4,3 +4,4 @@
 #include <check.h>
 
 TCase *plan_tests(void);
+TCase *model_tests(void);

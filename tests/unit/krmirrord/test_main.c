@@ -10,6 +10,7 @@ int main(void)
 	int failed;
 
 	suite_add_tcase(suite, plan_tests());
+	suite_add_tcase(suite, model_tests());
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
