@@ -298,6 +298,7 @@ def arguments():
     p.add_argument("--no-spin", action="store_true", help="stub brokers sleep when they have nothing to do")
     p.add_argument("--nice", type=int, default=0, help="priority of all that is measured, -20 to 19")
     p.add_argument("--real", action="store_true", help="once between two real Kafka clusters; see real.py")
+    p.add_argument("--real-mib", type=int, default=1024, help="MiB of records for each case of --real")
     return p.parse_args()
 
 
