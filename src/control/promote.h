@@ -53,7 +53,8 @@ struct promote_opts {
 	int n_topics;
 	bool all;                         /* of the link, or of all links */
 	bool dry_run;
-	bool wait;                        /* until every topic is STOPPED or session->deadline_ns */
+	bool wait;                        /* until every topic is STOPPED, or wait_until_ns */
+	int64_t wait_until_ns;            /* monotonic; the wishes have session->deadline_ns. 0: that one too */
 	/* Told about progress while waiting, at most once a second; may be NULL. */
 	void (*progress)(void *arg, const char *topic, const char *text);
 	void *progress_arg;

@@ -242,7 +242,8 @@ static void tell(struct run *run)
 		if (run->items[i].open)
 			run->opts->progress(run->opts->progress_arg, run->items[i].topic,
 					    run->items[i].result->err.text[0] != '\0' ?
-					    run->items[i].result->err.text : "waiting for the worker");
+					    run->items[i].result->err.text : run->acting ?
+					    "no worker takes the wish; acting from here" : "waiting for the worker");
 }
 
 static void act_all(struct run *run)
@@ -356,6 +357,12 @@ enum outcome promote_topics(struct session *session, const struct promote_opts *
 	struct run run = { .session = session, .opts = opts, .arena = arena };
 	enum outcome outcome = OUTCOME_DONE;
 
+	*n = 0;
+	if (opts->link != NULL && control_log_link_offset(session->log, opts->link) < 0) {
+		err_set(err, RC_NOT_FOUND, "there is no link %s", opts->link);
+		err_hint(err, "`krmirror link list` shows the links");
+		return OUTCOME_FAILED;
+	}
 	collect(&run);
 	*n = run.n;
 	*results = arena_new(arena, struct promote_result, run.n);
@@ -370,10 +377,15 @@ enum outcome promote_topics(struct session *session, const struct promote_opts *
 		.lease_ms = run.workers > 0 ? session->conf->session_timeout_ms + GRACE_MS : GRACE_MS,
 	};
 	if (outcome == OUTCOME_DONE && opts->wait && count_open(&run) > 0) {
+		if (opts->wait_until_ns != 0)
+			session->deadline_ns = opts->wait_until_ns;
 		outcome = see_through(&run, err);
-		time_up(&run);
+		if (outcome == OUTCOME_DONE)
+			time_up(&run);
 	}
-	if (outcome == OUTCOME_DONE && count_open(&run) > 0 && !opts->wait && run.workers == 0)
-		notes_add(&session->notes, "no worker runs: with --wait the promotion is carried out from here");
+	/* What keeps all of them is told of each. */
+	for (int i = 0; i < run.n && outcome != OUTCOME_DONE; i++)
+		if (run.items[i].open)
+			settle(&run.items[i], outcome, err);
 	return conclude(&run, outcome);
 }

@@ -81,14 +81,18 @@ static bool is_recorded(const struct promote_result *result)
 	return result->outcome == OUTCOME_DONE && (status == NULL || strcmp(status, "STOPPED") != 0);
 }
 
-/* With --wait this command acts itself where no worker does. */
-static void warn_no_actor(struct cli *cli, const struct promote_result *results, int n)
+/* With --wait this command acts itself where no worker does; but it copies nothing. */
+static void warn_no_worker(struct cli *cli, const struct promote_result *results, int n)
 {
-	bool recorded = false;
+	bool recorded = false, late = false;
 
-	for (int i = 0; i < n; i++)
+	for (int i = 0; i < n; i++) {
 		recorded = recorded || is_recorded(&results[i]);
-	if (recorded && !cli->args.given[OPT_WAIT] && !cli->args.given[OPT_DRY_RUN])
+		late = late || results[i].outcome == OUTCOME_TIMED_OUT;
+	}
+	if (late)
+		cli_check_worker(cli, "nothing is copied, so lag stays as it is, until one runs");
+	else if (recorded && !cli->args.given[OPT_WAIT] && !cli->args.given[OPT_DRY_RUN])
 		cli_check_worker(cli, "nobody acts on the wish until one runs, or until promote is run with --wait");
 }
 
@@ -111,13 +115,13 @@ static json_t *document(const struct promote_result *results, int n)
 	return array;
 }
 
-static void set_deadline(struct cli *cli)
+/* The wishes have the time of any command; only the waiting is bound by --wait. */
+static int64_t wait_until(const struct args *args)
 {
 	static const int64_t for_ever_ms = INT64_C(36500) * 86400000; /* 100 years */
-	int64_t ms = cli->args.wait_ms >= 0 ? cli->args.wait_ms : for_ever_ms;
+	int64_t ms = args->wait_ms >= 0 ? args->wait_ms : for_ever_ms;
 
-	if (cli->args.given[OPT_WAIT])
-		cli->session.deadline_ns = clock_mono_ns() + ms * NS_PER_MS;
+	return clock_mono_ns() + ms * NS_PER_MS;
 }
 
 enum outcome cmd_mirror_promote(struct cli *cli)
@@ -141,7 +145,7 @@ enum outcome cmd_mirror_promote(struct cli *cli)
 		outcome = check_durations(cli);
 	if (outcome != OUTCOME_DONE)
 		return outcome;
-	set_deadline(cli);
+	opts.wait_until_ns = wait_until(&cli->args);
 	outcome = promote_topics(&cli->session, &opts, &cli->arena, &results, &n, &err);
 	cli_print_notes(cli, &cli->session.notes);
 	if (n == 0 && outcome != OUTCOME_DONE)
@@ -150,7 +154,7 @@ enum outcome cmd_mirror_promote(struct cli *cli)
 		output_say(&cli->output, "No mirror topics to promote.");
 	for (int i = 0; i < n; i++)
 		tell(cli, &results[i]);
-	warn_no_actor(cli, results, n);
+	warn_no_worker(cli, results, n);
 	output_document(&cli->output, document(results, n));
 	return outcome;
 }

@@ -160,7 +160,7 @@ enum outcome promote_topics(struct session *session, const struct promote_opts *
 	fake.all = opts->all;
 	fake.dry_run = opts->dry_run;
 	fake.n_topics = opts->n_topics;
-	fake.wait_ns = session->deadline_ns - clock_mono_ns();
+	fake.wait_ns = opts->wait_until_ns - clock_mono_ns();
 	*results = fake.results;
 	*n = fake.n_results;
 	return called(session, err, "promote", opts->n_topics > 0 ? opts->topics[0] : "--all");

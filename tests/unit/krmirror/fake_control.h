@@ -31,7 +31,7 @@ struct fake_control {
 	char status_asked[32];             /* report_opts.status */
 	bool wait, all, dry_run, no_validate;
 	int n_topics;
-	int64_t wait_ns;                   /* from now to the session's deadline when promote_topics was called */
+	int64_t wait_ns;                   /* that promote_topics may wait */
 };
 
 extern struct fake_control fake;
