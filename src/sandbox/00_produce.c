@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Behaviour: one magic 2 batch per partition (87), checked as append.c says; acks -1, 0, 1 (21); with acks=-1 a topic
- * whose min.insync.replicas is above 1 gets 19, because there is one node. With acks=0 there is no answer, and an
- * error ends the connection. Transactional batches: 53 without a transactional id, 48 with one (there is no
- * transaction that it could belong to).
+/* Behaviour: one magic 2 batch per partition (87), checked as append.c says; acks -1, 0, 1 (21). With acks=0 there is
+ * no answer, and an error ends the connection. Transactional batches: 53 without a transactional id, 48 with one (there
+ * is no transaction that it could belong to).
+ * With acks=-1 a topic whose min.insync.replicas is above 1 gets 19, as if it had more replicas and all but one were
+ * gone. (A broker takes the smaller of that setting and the number of replicas, so it never refuses a topic with one.)
  * Version notes: 3 the batch format, 7 zstd, 8 error messages, 13 topic ids. Advertised from 0, as brokers do for the
  * sake of librdkafka, but served from 3. */
 #include "sandbox/append.h"

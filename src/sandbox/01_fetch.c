@@ -115,6 +115,8 @@ static void fetch_item(struct request *req, const struct fetch_item *item, struc
 	out->high_watermark = -1;
 	out->aborted_transactions.n = body->isolation_level == 1 ? 0 : -1;
 	if (p == NULL) {
+		/* Here a broker tells an empty list, where errors of a known partition come with null. */
+		out->aborted_transactions.n = 0;
 		round->at_once = true;
 		return;
 	}

@@ -98,8 +98,10 @@ struct appended append_records(struct sandbox *sb, struct partition *p, const st
 
 	out.code = batch_check_form(records, version, &view);
 	if (out.code == KERR_NONE) {
-		out.log_start_offset = p->log.start_offset;
 		out.code = batch_check_records(&view, &p->topic->config, sb->wall_ms);
+		/* Told even with errors of single records, not with those of a whole batch. */
+		if (out.code != KERR_CORRUPT_MESSAGE && out.code != KERR_MESSAGE_TOO_LARGE)
+			out.log_start_offset = p->log.start_offset;
 	}
 	out.why = view.why;
 	if (out.code == KERR_NONE)
