@@ -82,11 +82,9 @@ same "error word" krmirror.1
 awk -F"$tab" '$1 == "key" && $2 == "link.config" { print $3 }' "$tmp/list" >"$tmp/program"
 items krmirror-link.1 LINK.CONFIG | sed 's/^Cm //; s/ , Cm /\n/g' >"$tmp/page"
 same key krmirror-link.1
-if [ -f "$man/krmirror.properties.5" ]; then
-	awk -F"$tab" '$1 == "key" && $2 == "krmirror.properties" { print $3 }' "$tmp/list" >"$tmp/program"
-	sed -n 's/^\.It Cm //p' "$man/krmirror.properties.5" | sed 's/ Ar .*//; s/ , Cm /\n/g' >"$tmp/page"
-	same key krmirror.properties.5
-fi
+awk -F"$tab" '$1 == "key" && $2 == "krmirror.properties" { print $3 }' "$tmp/list" >"$tmp/program"
+sed -n 's/^\.It Cm //p' "$man/krmirror.properties.5" | sed 's/ Ar .*//; s/ , Cm /\n/g' >"$tmp/page"
+same key krmirror.properties.5
 
 # The pages are sound mdoc. References to pages that are not installed yet are no fault.
 if command -v mandoc >/dev/null 2>&1; then
