@@ -22,7 +22,7 @@
 
 #include <string.h>
 
-enum { APART_MS = 2000, STALE_MS = 60000 };
+enum { APART_MS = 2000 };
 
 struct promotion {
 	struct session *session;
@@ -123,13 +123,6 @@ static enum outcome judge(struct promotion *p, const struct reading *reading, bo
 	return ahead(p, reading, partition, err);
 }
 
-static bool readings_suffice(const struct reading *before, const struct reading *now)
-{
-	int64_t apart = now->at_ns - before->at_ns;
-
-	return apart >= APART_MS * NS_PER_MS && apart <= STALE_MS * NS_PER_MS;
-}
-
 /* Keeps the first of two level readings until one comes that is 2 s younger. */
 static enum outcome compare(struct promotion *p, struct reading *now, bool *still, struct err *err)
 {
@@ -152,9 +145,7 @@ static enum outcome compare(struct promotion *p, struct reading *now, bool *stil
 	if (before == NULL) {
 		promote_reading_keep(p->session, p->link, p->topic, now);
 	} else if (level && reading_judge(before, &partition, &lag) == READING_LEVEL) {
-		*still = readings_suffice(before, now);
-		if (!*still && now->at_ns - before->at_ns > STALE_MS * NS_PER_MS)
-			promote_reading_keep(p->session, p->link, p->topic, now);
+		*still = now->at_ns - before->at_ns >= APART_MS * NS_PER_MS;
 	} else {
 		promote_reading_keep(p->session, p->link, p->topic, now);
 	}

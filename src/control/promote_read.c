@@ -25,90 +25,90 @@ void reading_fini(struct reading *reading)
 	*reading = (struct reading){ 0 };
 }
 
-static enum outcome topic_of(struct cluster *cluster, enum side side, const char *name, int64_t deadline_ns,
-			     struct admin_topic *topic, struct arena *arena, struct err *err)
-{
-	return admin_topic(cluster, name, deadline_ns, arena, topic, err) == RC_OK ? OUTCOME_DONE : outcome_of(err, side);
-}
-
 static enum outcome changed(const char *what, const char *topic, const char *word, struct err *err)
 {
 	err_set(err, RC_DIVERGED, "%s: topic %s is another one than when the mirror was created (%s)", what, topic, word);
 	return OUTCOME_DIVERGED;
 }
 
+static bool another(const struct uuid *recorded, const struct uuid *found)
+{
+	return !uuid_is_zero(recorded) && !uuid_is_zero(found) && !uuid_eq(recorded, found);
+}
+
 /* The topics must still be those that the mirror was created with. */
-static enum outcome identities(struct session *session, struct cluster *source, const struct mirror_wish *wish,
-			       struct reading *reading, struct err *err)
+static enum outcome judge_topics(const struct mirror_wish *wish, const struct admin_topic *s,
+				 const struct admin_topic *d, struct err *err)
+{
+	if (another(&wish->source_topic_id, &s->id))
+		return changed("source", wish->source_topic, "SOURCE_TOPIC_ID_CHANGED", err);
+	if (another(&wish->destination_topic_id, &d->id))
+		return changed("destination", wish->topic, "DESTINATION_TOPIC_ID_CHANGED", err);
+	if (s->n_partitions < d->n_partitions)
+		return changed("source", wish->source_topic, "SOURCE_PARTITIONS_DECREASED", err);
+	return OUTCOME_DONE;
+}
+
+static enum outcome describe(struct session *session, struct cluster *source, const struct mirror_wish *wish,
+			     struct reading *reading, int32_t *n_destination, struct err *err)
 {
 	struct admin_topic s = { 0 }, d = { 0 };
+	enum outcome outcome = OUTCOME_DONE;
 	struct arena arena;
-	enum outcome outcome;
 
 	arena_init(&arena, 0);
-	outcome = topic_of(source, SIDE_SOURCE, wish->source_topic, session->deadline_ns, &s, &arena, err);
-	if (outcome == OUTCOME_DONE)
-		outcome = topic_of(session->destination, SIDE_DESTINATION, wish->topic, session->deadline_ns, &d, &arena,
-				   err);
-	if (outcome == OUTCOME_DONE && !uuid_is_zero(&wish->source_topic_id) && !uuid_is_zero(&s.id) &&
-	    !uuid_eq(&wish->source_topic_id, &s.id))
-		outcome = changed("source", wish->source_topic, "SOURCE_TOPIC_ID_CHANGED", err);
-	if (outcome == OUTCOME_DONE && !uuid_is_zero(&wish->destination_topic_id) && !uuid_is_zero(&d.id) &&
-	    !uuid_eq(&wish->destination_topic_id, &d.id))
-		outcome = changed("destination", wish->topic, "DESTINATION_TOPIC_ID_CHANGED", err);
-	if (outcome == OUTCOME_DONE && s.n_partitions < d.n_partitions)
-		outcome = changed("source", wish->source_topic, "SOURCE_PARTITIONS_DECREASED", err);
+	if (admin_topic(source, wish->source_topic, session->deadline_ns, &arena, &s, err) != RC_OK)
+		outcome = outcome_of(err, SIDE_SOURCE);
+	else if (admin_topic(session->destination, wish->topic, session->deadline_ns, &arena, &d, err) != RC_OK)
+		outcome = outcome_of(err, SIDE_DESTINATION);
+	else
+		outcome = judge_topics(wish, &s, &d, err);
 	/* Partitions that the source got and the destination has not: lag that is not copied yet. */
 	reading->n = MAX(s.n_partitions, d.n_partitions);
+	*n_destination = d.n_partitions;
 	arena_fini(&arena);
 	return outcome;
 }
 
-static int destination_ends(struct session *session, const struct mirror_wish *wish, struct reading *reading,
-			    struct err *err)
+/* The destination first, the stable offset next, the high watermark last: what moves meanwhile shows as lag. */
+static enum outcome ask_ends(struct session *session, struct cluster *source, const struct mirror_wish *wish,
+			     struct reading *reading, int32_t n_destination, struct err *err)
 {
-	struct ends_of what = { wish->topic, 0, ADMIN_LATEST, ADMIN_LOG_END, 0 };
-	struct admin_topic topic;
-	struct arena arena;
-	int rc;
+	struct ends_of end = { wish->topic, n_destination, ADMIN_LATEST, ADMIN_LOG_END, 0 };
+	struct ends_of stable = { wish->source_topic, reading->n, ADMIN_LATEST, ADMIN_CONSUMER, 1 }, high = stable;
+	size_t n = (size_t)reading->n;
 
-	arena_init(&arena, 0);
-	rc = admin_topic(session->destination, wish->topic, session->deadline_ns, &arena, &topic, err);
-	what.n = rc == RC_OK ? MIN(topic.n_partitions, reading->n) : 0;
-	arena_fini(&arena);
-	if (rc == RC_OK)
-		rc = topic_ends(session->destination, &what, session->deadline_ns, reading->destination, err);
-	return rc;
+	high.isolation = 0;
+	reading->source_stable = xcalloc(n, sizeof(int64_t));
+	reading->source_high = xcalloc(n, sizeof(int64_t));
+	reading->destination = xcalloc(n, sizeof(int64_t));
+	if (topic_ends(session->destination, &end, session->deadline_ns, reading->destination, err) != RC_OK)
+		return outcome_of(err, SIDE_DESTINATION);
+	if (topic_ends(source, &stable, session->deadline_ns, reading->source_stable, err) != RC_OK ||
+	    topic_ends(source, &high, session->deadline_ns, reading->source_high, err) != RC_OK)
+		return outcome_of(err, SIDE_SOURCE);
+	reading->at_ns = clock_mono_ns();
+	return OUTCOME_DONE;
 }
 
 enum outcome reading_take(struct session *session, const struct mirror_wish *wish, struct reading *reading,
 			  struct err *err)
 {
-	struct ends_of stable = { wish->source_topic, 0, ADMIN_LATEST, ADMIN_CONSUMER, 1 }, high;
 	struct cluster *source;
-	enum outcome outcome;
-	size_t n;
+	int32_t n_destination;
+	enum outcome outcome = session_source(session, wish->link, session->deadline_ns, &source, err);
 
 	*reading = (struct reading){ 0 };
-	outcome = session_source(session, wish->link, session->deadline_ns, &source, err);
-	if (outcome == OUTCOME_DONE)
-		outcome = identities(session, source, wish, reading, err);
 	if (outcome != OUTCOME_DONE)
 		return outcome;
-	n = (size_t)reading->n;
-	reading->source_stable = xcalloc(n, sizeof(int64_t));
-	reading->source_high = xcalloc(n, sizeof(int64_t));
-	reading->destination = xcalloc(n, sizeof(int64_t));
-	stable.n = reading->n;
-	high = stable;
-	high.isolation = 0;
-	/* The destination first, the stable offset next, the high watermark last: what moves meanwhile shows as lag. */
-	if (destination_ends(session, wish, reading, err) != RC_OK)
-		outcome = outcome_of(err, SIDE_DESTINATION);
-	else if (topic_ends(source, &stable, session->deadline_ns, reading->source_stable, err) != RC_OK ||
-		 topic_ends(source, &high, session->deadline_ns, reading->source_high, err) != RC_OK)
-		outcome = outcome_of(err, SIDE_SOURCE);
-	reading->at_ns = clock_mono_ns();
+	/* Tracked, so that what is described is known for the questions that follow. */
+	cluster_track(source, wish->source_topic);
+	cluster_track(session->destination, wish->topic);
+	outcome = describe(session, source, wish, reading, &n_destination, err);
+	if (outcome == OUTCOME_DONE)
+		outcome = ask_ends(session, source, wish, reading, n_destination, err);
+	cluster_untrack(source, wish->source_topic);
+	cluster_untrack(session->destination, wish->topic);
 	if (outcome != OUTCOME_DONE)
 		reading_fini(reading);
 	return outcome;

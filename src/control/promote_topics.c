@@ -311,30 +311,37 @@ static const char *keep(struct arena *arena, const char *s)
 	return s == NULL ? NULL : arena_strndup(arena, s, strlen(s));
 }
 
-static void fill_info(struct run *run, struct item *item)
+static void fill_info(struct run *run, struct item *item, const struct mirror_info *infos, int n)
 {
-	struct report_opts opts = { .link = item->link, .topic = item->topic, .measure = true, .partitions = true };
 	struct promote_result *result = item->result;
-	struct mirror_info *infos;
-	struct err unused;
-	int n = 0;
 
 	snprintf(result->error_code, sizeof(result->error_code), "%s", outcome_word(result->outcome, &result->err));
 	result->info = (struct mirror_info){ .link_name = keep(run->arena, item->link),
 					     .mirror_topic_name = item->topic, .max_lag = -1, .status_time_ms = -1 };
-	if (item->link == NULL || report_mirrors(run->session, &opts, run->arena, &infos, &n, &unused) != OUTCOME_DONE ||
-	    n != 1)
-		return;
-	result->info = infos[0];
-	result->door = infos[0].door;
+	for (int i = 0; i < n && item->link != NULL; i++)
+		if (strcmp(infos[i].link_name, item->link) == 0 && strcmp(infos[i].mirror_topic_name, item->topic) == 0)
+			result->info = infos[i];
+	result->door = result->info.door;
 }
 
+/* All are measured together; one alone. */
 static enum outcome conclude(struct run *run, enum outcome outcome)
 {
+	bool alone = run->n == 1 && run->items[0].link != NULL;
+	struct report_opts opts = {
+		.link = alone ? run->items[0].link : run->opts->link, .topic = alone ? run->items[0].topic : NULL,
+		.measure = true, .partitions = true,
+	};
+	struct mirror_info *infos = NULL;
+	struct err unused;
+	int n = 0;
+
 	/* The time of the command may be over; what was measured is told nevertheless. */
 	run->session->deadline_ns = MAX(run->session->deadline_ns, clock_mono_ns() + 10 * NS_PER_S);
+	if (run->n > 0 && report_mirrors(run->session, &opts, run->arena, &infos, &n, &unused) != OUTCOME_DONE)
+		n = 0;
 	for (int i = 0; i < run->n; i++) {
-		fill_info(run, &run->items[i]);
+		fill_info(run, &run->items[i], infos, n);
 		outcome = outcome_worse(outcome, run->items[i].result->outcome);
 		xfree(run->items[i].link);
 	}

@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-enum { POOL_BYTES = 64 << 20 };
+enum { POOL_BYTES = 64 << 20, METADATA_APART_MS = 10 };
 
 struct session_source {
 	struct session *session;
@@ -20,6 +20,12 @@ struct session_source {
 	struct cluster *cluster;
 	bool answered;
 };
+
+/* Code that asks one thing after the other asks for metadata often; after failures the pause grows by itself. */
+static void sequential(struct cluster_opts *opts)
+{
+	opts->retry_backoff_ms = MIN(opts->retry_backoff_ms, METADATA_APART_MS);
+}
 
 int session_open(struct session *session, struct loop *loop, const struct conf *conf, int64_t deadline_ns,
 		 struct err *err)
@@ -36,6 +42,7 @@ int session_open(struct session *session, struct loop *loop, const struct conf *
 		return err->rc;
 	session->pool = buf_pool_create(POOL_BYTES);
 	client_conf_opts(&conf->destination, side_name(SIDE_DESTINATION), NULL, &opts);
+	sequential(&opts);
 	session->destination = cluster_create(session->loop, session->pool, &opts);
 	session->clusters_ = 1;
 	session->log = control_log_create(session->destination, &log_opts);
@@ -119,6 +126,7 @@ static int source_make(struct session *session, const struct link_wish *wish, st
 	source->link = xstrdup(wish->name);
 	source->cluster_id = wish->source_cluster_id == NULL ? NULL : xstrdup(wish->source_cluster_id);
 	client_conf_opts(&source->conf.source, side_name(SIDE_SOURCE), source->cluster_id, &opts);
+	sequential(&opts);
 	source->cluster = cluster_create(session->loop, session->pool, &opts);
 	source->session = session;
 	session->clusters_++;
