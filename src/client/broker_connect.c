@@ -96,10 +96,22 @@ static void ended(struct broker *b, const struct err *why)
 	cluster_connection_failed(b->cluster, why);
 }
 
+/* Bootstrap servers come from a configuration; all other addresses from the brokers. */
+static void hint_advertised(const struct broker *b, struct err *why)
+{
+	if (b->node_id == NODE_ANY || b->versions_known || (why->rc != RC_CONNECT && why->rc != RC_RESOLVE))
+		return;
+	err_hint(why, "this is the address that broker %d advertises (advertised.listeners); it must run, and this host must "
+		 "reach it there", b->node_id);
+}
+
 static void connect_failed(struct broker *b, const struct err *why)
 {
+	struct err text = *why;
+
 	log_debug(broker_text(b), "connection failed", "what=%s error=" LOG_Q, b->what, why->text);
-	ended(b, why);
+	hint_advertised(b, &text);
+	ended(b, &text);
 }
 
 static void resolved(struct resolve *r, const struct err *err)
@@ -302,6 +314,7 @@ static void conn_closed(struct conn *conn, const struct err *why)
 	broker_drop_early(b);
 	if (strstr(text.text, " broker ") == NULL)
 		err_wrap(&text, "%s", broker_text(b));
+	hint_advertised(b, &text);
 	if (b->n_pending > 0 || b->state != BROKER_READY)
 		log_debug(broker_opts(b)->side, "connection ended", "what=%s node=%d error=" LOG_Q, b->what, b->node_id,
 			  text.text);

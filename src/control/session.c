@@ -6,10 +6,11 @@
 #include "client/admin.h"
 #include "control/promote_read.h"
 #include "control/verbs.h"
+#include "wire/msg/metadata.h"
 
 #include <string.h>
 
-enum { POOL_BYTES = 64 << 20, METADATA_APART_MS = 10 };
+enum { POOL_BYTES = 64 << 20, METADATA_APART_MS = 10, PROBE_MS = 10000 };
 
 struct session_source {
 	struct session *session;
@@ -148,6 +149,45 @@ static int ask_all(struct cluster *cluster, int64_t deadline_ns, struct err *err
 	return rc;
 }
 
+static int probe_node(struct cluster *cluster, int32_t node_id, int64_t deadline_ns, struct err *err)
+{
+	struct metadata_request *req;
+	struct call call = { 0 };
+	int rc;
+
+	call_init(&call, &metadata_api, NULL, NULL);
+	req = call_req(&call, metadata);
+	req->allow_auto_topic_creation = false;
+	req->topics.n = 0;   /* none; null would be all */
+	call.deadline_ns = MIN(deadline_ns, clock_mono_ns() + PROBE_MS * NS_PER_MS);
+	rc = call_wait(cluster, node_id, &call, err);
+	call_fini(&call);
+	return rc;
+}
+
+/* A server that answers says nothing of the addresses that brokers advertise, and these are what is read from. One
+ * that does not answer may just be down, and is noted; if none does it is a failure. */
+static int probe_nodes(struct session *session, struct cluster *cluster, struct err *err)
+{
+	int n = cluster_n_nodes(cluster), failed = 0;
+	int32_t *ids = xcalloc((size_t)n, sizeof(*ids));
+	struct notes found = { 0 };
+
+	for (int i = 0; i < n; i++)
+		ids[i] = cluster_node_at(cluster, i)->id;   /* the list may change while they are asked */
+	for (int i = 0; i < n; i++) {
+		if (probe_node(cluster, ids[i], session->deadline_ns, err) == RC_OK)
+			continue;
+		failed++;
+		notes_add(&found, "%s%s%s", err->text, err->hint[0] != '\0' ? "; " : "", err->hint);
+	}
+	for (int i = 0; i < found.n && failed < n; i++)
+		notes_add(&session->notes, "%s", found.lines[i]);
+	notes_fini(&found);
+	xfree(ids);
+	return failed > 0 && failed == n ? err->rc : RC_OK;
+}
+
 static void note_gone(void *owner)
 {
 	*(bool *)owner = true;
@@ -163,6 +203,8 @@ enum outcome session_probe_source(struct session *session, const struct link_con
 	client_conf_opts(&conf->source, side_name(SIDE_SOURCE), NULL, &opts);
 	cluster = cluster_create(session->loop, session->pool, &opts);
 	rc = ask_all(cluster, session->deadline_ns, err);
+	if (rc == RC_OK)
+		rc = probe_nodes(session, cluster, err);
 	if (rc == RC_OK)
 		*id = xstrdup(cluster_id(cluster));
 	cluster_destroy(cluster, note_gone, &gone);
