@@ -56,19 +56,25 @@ def test_topic_tools(sandbox, java):
 @pytest.mark.parametrize("java", JAVA)
 def test_group_tools(sandbox, java):
     at, topic, group = ("--bootstrap-server", sandbox.bootstrap), f"grouped-{uuid.uuid4().hex[:8]}", uuid.uuid4().hex
-    groups = TOOLS + "consumer.group.ConsumerGroupCommand"
+    groups, patience = TOOLS + "consumer.group.ConsumerGroupCommand", ("--timeout", "30000")  # 5 s by default
     sandbox.create_topic(topic, 1)
     run(java, PRODUCER[java[0]], *at, "--topic", topic, input=b"".join(b"%d\n" % i for i in range(10)))
     run(java, TOOLS + "consumer.ConsoleConsumer", *at, "--topic", topic, "--group", group, "--from-beginning",
         "--max-messages", "6", "--timeout-ms", "20000")
-    assert group in run(java, groups, *at, "--list").split()
-    row = re.compile(rf"{group}\s+{topic}\s+0\s+(\d+)\s+10\s+(\d+)")
-    assert row.search(run(java, groups, *at, "--describe", "--group", group)).groups() == ("6", "4")
-    assert "Empty" in run(java, groups, *at, "--describe", "--group", group, "--state")
-    run(java, groups, *at, "--reset-offsets", "--group", group, "--topic", topic, "--to-offset", "2", "--execute")
-    assert row.search(run(java, groups, *at, "--describe", "--group", group)).groups() == ("2", "8")
-    run(java, groups, *at, "--delete", "--group", group)
-    assert group not in run(java, groups, *at, "--list").split()
+    assert group in run(java, groups, *at, *patience, "--list").split()
+
+    def row():
+        out = run(java, groups, *at, *patience, "--describe", "--group", group)
+        found = re.search(rf"{group}\s+{topic}\s+0\s+(\d+)\s+10\s+(\d+)", out)
+        assert found, out
+        return found.groups()
+    assert row() == ("6", "4")
+    assert "Empty" in run(java, groups, *at, *patience, "--describe", "--group", group, "--state")
+    run(java, groups, *at, *patience, "--reset-offsets", "--group", group, "--topic", topic, "--to-offset", "2",
+        "--execute")
+    assert row() == ("2", "8")
+    run(java, groups, *at, *patience, "--delete", "--group", group)
+    assert group not in run(java, groups, *at, *patience, "--list").split()
 
 
 @pytest.mark.parametrize("java", JAVA)
