@@ -89,6 +89,8 @@ static void sum_up(struct mirror_info *info, struct arena *arena)
 			info->mirror_topic_error = report_keep(arena, text);
 		}
 	}
+	if (info->error == NULL)
+		info->error = info->mirror_topic_error;
 }
 
 static bool link_is_paused(const struct control_log *log, const char *link)
@@ -125,6 +127,29 @@ static void info_of(const struct control_log *log, const struct mirror_wish *wis
 	sum_up(info, arena);
 }
 
+/* A mirror that a newer version wrote: as many partitions as its state knows, all of them stopped for that reason. */
+static void upgrade_needed(const struct control_log *log, struct arena *arena, struct mirror_info *info)
+{
+	struct mirror_state state = { 0 };
+	struct err unused;
+
+	if (control_log_mirror_state(log, info->link_name, info->mirror_topic_name, &state, &unused) == RC_OK &&
+	    state.n_partitions > 0)
+		info->num_partition = state.partitions[state.n_partitions - 1].partition + 1;
+	mirror_state_fini(&state);
+	info->partitions = arena_new(arena, struct partition_info, info->num_partition);
+	for (int32_t i = 0; i < info->num_partition; i++) {
+		struct partition_info *p = &info->partitions[i];
+
+		partition_of(NULL, i, arena, p);
+		p->state = lane_state_name(LANE_FAILED);
+		p->reason = lane_reason_name(REASON_UPGRADE_NEEDED);
+		p->error = info->error;
+	}
+	info->failed = true;
+	info->failed_partitions = info->num_partition;
+}
+
 /* One record; what a newer version wrote is told as such. */
 static void one(const struct control_log *log, const struct control_record *r, struct arena *arena,
 		struct mirror_info *info)
@@ -144,6 +169,8 @@ static void one(const struct control_log *log, const struct control_record *r, s
 		info->upgrade_needed = err.rc == RC_UNSUPPORTED;
 		info->error = report_keep(arena, err.text);
 		info->mirror_topic_error = info->upgrade_needed ? lane_reason_name(REASON_UPGRADE_NEEDED) : info->error;
+		if (info->upgrade_needed)
+			upgrade_needed(log, arena, info);
 	}
 	mirror_wish_fini(&wish);
 	mirror_state_fini(&state);
@@ -309,7 +336,7 @@ static void measure_all(struct session *session, const struct report_opts *opts,
 
 		group.n = 0;
 		for (; j < n && strcmp(infos[j].link_name, infos[i].link_name) == 0; j++)
-			if (infos[j].num_partition > 0 && !is_stopped(&infos[j]))
+			if (infos[j].num_partition > 0 && !is_stopped(&infos[j]) && !infos[j].upgrade_needed)
 				group.infos[group.n++] = &infos[j];
 		if (group.n > 0)
 			measure_source(session, &group,

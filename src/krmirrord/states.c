@@ -51,6 +51,12 @@ static bool news_of_open(const struct mirror_row *row, const struct lane_row *la
 	return true;
 }
 
+/* The link failed for a reason that is a partition's too: its name leads to another cluster. */
+static bool link_failed_for_good(const struct link_row *link)
+{
+	return link != NULL && link->plan.failed && lane_reason_parse(link->error_word) != REASON_NONE;
+}
+
 static bool news_of_closed(const struct mirror_row *row, int32_t partition, const struct partition_state *entry,
 			   struct entry_news *news)
 {
@@ -70,6 +76,12 @@ static bool news_of_closed(const struct mirror_row *row, int32_t partition, cons
 		news->state = lane_state_name(LANE_FAILED);
 		news->reason = lane_reason_name(REASON_SOURCE_PARTITIONS_DECREASED);
 		news->error = "the source topic has fewer partitions than were mirrored";
+		return true;
+	}
+	if (link_failed_for_good(row->link_row)) {
+		news->state = lane_state_name(LANE_FAILED);
+		news->reason = row->link_row->error_word;
+		news->error = row->link_row->error.text;
 		return true;
 	}
 	news->state = lane_state_name(LANE_PAUSED);

@@ -67,8 +67,9 @@ void align_judge(const struct align_input *in, struct align_result *out)
 		     (long long)in->local_end, (long long)in->source_end);
 	else if (in->local_end < in->source_start)
 		stop(out, REASON_UNSUPPORTED_MESSAGE_FORMAT,
-		     "trimmed head: offsets %lld to %lld are gone from the source: this version cannot fill them",
-		     (long long)in->local_end, (long long)in->source_start - 1);
+		     "trimmed head: offsets %lld to %lld are gone from the source, its log starts at offset %lld: "
+		     "this version cannot fill them", (long long)in->local_end, (long long)in->source_start - 1,
+		     (long long)in->source_start);
 }
 
 enum align_pair_verdict align_judge_pair(int64_t offset, int32_t epoch, int32_t found_epoch, int64_t found_end)

@@ -199,9 +199,14 @@ enum lane_verdict lane_offer(struct lane *lane, struct buf *frame, const struct 
 	push(lane, frame, b);
 	lane->accepted = last + 1;
 	lane->accepted_epoch = b->leader_epoch;
+	lane_copying(lane, now_ns);
+	return LANE_TAKE;
+}
+
+void lane_copying(struct lane *lane, int64_t now_ns)
+{
 	if (lane->state == LANE_ALIGNED)
 		set_state(lane, LANE_COPYING, now_ns);
-	return LANE_TAKE;
 }
 
 /* ---- sending ---- */

@@ -85,6 +85,9 @@ enum lane_verdict { LANE_TAKE, LANE_SKIP, LANE_STOP };
 enum lane_verdict lane_offer(struct lane *lane, struct buf *frame, const struct batch_header *b, int64_t now_ns)
 	__attribute__((warn_unused_result));
 
+/* The source answered for the position, with or without records: ALIGNED -> COPYING. */
+void lane_copying(struct lane *lane, int64_t now_ns);
+
 /* How many appends may be in flight now: 1 while the broker's fence may be weak (an id it does not know, or records so
  * old that it may have forgotten it: DESIGN 3, the hole in the fence), else LANE_IN_FLIGHT_MAX. */
 int lane_depth(const struct lane *lane, int64_t wall_ms);

@@ -200,11 +200,10 @@ static void link_settle(struct mirror_link *link)
 struct command {
 	struct post post;
 	struct mirror *mirror;
-	void (*run)(struct mirror *mirror, struct command *command);
+	bool (*run)(struct mirror *mirror, struct command *command);  /* true: it was taken over */
 	char *link, *topic, *source_topic;
 	struct lane_spec lane;
 	struct link_spec spec;
-	bool kept;                /* a lane took it over, to be run when that lane is gone */
 };
 
 static void free_command(struct command *c)
@@ -221,20 +220,17 @@ static void run_command(struct post *post)
 {
 	struct command *c = container_of(post, struct command, post);
 
-	if (!c->mirror->stopping)
-		c->run(c->mirror, c);
-	if (!c->kept)
+	if (c->mirror->stopping || !c->run(c->mirror, c))
 		free_command(c);
 }
 
 static void run_successor(struct mirror *m, struct command *c)
 {
 	(void)m;
-	c->kept = false;
 	run_command(&c->post);
 }
 
-static struct command *command(struct mirror *m, void (*run)(struct mirror *, struct command *), const char *link)
+static struct command *command(struct mirror *m, bool (*run)(struct mirror *, struct command *), const char *link)
 {
 	struct command *c = xcalloc(1, sizeof(*c));
 
@@ -245,7 +241,7 @@ static struct command *command(struct mirror *m, void (*run)(struct mirror *, st
 	return c;
 }
 
-static struct command *lane_command(struct mirror *m, void (*run)(struct mirror *, struct command *),
+static struct command *lane_command(struct mirror *m, bool (*run)(struct mirror *, struct command *),
 				    const struct lane_key *key)
 {
 	struct command *c = command(m, run, key->link);
@@ -272,15 +268,16 @@ static void close_link(struct mirror_link *link)
 		link_settle(link);
 }
 
-static void run_link_close(struct mirror *m, struct command *c)
+static bool run_link_close(struct mirror *m, struct command *c)
 {
 	struct mirror_link *link = find_link(m, c->link);
 
 	if (link != NULL)
 		close_link(link);
+	return false;
 }
 
-static void run_link_open(struct mirror *m, struct command *c)
+static bool run_link_open(struct mirror *m, struct command *c)
 {
 	struct mirror_link *link;
 
@@ -297,6 +294,7 @@ static void run_link_open(struct mirror *m, struct command *c)
 	link->watch.changed = source_metadata;
 	cluster_watch(link->source, &link->watch);
 	snapshot_soon(m);
+	return false;
 }
 
 /* The lane of a mirror partition, also one that is being closed. */
@@ -334,40 +332,41 @@ static struct mirror_lane *create_lane(struct mirror_link *link, struct command 
 	return ml;
 }
 
-static void run_lane_open(struct mirror *m, struct command *c)
+static bool run_lane_open(struct mirror *m, struct command *c)
 {
 	struct mirror_lane *old = find_lane(m, c->topic, c->lane.key.partition);
 	struct mirror_link *link = find_link(m, c->link);
 
 	if (link == NULL) {
 		log_error("mirror", "a lane of a link that is not open", "link=%s topic=%s", c->link, c->topic);
-		return;
+		return false;
 	}
 	if (old != NULL) {
 		if (old->successor != NULL)
 			free_command(old->successor);
 		old->successor = c;
-		c->kept = true;
 		old->closing = true;
-		mirror_lane_settle(old);
-		return;
+		mirror_lane_settle(old);  /* which may run and free the successor at once */
+		return true;
 	}
 	start_lane(create_lane(link, c));
 	cluster_refresh(link->source);
 	cluster_refresh(m->destination);
+	return false;
 }
 
-static void run_lane_close(struct mirror *m, struct command *c)
+static bool run_lane_close(struct mirror *m, struct command *c)
 {
 	struct mirror_lane *ml = find_lane(m, c->topic, c->lane.key.partition);
 
 	if (ml == NULL)
-		return;
+		return false;
 	if (ml->successor != NULL)
 		free_command(ml->successor);
 	ml->successor = NULL;
 	ml->closing = true;
 	mirror_lane_settle(ml);
+	return false;
 }
 
 void mirror_link_open(struct mirror *m, const struct link_spec *spec)

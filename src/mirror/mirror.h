@@ -51,6 +51,8 @@ struct lane_spec {
 	const char *source_topic;
 	struct uuid source_topic_id;      /* as recorded at creation; zero: the source has no topic ids */
 	struct uuid destination_topic_id; /* likewise */
+	int16_t producer_epoch;           /* of the data id that the mirror may write with; a higher one at the broker
+	                                   * means that the door was closed: the lane waits, it never takes it over */
 	int64_t adopted_end;              /* below it the log was proven by `--adopt`; -1: none */
 	int64_t stored_offset;            /* the last stored (offset, batch epoch) pair; -1: none */
 	int32_t stored_epoch;

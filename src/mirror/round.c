@@ -299,6 +299,12 @@ static void take_ends(struct round *r, int i)
 	    !producer_of(r, i) || !offset_of(r, END_AFTER, i, &o->ends.end_after) ||
 	    !offset_of(r, HW_AFTER, i, &o->ends.hw_after) || !offset_of(r, LOCAL_START, i, &o->in.local_start))
 		return;
+	if (o->result.producer_known && o->result.producer_epoch > ml->spec.producer_epoch) {
+		log_warn(ml->subject, "the door was closed: nothing is written", "producer_epoch=%d mine=%d",
+			 o->result.producer_epoch, ml->spec.producer_epoch);
+		opening_retry(ml, "the door was closed");
+		return;
+	}
 	if (align_judge_ends(&o->ends) != ENDS_EQUAL) {
 		opening_retry(ml, "log end and high watermark differ");
 		return;

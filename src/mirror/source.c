@@ -402,6 +402,7 @@ static void take_partition(struct fetcher *f, struct mirror_lane *ml, const stru
 		note_progress(ml, p, ml->link->contact_wall_ms);  /* of this very answer */
 		if (p->records.len > 0)
 			take_records(ml, frame, &p->records);
+		lane_copying(&ml->lane, loop_now(ml->mirror->loop));
 	}
 	if (!is_told(ml))
 		source_touch(ml);
@@ -669,12 +670,28 @@ static void follow_leader(struct mirror_lane *ml)
 	}
 }
 
+static void fail_lanes(struct mirror_link *link, enum lane_reason reason, const char *text)
+{
+	struct list *pos, *tmp;
+
+	list_each_safe(pos, tmp, &link->mirror->lanes) {
+		struct mirror_lane *ml = list_entry(pos, struct mirror_lane, node);
+
+		if (ml->link != link || ml->closing)
+			continue;
+		mirror_lane_fail(ml, reason, "%s", text);
+		mirror_lane_settle(ml);
+	}
+}
+
 static void link_refused(struct mirror_link *link, const struct err *err)
 {
 	snprintf(link->error, sizeof(link->error), "%.255s", err->text);
-	if (err->rc == RC_REFUSED)
-		link->failed = REASON_SOURCE_CLUSTER_ID_CHANGED;
 	snapshot_soon(link->mirror);
+	if (err->rc == RC_REFUSED) {
+		link->failed = REASON_SOURCE_CLUSTER_ID_CHANGED;
+		fail_lanes(link, REASON_SOURCE_CLUSTER_ID_CHANGED, err->text);
+	}
 }
 
 void source_metadata(struct cluster_watch *watch, const struct err *err)
