@@ -41,8 +41,12 @@ void cli_print_notes(struct cli *cli, struct notes *notes)
 void cli_warn_no_worker(struct cli *cli, const char *what)
 {
 	output_warn(&cli->output, "no worker is running: %s", what);
-	fprintf(cli->output.err, "  start one beside the destination: krmirrord -c %s\n",
-		cli->config_path != NULL ? cli->config_path : CONFIG_DEFAULT);
+	if (cli->config_path != NULL)
+		fprintf(cli->output.err, "  start one beside the destination: krmirrord -c %s\n", cli->config_path);
+	else
+		fprintf(cli->output.err,
+			"  start one beside the destination: krmirrord -c FILE, where FILE says bootstrap.servers=%s\n",
+			cli->conf.destination.bootstrap_text);
 }
 
 void cli_check_worker(struct cli *cli, const char *what)
