@@ -14,10 +14,13 @@ static void source_changed(struct cluster_watch *watch, const struct err *err)
 {
 	struct link_row *row = container_of(watch, struct link_row, watch);
 
+	/* Once it was another cluster it stays so until the right one answers, whatever fails meanwhile. */
 	if (err == NULL)
-		row->source_error.rc = RC_OK;
+		row->source_error.rc = row->refused.rc = RC_OK;
 	else
 		row->source_error = *err;
+	if (err != NULL && err->rc == RC_REFUSED)
+		row->refused = *err;
 }
 
 /* ---- the source's cluster ---- */
@@ -81,7 +84,7 @@ static void source_open(struct worker *worker, struct link_row *row)
 	row->source_keeps = keeps;
 	worker->n_sources++;
 	row->watch.changed = source_changed;
-	row->source_error.rc = RC_OK;
+	row->source_error.rc = row->refused.rc = RC_OK;
 	row->misses = 0;
 	row->check_ns = clock_mono_ns() + row->conf.availability_check_ms * NS_PER_MS;
 	cluster_watch(row->source, &row->watch);
@@ -226,13 +229,14 @@ static void judge_failed(struct link_row *row)
 {
 	const struct err *why = row->data_error.rc != RC_OK ? &row->data_error : NULL;
 
-	if (row->source_error.rc == RC_REFUSED)
-		why = &row->source_error;
+	if (row->refused.rc != RC_OK)
+		why = &row->refused;
 	row->plan.failed = why != NULL;
+	row->plan.another_cluster = why != NULL;
 	if (why == NULL)
 		return;
 	row->error = *why;
-	if (why == &row->source_error)
+	if (why == &row->refused)
 		snprintf(row->error_word, sizeof(row->error_word), "%s",
 			 lane_reason_name(REASON_SOURCE_CLUSTER_ID_CHANGED));
 }
@@ -247,7 +251,7 @@ bool links_check(struct worker *worker)
 
 		if (!row->usable)
 			continue;
-		if (row->source != NULL)
+		if (row->source != NULL && !row->plan.failed)
 			judge_available(row);
 		else
 			row->plan.unavailable = false;

@@ -16,7 +16,7 @@ enum plan_want plan_want(const struct plan_link *link, const struct plan_mirror 
 	if (mirror->stopped || mirror->closing || mirror->wish == WISH_FAILOVER)
 		return WANT_STOPPED;
 	if (!link->known || link->failed)
-		return WANT_NOTHING;
+		return link->another_cluster ? WANT_FAILED : WANT_NOTHING;
 	if (link->paused || mirror->paused)
 		return WANT_PAUSED;
 	return WANT_COPY;

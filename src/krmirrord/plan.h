@@ -12,6 +12,7 @@ struct plan_link {
 	bool known;              /* its wish can be read and its configuration used */
 	bool paused;             /* the wish, or cluster.link.paused */
 	bool failed;             /* SOURCE_CLUSTER_ID_CHANGED, UPGRADE_NEEDED, a configuration that cannot be used */
+	bool another_cluster;    /* it is SOURCE_CLUSTER_ID_CHANGED: that is each partition's failure, until resume */
 	bool unavailable;        /* the source did not answer availability.check.consecutive.failure.threshold times */
 };
 
@@ -33,6 +34,7 @@ enum plan_want {
 	WANT_COPY,               /* open */
 	WANT_PAUSED,             /* closed, told as PAUSED */
 	WANT_STOPPED,            /* closed, told as STOPPED */
+	WANT_FAILED,             /* closed, told as FAILED: SOURCE_CLUSTER_ID_CHANGED */
 	WANT_NOTHING             /* closed, nothing is told: not created yet, or not ours to judge */
 };
 

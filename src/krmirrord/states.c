@@ -72,6 +72,12 @@ static bool news_of_closed(const struct mirror_row *row, int32_t partition, cons
 	}
 	if (entry != NULL && entry_stands(row, entry))
 		return false;
+	if (row->want == WANT_FAILED) {
+		news->state = lane_state_name(LANE_FAILED);
+		news->reason = lane_reason_name(REASON_SOURCE_CLUSTER_ID_CHANGED);
+		news->error = row->link_row->error.text;
+		return true;
+	}
 	if (links_source_short(row, partition)) {
 		news->state = lane_state_name(LANE_FAILED);
 		news->reason = lane_reason_name(REASON_SOURCE_PARTITIONS_DECREASED);

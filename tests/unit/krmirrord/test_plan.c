@@ -6,6 +6,7 @@
 static const struct plan_link good_link = { .known = true };
 static const struct plan_link paused_link = { .known = true, .paused = true };
 static const struct plan_link failed_link = { .known = true, .failed = true };
+static const struct plan_link other_link = { .known = true, .failed = true, .another_cluster = true };
 static const struct plan_link away_link = { .known = true, .unavailable = true };
 static const struct plan_link unknown_link;
 
@@ -31,6 +32,7 @@ static const struct row rows[] = {
 	{ &away_link, { LIVE }, WANT_COPY, MIRROR_SOURCE_UNAVAILABLE, false },
 	{ &away_link, { LIVE, .n_failed = 3 }, WANT_COPY, MIRROR_SOURCE_UNAVAILABLE, false },
 	{ &failed_link, { LIVE }, WANT_NOTHING, MIRROR_LINK_FAILED, false },
+	{ &other_link, { LIVE }, WANT_FAILED, MIRROR_LINK_FAILED, false },
 	{ &unknown_link, { LIVE }, WANT_NOTHING, MIRROR_LINK_FAILED, false },
 	{ &good_link, { .created = false, .refused_wish = -1 }, WANT_NOTHING, MIRROR_ACTIVE, false },
 	{ &good_link, { LIVE, .upgrade_needed = true }, WANT_NOTHING, MIRROR_ACTIVE, false },
