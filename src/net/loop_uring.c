@@ -22,6 +22,13 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+enum {
+	LOOK_NS = 25000,         /* how long completions are looked for before the loop sleeps, */
+	SHORT_RUN = 8,           /* after so many waits in a row */
+	SHORT_NS = 75000,        /* that were not longer than this, */
+	BULK_BYTES = 32 << 10,   /* and brought no more than this at once: of a stream the more comes the later one looks */
+};
+
 struct uring {
 	struct loop loop;
 	struct io_uring ring;
@@ -29,6 +36,7 @@ struct uring {
 	int wake_fd;
 	uint64_t wake_value;
 	bool enabled, wake_armed;
+	unsigned short_waits;    /* in a row, up to SHORT_RUN */
 	struct list backlog;
 };
 
@@ -47,6 +55,8 @@ static void completed(struct uring *u, struct op *op, int res)
 		list_push_back(&u->backlog, &op->node_);
 		return;
 	}
+	if (op->kind_ == OP_RECV && res > BULK_BYTES)
+		u->short_waits = 0;
 	loop_complete(&u->loop, op, res == -EINTR && op->cancelled_ ? -ECANCELED : res);
 }
 
@@ -167,6 +177,43 @@ static void start_backlog(struct uring *u)
 	}
 }
 
+static bool has_collected(const struct uring *u)
+{
+	return !list_empty(&u->loop.ready) || !list_empty(&u->backlog) || !u->wake_armed;
+}
+
+/* A peer on this machine answers sooner than a sleep and its wake-up take, and these cost more CPU than looking. So
+ * after a run of short waits completions are looked for, for a while; when in vain, not before another such run: an
+ * idle loop never does it, and where the peer needs this very CPU it is seldom. True when something came. */
+static bool look_first(struct uring *u, int64_t left_ns)
+{
+	int64_t until;
+
+	if (u->short_waits < SHORT_RUN || (left_ns >= 0 && left_ns < LOOK_NS))
+		return false;
+	until = kernel_clock(&u->loop) + LOOK_NS;
+	do {
+		enter(u, 0, 0);
+		collect(u);
+		if (has_collected(u))
+			return true;
+	} while (kernel_clock(&u->loop) < until);
+	u->short_waits = 0;
+	return false;
+}
+
+static void sleep_until_one(struct uring *u, int64_t left_ns)
+{
+	int64_t since = kernel_clock(&u->loop);
+
+	enter(u, 1, left_ns);
+	collect(u);
+	if (kernel_clock(&u->loop) - since > SHORT_NS)
+		u->short_waits = 0;
+	else if (u->short_waits < SHORT_RUN)
+		u->short_waits++;
+}
+
 static void wait_events(struct loop *loop, int64_t deadline_ns)
 {
 	struct uring *u = self(loop);
@@ -183,8 +230,12 @@ static void wait_events(struct loop *loop, int64_t deadline_ns)
 	/* Making room in the queue may have collected something: that is worth running first. */
 	if (!list_empty(&loop->ready))
 		left_ns = 0;
-	enter(u, left_ns != 0, left_ns);
-	collect(u);
+	if (left_ns == 0) {
+		enter(u, 0, 0);
+		collect(u);
+	} else if (!look_first(u, left_ns)) {
+		sleep_until_one(u, left_ns);
+	}
 }
 
 static void wake(struct loop *loop)
