@@ -101,7 +101,11 @@ def test_broker_killed_under_load(site, counts, side):
             broker.start()
             wait_flowing(site, topic)
     site.wait_caught_up(topic)
-    site.assert_equal(topic, load.done.count)
+    # A source that dies may hold more than it acknowledged, and forget what it had seen of its producer: its stock
+    # producer then writes some records twice. What it holds is what the mirror must hold.
+    stored = sum(site.source.ends(topic).values())
+    assert stored >= load.done.count and (side == "source" or stored == load.done.count)
+    site.assert_equal(topic, stored)
 
 
 @pytest.mark.real_only
