@@ -105,6 +105,8 @@ void mirror_lane_settle(struct mirror_lane *ml)
 	}
 	if (ml->lane.state == LANE_FAILED && ml->retry_at_ns == 0 && lane_reason_retries(ml->lane.reason))
 		ml->retry_at_ns = loop_now(ml->mirror->loop) + ml->link->spec.availability_check_ms * NS_PER_MS;
+	if (ml->lane.state != LANE_PROBING)
+		ml->retried = REASON_NONE;
 	tell_changes(ml);
 	if (!quiet)
 		return;
@@ -417,8 +419,9 @@ static void retry_failed(struct mirror *m, int64_t now)
 
 		if (ml->lane.state != LANE_FAILED || ml->retry_at_ns == 0 || now < ml->retry_at_ns || !is_quiet(ml))
 			continue;
+		ml->retried = ml->lane.reason;
+		memcpy(ml->retried_error, ml->lane.error, sizeof(ml->retried_error));
 		open_again(ml);
-		tell_changes(ml);
 	}
 }
 

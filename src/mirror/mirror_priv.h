@@ -92,6 +92,8 @@ struct mirror_lane {
 	bool closing;
 	struct command *successor;  /* to be run when this lane is gone: it is opened again */
 	int64_t retry_at_ns;        /* FAILED with a reason that is tried again; 0: none */
+	enum lane_reason retried;   /* the failure that is being tried again: told until the lane is aligned */
+	char retried_error[256];
 	char subject[160];          /* for logs */
 
 	/* what is told */

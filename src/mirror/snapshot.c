@@ -47,6 +47,11 @@ static void describe_lane(const struct mirror_lane *ml, struct lane_status *s, i
 		.destination_throttled_ms = left_ms(sink_broker(ml), now),
 	};
 	memcpy(s->error, lane->error, sizeof(s->error));
+	if (ml->retried != REASON_NONE && lane->state == LANE_PROBING) {
+		s->state = LANE_FAILED;
+		s->reason = ml->retried;
+		memcpy(s->error, ml->retried_error, sizeof(s->error));
+	}
 }
 
 static void describe_link(const struct mirror_link *link, struct link_status *s)

@@ -105,7 +105,11 @@ class Cluster:
 
         def ask():
             got = self.admin.list_offsets(wanted, isolation_level=level, request_timeout=10)
-            return [(tp.partition, f.result(TIMEOUT).offset) for tp, f in got.items()]
+            try:
+                return [(tp.partition, f.result(TIMEOUT).offset) for tp, f in got.items()]
+            except KafkaException:
+                self.forget_clients()  # librdkafka may hold on to a leader epoch that is over
+                raise
         return dict(wait_until(ask, TIMEOUT, f"offsets of {name}", swallow=(KafkaException,))) if wanted else {}
 
     def starts(self, name, partitions=None):
