@@ -7,7 +7,7 @@
 #include "base/crc32c.h"
 #include "wire/batch_impl.h"
 
-static uint64_t read_varint(struct reader *r, int bytes_max)
+static uint64_t read_long_varint(struct reader *r, int bytes_max)
 {
 	uint64_t v = 0;
 
@@ -27,14 +27,36 @@ static uint64_t read_varint(struct reader *r, int bytes_max)
 	return 0;
 }
 
-static int64_t read_long(struct reader *r)
+/* Most have one to three bytes. */
+static inline uint64_t read_varint(struct reader *r, int bytes_max)
+{
+	const uint8_t *p = r->p;
+
+	if (r->end - p < 3)
+		return read_long_varint(r, bytes_max);
+	if (p[0] < 0x80) {
+		r->p += 1;
+		return p[0];
+	}
+	if (p[1] < 0x80) {
+		r->p += 2;
+		return (uint64_t)(p[0] & 0x7f) | (uint64_t)p[1] << 7;
+	}
+	if (p[2] < 0x80) {
+		r->p += 3;
+		return (uint64_t)(p[0] & 0x7f) | (uint64_t)(p[1] & 0x7f) << 7 | (uint64_t)p[2] << 14;
+	}
+	return read_long_varint(r, bytes_max);
+}
+
+static inline int64_t read_long(struct reader *r)
 {
 	uint64_t v = read_varint(r, 10);
 
 	return (int64_t)(v >> 1) ^ -(int64_t)(v & 1);
 }
 
-static int32_t read_int(struct reader *r)
+static inline int32_t read_int(struct reader *r)
 {
 	uint64_t v = read_varint(r, 5);
 
@@ -44,7 +66,7 @@ static int32_t read_int(struct reader *r)
 }
 
 /* A length of at least `least`, within what remains. */
-static int32_t read_length(struct reader *r, int32_t least)
+static inline int32_t read_length(struct reader *r, int32_t least)
 {
 	int32_t n = read_int(r);
 
