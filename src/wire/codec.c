@@ -6,6 +6,9 @@
 
 #include "wire/codec_impl.h"
 
+/* Memory for an array that need not be compared with what remains of the input. */
+enum { ARRAY_UNCHECKED = 4096 };
+
 static void decode(const struct msg_desc *desc, int16_t version, bool flexible, struct reader *r,
 		   struct arena *arena, uint8_t *msg);
 
@@ -102,47 +105,7 @@ bool field_is_default(const struct field_desc *f, const void *at)
 
 /* ---- reading ---- */
 
-const uint8_t *read_bytes(struct reader *r, size_t n)
-{
-	const uint8_t *p = r->p;
-
-	if (r->failed || (size_t)(r->end - p) < n) {
-		r->failed = true;
-		return NULL;
-	}
-	r->p += n;
-	return p;
-}
-
-uint8_t read8(struct reader *r)
-{
-	const uint8_t *p = read_bytes(r, 1);
-
-	return p != NULL ? p[0] : 0;
-}
-
-uint16_t read16(struct reader *r)
-{
-	const uint8_t *p = read_bytes(r, 2);
-
-	return p != NULL ? get16(p) : 0;
-}
-
-uint32_t read32(struct reader *r)
-{
-	const uint8_t *p = read_bytes(r, 4);
-
-	return p != NULL ? get32(p) : 0;
-}
-
-static uint64_t read64(struct reader *r)
-{
-	const uint8_t *p = read_bytes(r, 8);
-
-	return p != NULL ? get64(p) : 0;
-}
-
-uint32_t read_uvarint(struct reader *r)
+uint32_t read_long_uvarint(struct reader *r)
 {
 	uint32_t v = 0;
 
@@ -275,7 +238,9 @@ static void decode_array(const struct field_desc *f, int16_t version, bool flexi
 	struct array_view v = { NULL, read_len(r, flexible ? LEN_COMPACT : LEN_FOUR, version >= f->null_since) };
 	size_t size = field_size(f);
 
-	if (v.n > 0 && (size_t)v.n * MAX(value_min(f, version, flexible), 1) > (size_t)(r->end - r->p))
+	/* More than the input can hold is found out by reading it, too; this is so that no memory is had for it before. */
+	if (v.n > 0 && (size_t)v.n * size > ARRAY_UNCHECKED &&
+	    (size_t)v.n * MAX(value_min(f, version, flexible), 1) > (size_t)(r->end - r->p))
 		r->failed = true;
 	if (v.n > 0 && !r->failed) {
 		v.items = arena_alloc(arena, (size_t)v.n * size);

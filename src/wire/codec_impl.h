@@ -68,12 +68,58 @@ static inline uint64_t get64(const uint8_t *p)
 	return __builtin_bswap64(v);
 }
 
-uint8_t read8(struct reader *r);
-uint16_t read16(struct reader *r);
-uint32_t read32(struct reader *r);
-uint32_t read_uvarint(struct reader *r);
+/* The small readers and writers are here for the compiler's sake: a message is hundreds of them. */
+
 /* n bytes, or NULL. */
-const uint8_t *read_bytes(struct reader *r, size_t n);
+static inline const uint8_t *read_bytes(struct reader *r, size_t n)
+{
+	const uint8_t *p = r->p;
+
+	if (r->failed || (size_t)(r->end - p) < n) {
+		r->failed = true;
+		return NULL;
+	}
+	r->p += n;
+	return p;
+}
+
+static inline uint8_t read8(struct reader *r)
+{
+	const uint8_t *p = read_bytes(r, 1);
+
+	return p != NULL ? p[0] : 0;
+}
+
+static inline uint16_t read16(struct reader *r)
+{
+	const uint8_t *p = read_bytes(r, 2);
+
+	return p != NULL ? get16(p) : 0;
+}
+
+static inline uint32_t read32(struct reader *r)
+{
+	const uint8_t *p = read_bytes(r, 4);
+
+	return p != NULL ? get32(p) : 0;
+}
+
+static inline uint64_t read64(struct reader *r)
+{
+	const uint8_t *p = read_bytes(r, 8);
+
+	return p != NULL ? get64(p) : 0;
+}
+
+uint32_t read_long_uvarint(struct reader *r);
+
+static inline uint32_t read_uvarint(struct reader *r)
+{
+	if (!r->failed && r->p < r->end && *r->p < 0x80)
+		return *r->p++;
+	return read_long_uvarint(r);
+}
+
 /* A section of tags of which none is known. */
 void skip_tags(struct reader *r);
 
@@ -88,11 +134,45 @@ struct writer {
 	int rc;                 /* the first mistake; RC_OK */
 };
 
-void write8(struct writer *w, uint8_t v);
-void write16(struct writer *w, uint16_t v);
-void write32(struct writer *w, uint32_t v);
-void write_uvarint(struct writer *w, uint32_t v);
-void write_bytes(struct writer *w, const void *data, size_t n);
+static inline void write_bytes(struct writer *w, const void *data, size_t n)
+{
+	if (w->head != NULL && n > 0)
+		memcpy(w->head + w->len, data, n);
+	w->len += n;
+}
+
+static inline void write8(struct writer *w, uint8_t v)
+{
+	if (w->head != NULL)
+		w->head[w->len] = v;
+	w->len++;
+}
+
+static inline void write16(struct writer *w, uint16_t v)
+{
+	v = __builtin_bswap16(v);
+	write_bytes(w, &v, sizeof(v));
+}
+
+static inline void write32(struct writer *w, uint32_t v)
+{
+	v = __builtin_bswap32(v);
+	write_bytes(w, &v, sizeof(v));
+}
+
+static inline void write64(struct writer *w, uint64_t v)
+{
+	v = __builtin_bswap64(v);
+	write_bytes(w, &v, sizeof(v));
+}
+
+static inline void write_uvarint(struct writer *w, uint32_t v)
+{
+	for (; v >= 0x80; v >>= 7)
+		write8(w, (uint8_t)(v | 0x80));
+	write8(w, (uint8_t)v);
+}
+
 void write_msg(struct writer *w, const struct msg_desc *desc, int16_t version, bool flexible, const void *msg);
 /* Closes the open slice of head. */
 void write_cut(struct writer *w);

@@ -19,46 +19,6 @@ static void fail(struct writer *w, int rc)
 		w->rc = rc;
 }
 
-void write_bytes(struct writer *w, const void *data, size_t n)
-{
-	if (w->head != NULL && n > 0)
-		memcpy(w->head + w->len, data, n);
-	w->len += n;
-}
-
-void write8(struct writer *w, uint8_t v)
-{
-	if (w->head != NULL)
-		w->head[w->len] = v;
-	w->len++;
-}
-
-void write16(struct writer *w, uint16_t v)
-{
-	uint8_t b[2] = { (uint8_t)(v >> 8), (uint8_t)v };
-
-	write_bytes(w, b, sizeof(b));
-}
-
-void write32(struct writer *w, uint32_t v)
-{
-	v = __builtin_bswap32(v);
-	write_bytes(w, &v, sizeof(v));
-}
-
-static void write64(struct writer *w, uint64_t v)
-{
-	v = __builtin_bswap64(v);
-	write_bytes(w, &v, sizeof(v));
-}
-
-void write_uvarint(struct writer *w, uint32_t v)
-{
-	for (; v >= 0x80; v >>= 7)
-		write8(w, (uint8_t)(v | 0x80));
-	write8(w, (uint8_t)v);
-}
-
 static void write_slice(struct writer *w, const void *data, size_t len)
 {
 	if (len == 0)
@@ -182,8 +142,14 @@ static void write_field(struct writer *w, const struct field_desc *f, int16_t ve
 	v = array_get(at);
 	size = field_size(f);
 	write_len(w, v.n, flexible, version >= f->null_since);
-	for (int32_t i = 0; i < v.n; i++)
-		write_value(w, f, version, flexible, (const uint8_t *)v.items + (size_t)i * size);
+	for (int32_t i = 0; i < v.n; i++) {
+		const uint8_t *item = (const uint8_t *)v.items + (size_t)i * size;
+
+		if (f->type == FIELD_STRUCT)
+			write_msg(w, f->sub, version, flexible, item);
+		else
+			write_value(w, f, version, flexible, item);
+	}
 }
 
 static bool tag_set(const struct field_desc *f, int16_t version, const uint8_t *msg)
@@ -191,24 +157,37 @@ static bool tag_set(const struct field_desc *f, int16_t version, const uint8_t *
 	return f->tag != FIELD_NO_TAG && field_in(f, version) && !field_is_default(f, msg + f->offset);
 }
 
+/* Where the tagged fields begin; they stand behind all others. */
+static int first_tag(const struct msg_desc *desc)
+{
+	int i = desc->n_fields;
+
+	while (i > 0 && desc->fields[i - 1].tag != FIELD_NO_TAG)
+		i--;
+	return i;
+}
+
+static void write_tag(struct writer *w, const struct field_desc *f, int16_t version, const uint8_t *msg)
+{
+	struct writer size = { 0 };
+
+	write_field(&size, f, version, true, msg + f->offset);
+	write_uvarint(w, (uint32_t)f->tag);
+	write_uvarint(w, (uint32_t)(size.len + size.spliced));
+	write_field(w, f, version, true, msg + f->offset);
+}
+
 static void write_tags(struct writer *w, const struct msg_desc *desc, int16_t version, const uint8_t *msg)
 {
+	int first = first_tag(desc);
 	uint32_t n = 0;
 
-	for (int i = 0; i < desc->n_fields; i++)
+	for (int i = first; i < desc->n_fields; i++)
 		n += tag_set(&desc->fields[i], version, msg);
 	write_uvarint(w, n);
-	for (int i = 0; i < desc->n_fields && n > 0; i++) {
-		const struct field_desc *f = &desc->fields[i];
-		struct writer size = { 0 };
-
-		if (!tag_set(f, version, msg))
-			continue;
-		write_field(&size, f, version, true, msg + f->offset);
-		write_uvarint(w, (uint32_t)f->tag);
-		write_uvarint(w, (uint32_t)(size.len + size.spliced));
-		write_field(w, f, version, true, msg + f->offset);
-	}
+	for (int i = first; i < desc->n_fields && n > 0; i++)
+		if (tag_set(&desc->fields[i], version, msg))
+			write_tag(w, &desc->fields[i], version, msg);
 }
 
 void write_msg(struct writer *w, const struct msg_desc *desc, int16_t version, bool flexible, const void *msg)
