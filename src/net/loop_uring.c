@@ -36,6 +36,7 @@ struct uring {
 	int wake_fd;
 	uint64_t wake_value;
 	bool enabled, wake_armed;
+	bool tells;              /* the kernel says in memory whether it waits for an enter */
 	unsigned short_waits;    /* in a row, up to SHORT_RUN */
 	struct list backlog;
 };
@@ -85,6 +86,16 @@ static int enter(struct uring *u, unsigned wait_nr, int64_t left_ns)
 	/* EBUSY: completions must be collected first. EAGAIN: the kernel is short of memory. Both: next round. */
 	CHECK(res >= 0 || res == -ETIME || res == -EINTR || res == -EBUSY || res == -EAGAIN);
 	return res;
+}
+
+/* The same without waiting, and without a system call when it would do nothing. */
+static void enter_if_needed(struct uring *u)
+{
+	const unsigned wanted = IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW;
+
+	if (!u->tells || io_uring_sq_ready(&u->ring) > 0 || (IO_URING_READ_ONCE(*u->ring.sq.kflags) & wanted) != 0)
+		enter(u, 0, 0);
+	collect(u);
 }
 
 static struct io_uring_sqe *get_sqe(struct uring *u)
@@ -182,6 +193,16 @@ static bool has_collected(const struct uring *u)
 	return !list_empty(&u->loop.ready) || !list_empty(&u->backlog) || !u->wake_armed;
 }
 
+/* The other thread of this core, if it has one, may be the peer. */
+static void relax(void)
+{
+#if defined(__x86_64__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__)
+	__asm__ volatile("yield");
+#endif
+}
+
 /* A peer on this machine answers sooner than a sleep and its wake-up take, and these cost more CPU than looking. So
  * after a run of short waits completions are looked for, for a while; when in vain, not before another such run: an
  * idle loop never does it, and where the peer needs this very CPU it is seldom. True when something came. */
@@ -193,10 +214,10 @@ static bool look_first(struct uring *u, int64_t left_ns)
 		return false;
 	until = kernel_clock(&u->loop) + LOOK_NS;
 	do {
-		enter(u, 0, 0);
-		collect(u);
+		enter_if_needed(u);
 		if (has_collected(u))
 			return true;
+		relax();
 	} while (kernel_clock(&u->loop) < until);
 	u->short_waits = 0;
 	return false;
@@ -231,8 +252,7 @@ static void wait_events(struct loop *loop, int64_t deadline_ns)
 	if (!list_empty(&loop->ready))
 		left_ns = 0;
 	if (left_ns == 0) {
-		enter(u, 0, 0);
-		collect(u);
+		enter_if_needed(u);
 	} else if (!look_first(u, left_ns)) {
 		sleep_until_one(u, left_ns);
 	}
@@ -291,6 +311,7 @@ struct loop *loop_uring_create(struct err *err)
 		xfree(u);
 		return NULL;
 	}
+	u->tells = (u->ring.flags & IORING_SETUP_TASKRUN_FLAG) != 0;
 	list_init(&u->backlog);
 	loop_init(&u->loop, &engine);
 	return &u->loop;
