@@ -94,6 +94,18 @@ static bool may_send(const struct mirror_lane *ml, int64_t wall_ms)
 	       lane_in_flight(&ml->lane) < lane_depth(&ml->lane, wall_ms);
 }
 
+/* What waits to be sent has mostly gone cold; the memory is asked for a little before its header is read. */
+static const struct batch *warm_head(const struct mirror_lane *ml)
+{
+	const struct batch *b = lane_head(&ml->lane);
+
+	if (b != NULL) {
+		__builtin_prefetch(b->data);
+		__builtin_prefetch(b->data + BATCH_HEADER_LEN - 1);
+	}
+	return b;
+}
+
 /* Takes the lanes of the next request off the ready list; those that have more to send stay in it, at its end. */
 static size_t choose_lanes(struct sink *k, struct append *a)
 {
@@ -111,7 +123,7 @@ static size_t choose_lanes(struct sink *k, struct append *a)
 			list_del(&ml->sink.ready_node);
 			continue;
 		}
-		len = lane_head(&ml->lane)->len;
+		len = warm_head(ml)->len;
 		if (a->n_lanes > 0 && size + len > k->mirror->opts.max_request_size)
 			break;
 		list_del(&ml->sink.ready_node);
@@ -164,6 +176,7 @@ static void add_batch(struct append *a, struct mirror_lane *ml)
 	/* The queue may give its reference up before the kernel has sent the bytes. */
 	buf_ref(b->frame);
 	arena_hold(&a->call.arena, b->frame);
+	(void)warm_head(ml);  /* its next one */
 }
 
 /* A request may wait for a connection or for a throttle to end; the lease is looked at when it really goes. */
