@@ -52,13 +52,20 @@ static void *take(struct arena *a, size_t size)
 	return p;
 }
 
-void *arena_alloc(struct arena *a, size_t size)
+void *arena_alloc_raw(struct arena *a, size_t size)
 {
 	if (size > SIZE_MAX / 2 || (a->limit_ != 0 && size > a->limit_ - MIN(a->used_, a->limit_)))
 		return NULL;
 	size = (size + ALIGN - 1) & ~(size_t)(ALIGN - 1);
 	a->used_ += size;
-	return memset(take(a, size), 0, size);
+	return take(a, size);
+}
+
+void *arena_alloc(struct arena *a, size_t size)
+{
+	void *p = arena_alloc_raw(a, size);
+
+	return p != NULL ? memset(p, 0, size) : NULL;
 }
 
 void arena_hold(struct arena *a, struct buf *buf)

@@ -23,6 +23,8 @@ struct arena {
 void arena_init(struct arena *a, size_t limit);
 /* Zeroed memory, 16-byte aligned. NULL only beyond the limit. */
 void *arena_alloc(struct arena *a, size_t size);
+/* The same, with anything in it: for what is written at once. */
+void *arena_alloc_raw(struct arena *a, size_t size);
 /* Takes over one reference to buf, dropped at reset. */
 void arena_hold(struct arena *a, struct buf *buf);
 /* A NUL-terminated copy of n bytes. NULL only beyond the limit. */

@@ -162,8 +162,8 @@ static void add_batch(struct append *a, struct mirror_lane *ml)
 	struct produce_topic *pt = request_topic(a, ml);
 	const struct batch *b = lane_send(&ml->lane);
 	struct batch_stamp stamp = { ml->lane.producer_id, ml->lane.producer_epoch, b->sequence };
-	uint8_t *head = arena_alloc(&a->call.arena, BATCH_HEADER_LEN);
-	struct iovec *iov = arena_alloc(&a->call.arena, 2 * sizeof(*iov));
+	uint8_t *head = arena_alloc_raw(&a->call.arena, BATCH_HEADER_LEN);
+	struct iovec *iov = arena_alloc_raw(&a->call.arena, 2 * sizeof(*iov));
 
 	batch_rewrite(b->data, b->len - BATCH_HEADER_LEN, &stamp, head);
 	iov[0] = (struct iovec){ head, BATCH_HEADER_LEN };

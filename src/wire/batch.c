@@ -85,12 +85,6 @@ static void put16(uint8_t *p, uint16_t v)
 	p[1] = (uint8_t)v;
 }
 
-static void put32(uint8_t *p, uint32_t v)
-{
-	v = __builtin_bswap32(v);
-	memcpy(p, &v, sizeof(v));
-}
-
 static void put64(uint8_t *p, uint64_t v)
 {
 	v = __builtin_bswap64(v);

@@ -60,6 +60,12 @@ static inline uint32_t get32(const uint8_t *p)
 	return __builtin_bswap32(v);
 }
 
+static inline void put32(uint8_t *p, uint32_t v)
+{
+	v = __builtin_bswap32(v);
+	memcpy(p, &v, sizeof(v));
+}
+
 static inline uint64_t get64(const uint8_t *p)
 {
 	uint64_t v;
@@ -125,27 +131,32 @@ void skip_tags(struct reader *r);
 
 /* Where an encoded message goes. With head NULL it is only measured. */
 struct writer {
+	struct arena *arena;    /* head and iov grow in it; NULL: head has the room that is needed */
 	uint8_t *head;          /* all bytes that are not spliced */
-	size_t len;             /* so far, of head */
+	size_t len, cap;        /* of head: so far, and what there is room for */
 	size_t spliced;         /* bytes, so far */
-	struct iovec *iov;
-	int n_iov;              /* slices so far; while measuring an upper bound */
+	struct iovec *iov;      /* slices so far; those of head get their iov_base at the end: it may move */
+	int n_iov, cap_iov;
 	size_t cut;             /* where in head the open slice begins */
 	int rc;                 /* the first mistake; RC_OK */
 };
 
+/* Makes room for n more bytes; false when the arena has none. */
+bool writer_grow(struct writer *w, size_t n);
+
 static inline void write_bytes(struct writer *w, const void *data, size_t n)
 {
-	if (w->head != NULL && n > 0)
+	if (w->head != NULL && n > 0) {
+		if (w->cap - w->len < n && !writer_grow(w, n))
+			return;
 		memcpy(w->head + w->len, data, n);
+	}
 	w->len += n;
 }
 
 static inline void write8(struct writer *w, uint8_t v)
 {
-	if (w->head != NULL)
-		w->head[w->len] = v;
-	w->len++;
+	write_bytes(w, &v, 1);
 }
 
 static inline void write16(struct writer *w, uint16_t v)
@@ -176,3 +187,5 @@ static inline void write_uvarint(struct writer *w, uint32_t v)
 void write_msg(struct writer *w, const struct msg_desc *desc, int16_t version, bool flexible, const void *msg);
 /* Closes the open slice of head. */
 void write_cut(struct writer *w);
+/* At the end, when all slices are closed: says where those of head are. */
+void writer_place(struct writer *w);

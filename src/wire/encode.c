@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Encoding in two walks over the same tables: the first measures, so that head bytes and slices are allocated exactly
- * once; the second writes. Large records are not copied: the open slice of the head is closed, the caller's slices
- * follow, and the head goes on in a new slice:
+/* Encoding in one walk over the tables; head bytes and slices grow as they must. Only a tag's value is measured first,
+ * because its size stands before it. Large records are not copied: the open slice of the head is closed, the caller's
+ * slices follow, and the head goes on in a new slice:
  *
  *   head    |length header ... records' length|topic, partition, records' length|...
  *   iov      [0]                                [2]                              [4]
@@ -19,22 +19,61 @@ static void fail(struct writer *w, int rc)
 		w->rc = rc;
 }
 
+bool writer_grow(struct writer *w, size_t n)
+{
+	size_t cap = MAX(w->cap * 4, w->len + n);
+	uint8_t *head;
+
+	CHECK(w->arena != NULL);
+	head = arena_alloc_raw(w->arena, cap);
+	if (head == NULL) {
+		fail(w, -ENOMEM);
+		return false;
+	}
+	memcpy(head, w->head, w->len);
+	w->head = head;
+	w->cap = cap;
+	return true;
+}
+
+static bool grow_iov(struct writer *w)
+{
+	int cap = w->cap_iov * 4;
+	struct iovec *iov = arena_alloc_raw(w->arena, (size_t)cap * sizeof(*iov));
+
+	if (iov == NULL) {
+		fail(w, -ENOMEM);
+		return false;
+	}
+	memcpy(iov, w->iov, (size_t)w->n_iov * sizeof(*iov));
+	w->iov = iov;
+	w->cap_iov = cap;
+	return true;
+}
+
 static void write_slice(struct writer *w, const void *data, size_t len)
 {
-	if (len == 0)
+	if (len == 0 || (w->n_iov == w->cap_iov && !grow_iov(w)))
 		return;
-	if (w->iov != NULL)
-		w->iov[w->n_iov] = (struct iovec){ (void *)(uintptr_t)data, len };
-	w->n_iov++;
+	w->iov[w->n_iov++] = (struct iovec){ (void *)(uintptr_t)data, len };
 }
 
 void write_cut(struct writer *w)
 {
-	if (w->head == NULL)
-		w->n_iov++;
-	else
-		write_slice(w, w->head + w->cut, w->len - w->cut);
+	write_slice(w, NULL, w->len - w->cut);
 	w->cut = w->len;
+}
+
+void writer_place(struct writer *w)
+{
+	uint8_t *at = w->head;
+
+	for (int i = 0; i < w->n_iov; i++)
+		if (w->iov[i].iov_base == NULL) {
+			w->iov[i].iov_base = at;
+			at += w->iov[i].iov_len;
+		}
+	CHECK(at == w->head + w->len);
 }
 
 /* A length or count of -1 is null, which must be allowed. */
@@ -77,10 +116,12 @@ static void write_records(struct writer *w, const struct records *rec)
 			write_bytes(w, iov[i].iov_base, iov[i].iov_len);
 		return;
 	}
+	w->spliced += sum;
+	if (w->head == NULL)
+		return;
 	write_cut(w);
 	for (int i = 0; i < n; i++)
 		write_slice(w, iov[i].iov_base, iov[i].iov_len);
-	w->spliced += sum;
 }
 
 static void write_float(struct writer *w, double d)
@@ -197,7 +238,7 @@ void write_msg(struct writer *w, const struct msg_desc *desc, int16_t version, b
 		const uint8_t *at = (const uint8_t *)msg + f->offset;
 
 		if (!field_in(f, version)) {
-			if ((f->flags & FIELD_LOSSY) == 0 && w->head == NULL && !field_is_default(f, at))
+			if ((f->flags & FIELD_LOSSY) == 0 && !field_is_default(f, at))
 				fail(w, RC_UNSUPPORTED);
 		} else if (f->tag == FIELD_NO_TAG) {
 			if (f->type < FIELD_STRING && (f->flags & FIELD_ARRAY) == 0)

@@ -6,6 +6,9 @@
 #include <errno.h>
 #include <stddef.h>
 
+/* Of a small request; what needs more grows. */
+enum { HEAD_MIN = 256, SLICES_MIN = 8 };
+
 struct frame {
 	const struct api_desc *api;
 	int16_t version;
@@ -28,11 +31,11 @@ static bool response_has_tags(const struct api_desc *api, int16_t version)
 	return api->key != API_VERSIONS && api_flexible(api, version);
 }
 
-static void write_frame(struct writer *w, const struct frame *f, size_t len)
+static void write_frame(struct writer *w, const struct frame *f)
 {
 	bool flexible = api_flexible(f->api, f->version);
 
-	write32(w, (uint32_t)len);
+	write32(w, 0);  /* the length, later */
 	if (f->request) {
 		write16(w, (uint16_t)f->api->key);
 		write16(w, (uint16_t)f->version);
@@ -50,24 +53,26 @@ static void write_frame(struct writer *w, const struct frame *f, size_t len)
 
 static int encode(const struct frame *f, struct arena *arena, struct encoded *out)
 {
-	struct writer measure = { 0 }, w = { 0 };
+	struct writer w = { .arena = arena, .cap = HEAD_MIN, .cap_iov = SLICES_MIN };
 	size_t len;
 
 	*out = (struct encoded){ 0 };
 	if (f->version < f->api->table_min || f->version > f->api->table_max)
 		return RC_UNSUPPORTED;
-	write_frame(&measure, f, 0);
-	len = measure.len + measure.spliced;
-	if (measure.rc == RC_OK && (len > INT32_MAX || f->client_id.len > INT16_MAX))
-		measure.rc = -EMSGSIZE;
-	if (measure.rc != RC_OK)
-		return measure.rc;
-	w.head = arena_alloc(arena, measure.len);
-	w.iov = arena_new(arena, struct iovec, measure.n_iov);
+	if (f->client_id.len > INT16_MAX)
+		return -EMSGSIZE;
+	w.head = arena_alloc_raw(arena, HEAD_MIN);
+	w.iov = arena_alloc_raw(arena, SLICES_MIN * sizeof(*w.iov));
 	if (w.head == NULL || w.iov == NULL)
 		return -ENOMEM;
-	write_frame(&w, f, len - 4);
-	CHECK(w.len == measure.len && w.spliced == measure.spliced && w.n_iov <= measure.n_iov);
+	write_frame(&w, f);
+	len = w.len + w.spliced;
+	if (w.rc == RC_OK && len > INT32_MAX)
+		w.rc = -EMSGSIZE;
+	if (w.rc != RC_OK)
+		return w.rc;
+	put32(w.head, (uint32_t)len - 4);
+	writer_place(&w);
 	*out = (struct encoded){ .iov = w.iov, .n_iov = w.n_iov, .len = len };
 	return RC_OK;
 }

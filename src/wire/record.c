@@ -207,6 +207,7 @@ struct bytes batch_build(const struct batch_draft *draft, struct arena *arena)
 	if (measure.len > INT32_MAX - BATCH_HEADER_LEN)
 		return (struct bytes){ NULL, -1 };
 	b.size = (uint32_t)(BATCH_HEADER_LEN + measure.len);
+	w.cap = b.size;
 	w.head = arena_alloc(arena, b.size);
 	if (w.head == NULL)
 		return (struct bytes){ NULL, -1 };
