@@ -16,6 +16,7 @@ static struct lane_topic *create(struct lane_table *table, const char *name, con
 
 	t->name = xstrdup(name);
 	t->id = *id;
+	table->found = NULL;
 	map_put(&table->by_name, t->name, strlen(t->name), t);
 	if (uuid_is_zero(id))
 		table->n_without_id++;
@@ -49,6 +50,7 @@ void lane_table_remove(struct lane_table *table, struct lane_topic *t, int32_t p
 	t->lanes[partition] = NULL;
 	if (--t->n_used > 0)
 		return;
+	table->found = NULL;
 	map_del(&table->by_name, t->name, strlen(t->name));
 	if (uuid_is_zero(&t->id))
 		table->n_without_id--;
@@ -59,9 +61,12 @@ void lane_table_remove(struct lane_table *table, struct lane_topic *t, int32_t p
 	xfree(t);
 }
 
-struct lane_topic *lane_table_find(const struct lane_table *table, struct str name, const struct uuid *id)
+struct lane_topic *lane_table_find(struct lane_table *table, struct str name, const struct uuid *id)
 {
+	/* Partitions of one topic are asked for in a row. */
+	if (table->found != NULL && uuid_eq(&table->found->id, id))
+		return table->found;
 	if (!uuid_is_zero(id))
-		return map_get(&table->by_id, id, sizeof(*id));
+		return table->found = map_get(&table->by_id, id, sizeof(*id));
 	return name.len >= 0 ? map_get(&table->by_name, name.data, (size_t)name.len) : NULL;
 }

@@ -24,6 +24,7 @@ struct lane_table {
 	struct map by_name, by_id;
 	uint64_t build;                  /* the last request that was built; ++ for a new one */
 	int n_without_id;                /* topics whose id is zero */
+	struct lane_topic *found;        /* by id, the last time; NULL: look */
 };
 
 void lane_table_fini(struct lane_table *table);
@@ -32,7 +33,7 @@ struct lane_topic *lane_table_add(struct lane_table *table, const char *name, co
 				  int32_t partition, struct mirror_lane *lane);
 void lane_table_remove(struct lane_table *table, struct lane_topic *topic, int32_t partition);
 /* NULL: none. By id when it is not zero, else by name. */
-struct lane_topic *lane_table_find(const struct lane_table *table, struct str name, const struct uuid *id);
+struct lane_topic *lane_table_find(struct lane_table *table, struct str name, const struct uuid *id);
 static inline struct mirror_lane *lane_topic_at(const struct lane_topic *topic, int32_t partition)
 {
 	return topic != NULL && partition >= 0 && partition < topic->n_lanes ? topic->lanes[partition] : NULL;

@@ -12,6 +12,7 @@ int main(void)
 	suite_add_tcase(suite, lane_tests());
 	suite_add_tcase(suite, align_tests());
 	suite_add_tcase(suite, ids_tests());
+	suite_add_tcase(suite, lane_table_tests());
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);

@@ -6,3 +6,4 @@
 TCase *lane_tests(void);
 TCase *align_tests(void);
 TCase *ids_tests(void);
+TCase *lane_table_tests(void);
