@@ -155,8 +155,8 @@ void skip_tags(struct reader *r)
 
 /* ---- decoding ---- */
 
-/* A value of a size that depends on its type alone: most fields are such, and this needs no stack. */
-static inline void decode_fixed(const struct field_desc *f, struct reader *r, void *at)
+/* A value of a size that depends on its type alone: most fields are such, and it is worth a copy in decode(). */
+static inline __attribute__((always_inline)) void decode_fixed(const struct field_desc *f, struct reader *r, void *at)
 {
 	const uint8_t *p;
 	double d;
@@ -299,9 +299,9 @@ static void decode_tags(const struct msg_desc *desc, int16_t version, struct rea
 static void decode(const struct msg_desc *desc, int16_t version, bool flexible, struct reader *r,
 		   struct arena *arena, uint8_t *msg)
 {
-	for (int i = 0; i < desc->n_fields && !r->failed; i++) {
-		const struct field_desc *f = &desc->fields[i];
+	const struct field_desc *end = desc->fields + desc->n_fields;
 
+	for (const struct field_desc *f = desc->fields; f < end && !r->failed; f++) {
 		if (!field_in(f, version) || f->tag != FIELD_NO_TAG)
 			field_default(f, msg + f->offset);
 		else if (f->type < FIELD_STRING && (f->flags & FIELD_ARRAY) == 0)

@@ -132,8 +132,8 @@ static void write_float(struct writer *w, double d)
 	write64(w, bits);
 }
 
-/* A value of a size that depends on its type alone: most fields are such, and this needs no stack. */
-static inline void write_fixed(struct writer *w, const struct field_desc *f, const void *at)
+/* A value of a size that depends on its type alone: most fields are such, and it is worth a copy in write_msg(). */
+static inline __attribute__((always_inline)) void write_fixed(struct writer *w, const struct field_desc *f, const void *at)
 {
 	switch ((enum field_type)f->type) {
 	case FIELD_BOOL: write8(w, *(const bool *)at); break;
@@ -233,8 +233,9 @@ static void write_tags(struct writer *w, const struct msg_desc *desc, int16_t ve
 
 void write_msg(struct writer *w, const struct msg_desc *desc, int16_t version, bool flexible, const void *msg)
 {
-	for (int i = 0; i < desc->n_fields; i++) {
-		const struct field_desc *f = &desc->fields[i];
+	const struct field_desc *end = desc->fields + desc->n_fields;
+
+	for (const struct field_desc *f = desc->fields; f < end; f++) {
 		const uint8_t *at = (const uint8_t *)msg + f->offset;
 
 		if (!field_in(f, version)) {
