@@ -10,6 +10,8 @@
 #include "wire/msg/produce.h"
 #include "wire/msg/sasl_authenticate.h"
 
+#include <errno.h>
+
 static int encode(const struct api_desc *api, int16_t version, bool request, const void *msg, struct arena *arena,
 		  struct encoded *out)
 {
@@ -161,6 +163,77 @@ START_TEST(large_records_are_spliced_and_small_ones_copied)
 }
 END_TEST
 
+/* Every second partition's records are spliced, the others copied. */
+static struct produce_request *many_partitions(struct arena *arena, const uint8_t *data, int n)
+{
+	struct produce_request *req = arena_new(arena, struct produce_request, 1);
+	struct produce_topic *topic = arena_new(arena, struct produce_topic, 1);
+
+	produce_request_init(req);
+	produce_topic_init(topic);
+	topic->name = str_of("t");
+	topic->partition_data.items = arena_new(arena, struct produce_partition, n);
+	topic->partition_data.n = n;
+	for (int i = 0; i < n; i++)
+		topic->partition_data.items[i] = (struct produce_partition){
+			.index = i, .records = { .data = data + i, .len = i % 2 == 0 ? 200 : 300 },
+		};
+	req->topic_data.items = topic;
+	req->topic_data.n = 1;
+	return req;
+}
+
+START_TEST(a_frame_of_many_partitions_holds_them_all)
+{
+	enum { N = 500, BODY_AT = 4 + 2 + 2 + 4 + 2 + 1 + 1 };
+	static uint8_t data[1000];
+	struct produce_request *req, got = { .acks = 0 };
+	struct encoded e;
+	struct arena arena;
+	struct reader r;
+	uint8_t *frame;
+
+	for (size_t i = 0; i < sizeof(data); i++)
+		data[i] = (uint8_t)(i * 7 + i / 256);
+	arena_init(&arena, 0);
+	req = many_partitions(&arena, data, N);
+	ck_assert_int_eq(request_encode(&produce_api, 9, 1, "c", req, &arena, &e), RC_OK);
+	ck_assert_int_ge(e.n_iov, N);
+	frame = joined(&e, &arena);
+	ck_assert_uint_eq(get32(frame), e.len - 4);
+	r = (struct reader){ .p = frame + BODY_AT, .end = frame + e.len };
+	ck_assert(msg_decode(produce_api.request, 9, true, &r, &arena, &got));
+	ck_assert_ptr_eq(r.p, r.end);
+	ck_assert_int_eq(got.topic_data.items[0].partition_data.n, N);
+	for (int i = 0; i < N; i++) {
+		const struct produce_partition *p = &got.topic_data.items[0].partition_data.items[i];
+
+		ck_assert_int_eq(p->index, i);
+		ck_assert_int_eq(p->records.len, i % 2 == 0 ? 200 : 300);
+		ck_assert_mem_eq(p->records.data, data + i, (size_t)p->records.len);
+	}
+	arena_fini(&arena);
+}
+END_TEST
+
+START_TEST(a_frame_that_outgrows_the_arena_is_refused)
+{
+	static const uint8_t data[1000];
+	struct encoded e;
+	struct arena given, small;
+
+	arena_init(&given, 0);
+	arena_init(&small, 20000);
+	ck_assert_int_eq(request_encode(&produce_api, 9, 1, "c", many_partitions(&given, data, 20), &small, &e), RC_OK);
+	arena_reset(&small);
+	ck_assert_int_eq(request_encode(&produce_api, 9, 1, "c", many_partitions(&given, data, 500), &small, &e),
+			 -ENOMEM);
+	ck_assert_int_eq(e.n_iov, 0);
+	arena_fini(&small);
+	arena_fini(&given);
+}
+END_TEST
+
 START_TEST(a_field_that_the_version_lacks_is_refused_unless_it_may_vanish)
 {
 	struct fetch_request req;
@@ -265,6 +338,8 @@ TCase *codec_tests(void)
 	tcase_add_test(tc, a_known_frame_has_the_known_bytes);
 	tcase_add_test(tc, the_answer_to_api_versions_has_no_tags_in_its_header);
 	tcase_add_test(tc, large_records_are_spliced_and_small_ones_copied);
+	tcase_add_test(tc, a_frame_of_many_partitions_holds_them_all);
+	tcase_add_test(tc, a_frame_that_outgrows_the_arena_is_refused);
 	tcase_add_test(tc, a_field_that_the_version_lacks_is_refused_unless_it_may_vanish);
 	tcase_add_test(tc, null_is_refused_where_the_version_has_none);
 	tcase_add_test(tc, an_unknown_key_leaves_the_reader_behind_the_client_id);
