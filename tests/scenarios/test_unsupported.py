@@ -4,6 +4,7 @@ import pytest
 
 from lib import contract
 from lib.produce import produce, transaction
+from lib.util import wait_until
 
 
 def stopped(site, topic, partition, offset, kind, end):
@@ -14,6 +15,8 @@ def stopped(site, topic, partition, offset, kind, end):
     assert site.destination.ends(topic)[partition] == end
     if end:
         site.assert_equal(topic, end, partitions=[partition], upto={partition: end}, ends=False)
+    # After `resume` the lane is opened again, and until it has met the batch again it is not FAILED.
+    wait_until(lambda: site.row(topic)["failed_partitions"] == 1, 30, f"a failed partition of {topic} in the list")
     listed = site.row(topic, codes=(contract.FAILED,))
     assert listed["failed_partitions"] == 1, listed
 
