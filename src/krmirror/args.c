@@ -226,8 +226,8 @@ static int unknown_option(const struct token *t, const struct command *command, 
 	if (near != NULL && strcmp(near, name) != 0)
 		err_hint(err, "did you mean --%s?", near);
 	else
-		err_hint(err, "krmirror %s--help lists the options",
-			 command != NULL ? strcat(command_text, " ") : "");
+		err_hint(err, "krmirror %s%s--help lists the options", command != NULL ? command_text : "",
+			 command != NULL ? " " : "");
 	return err->rc;
 }
 
