@@ -254,6 +254,13 @@ class KafkaCluster(Cluster):
                     ports.give_back(port)
         shutil.rmtree(self.dir, ignore_errors=True)
 
+    def hold(self):
+        """Stops the first broker (SIGSTOP)."""
+        self.brokers[0].pause()
+
+    def release(self):
+        self.brokers[0].resume()
+
     def save_logs(self, to):
         for n in self.all_nodes:
             if os.path.exists(n.log):

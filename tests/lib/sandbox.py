@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """krsandbox behind the same interface as a real cluster."""
 import os
+import signal
 import select
 import subprocess
 import uuid
@@ -55,6 +56,13 @@ class SandboxCluster(Cluster):
         if code is not None:
             with open(self.log, errors="replace") as f:
                 raise AssertionError(f"krsandbox ended with {code}:\n" + "".join(f.readlines()[-30:]))
+
+    def hold(self):
+        """SIGSTOP: the sockets stay open, nothing is answered."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def release(self):
+        self.process.send_signal(signal.SIGCONT)
 
     def save_logs(self, to):
         import shutil

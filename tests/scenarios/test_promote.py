@@ -2,6 +2,8 @@
 """Promotion: killed after any step and run again, with clients that still write, and dry."""
 import random
 
+import pytest
+
 from lib import contract
 from lib.produce import Load, produce, transaction
 from lib.util import pace, wait_until
@@ -80,6 +82,7 @@ def test_while_a_client_still_writes_to_the_source(site):
     site.assert_equal(topic, 200 + load.done.count, upto=site.source.ends(topic), ends=False)
 
 
+@pytest.mark.real_only  # the sandbox has no transactions yet
 def test_open_transaction_on_the_source(site):
     topic = caught_up(site)
     keep = transaction(site.source, topic, [3], f"open-{site.id}", commit=None)
