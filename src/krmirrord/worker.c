@@ -80,7 +80,6 @@ static int make_mirrors(struct worker *worker, struct err *err)
 	client_conf_opts(&conf->destination, "destination", NULL, &opts.destination);
 	worker->mirrors = xcalloc((size_t)conf->worker_threads, sizeof(struct mirror *));
 	for (int i = 0; i < conf->worker_threads; i++) {
-		opts.index = i;
 		worker->mirrors[i] = mirror_create(&opts, err);
 		if (worker->mirrors[i] == NULL)
 			return err_wrap(err, "data loop %d", i);

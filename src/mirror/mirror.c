@@ -32,7 +32,7 @@ static void unbind(struct mirror_lane *ml)
 }
 
 static void link_settle(struct mirror_link *link);
-static void run_successor(struct mirror *mirror, struct command *command);
+static void run_successor(struct command *command);
 
 static void free_lane(struct mirror_lane *ml)
 {
@@ -52,7 +52,7 @@ static void free_lane(struct mirror_lane *ml)
 	xfree(ml);
 	snapshot_soon(m);
 	if (successor != NULL)
-		run_successor(m, successor);
+		run_successor(successor);
 	link_settle(link);
 }
 
@@ -226,9 +226,8 @@ static void run_command(struct post *post)
 		free_command(c);
 }
 
-static void run_successor(struct mirror *m, struct command *c)
+static void run_successor(struct command *c)
 {
-	(void)m;
 	run_command(&c->post);
 }
 
@@ -266,8 +265,7 @@ static void close_link(struct mirror_link *link)
 		ml->closing = true;
 		mirror_lane_settle(ml);
 	}
-	if (link->source != NULL)
-		link_settle(link);
+	link_settle(link);
 }
 
 static bool run_link_close(struct mirror *m, struct command *c)

@@ -70,7 +70,6 @@ struct link_spec {
 };
 
 struct mirror_opts {
-	int index;                        /* of the data loop, for logs */
 	enum loop_engine engine;
 	struct cluster_opts destination;  /* deeply copied */
 	size_t buffer_memory;             /* this loop's share of buffer.memory */
