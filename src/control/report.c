@@ -127,18 +127,12 @@ static void info_of(const struct control_log *log, const struct mirror_wish *wis
 	sum_up(info, arena);
 }
 
-/* A mirror that a newer version wrote: as many partitions as its state knows, all of them stopped for that reason. */
-static void upgrade_needed(const struct control_log *log, struct arena *arena, struct mirror_info *info)
+/* As many partitions, all of them stopped because a newer version wrote the mirror's record. */
+static void upgrade_needed_partitions(struct arena *arena, struct mirror_info *info, int32_t n)
 {
-	struct mirror_state state = { 0 };
-	struct err unused;
-
-	if (control_log_mirror_state(log, info->link_name, info->mirror_topic_name, &state, &unused) == RC_OK &&
-	    state.n_partitions > 0)
-		info->num_partition = state.partitions[state.n_partitions - 1].partition + 1;
-	mirror_state_fini(&state);
-	info->partitions = arena_new(arena, struct partition_info, info->num_partition);
-	for (int32_t i = 0; i < info->num_partition; i++) {
+	info->num_partition = n;
+	info->partitions = arena_new(arena, struct partition_info, n);
+	for (int32_t i = 0; i < n; i++) {
 		struct partition_info *p = &info->partitions[i];
 
 		partition_of(NULL, i, arena, p);
@@ -146,8 +140,22 @@ static void upgrade_needed(const struct control_log *log, struct arena *arena, s
 		p->reason = lane_reason_name(REASON_UPGRADE_NEEDED);
 		p->error = info->error;
 	}
+	info->failed_partitions = n;
+}
+
+/* A mirror that a newer version wrote: as many partitions as its state knows; before a worker has written one, none. */
+static void upgrade_needed(const struct control_log *log, struct arena *arena, struct mirror_info *info)
+{
+	struct mirror_state state = { 0 };
+	struct err unused;
+	int32_t n = 0;
+
+	if (control_log_mirror_state(log, info->link_name, info->mirror_topic_name, &state, &unused) == RC_OK &&
+	    state.n_partitions > 0)
+		n = state.partitions[state.n_partitions - 1].partition + 1;
+	mirror_state_fini(&state);
 	info->failed = true;
-	info->failed_partitions = info->num_partition;
+	upgrade_needed_partitions(arena, info, n);
 }
 
 /* One record; what a newer version wrote is told as such. */
@@ -348,6 +356,19 @@ static void measure_all(struct session *session, const struct report_opts *opts,
 	xfree(group.infos);
 }
 
+/* A mirror whose record cannot be read and of which no worker has told anything yet: its topic tells the partitions. */
+static void count_at_destination(struct session *session, struct arena *arena, struct mirror_info *infos, int n)
+{
+	struct admin_topic topic;
+	struct err unused;
+
+	for (int i = 0; i < n; i++)
+		if (infos[i].upgrade_needed && infos[i].num_partition == 0 &&
+		    admin_topic(session->destination, infos[i].mirror_topic_name, session->deadline_ns, arena, &topic,
+				&unused) == RC_OK)
+			upgrade_needed_partitions(arena, &infos[i], topic.n_partitions);
+}
+
 /* The guard of later versions needs an authorizer; until then nothing is enforced. */
 static void read_only(struct session *session, struct mirror_info *infos, int n)
 {
@@ -402,6 +423,7 @@ enum outcome report_mirrors(struct session *session, const struct report_opts *o
 	}
 	*n = collect(session->log, opts, arena, mirrors);
 	if (opts->measure && *n > 0) {
+		count_at_destination(session, arena, *mirrors, *n);
 		measure_all(session, opts, *mirrors, *n);
 		read_only(session, *mirrors, *n);
 	}

@@ -90,6 +90,14 @@ def test_a_newer_schema_stops_its_link_only(site):
     assert sum(site.destination.ends(topic).values()) == 100
 
 
+def test_a_newer_schema_shows_before_any_worker_has_run(site):
+    topic = mirrored(site)
+    key = f"mirror/{site.link}/{topic}".encode()
+    wish = json.loads(log_of(site, b"mirror/")[key])
+    by_hand(site, [(key, json.dumps({**wish, "v": 1000}).encode())])
+    assert [row["reason"] for row in site.describe(topic)] == ["UPGRADE_NEEDED"] * 2
+
+
 def test_unknown_fields_survive(site):
     topic = mirrored(site)
     key = f"mirror/{site.link}/{topic}".encode()
