@@ -58,6 +58,14 @@ static size_t put_time(char *text, size_t size)
 	return n + (size_t)snprintf(text + n, size - n, ".%03ldZ", ts.tv_nsec / 1000000);
 }
 
+struct pair {
+	const char *key, *value;
+	size_t key_len, value_len;
+	bool quoted;
+};
+
+enum { QUOTE_OPENS = '\002', QUOTE_CLOSES = '\003' };   /* LOG_Q */
+
 /* Appends s with JSON escapes. Returns the new length; what does not fit is cut. */
 static size_t put_json(char *line, size_t n, size_t size, const char *s, size_t len)
 {
@@ -75,22 +83,36 @@ static size_t put_json(char *line, size_t n, size_t size, const char *s, size_t 
 	return n;
 }
 
-/* The pairs "a=1 b="x y"" become ,"a":"1","b":"x y". */
-static size_t put_json_pairs(char *line, size_t n, size_t size, const char *p)
+/* The next pair: KEY=VALUE, the value marked by LOG_Q or without blanks. False: none is left. */
+static bool next_pair(const char **pairs, struct pair *pair)
 {
-	while (*p != '\0') {
-		size_t key = strcspn(p, "= "), val;
-		const char *v = p + key;
+	const char *p = *pairs + strspn(*pairs, " ");
 
-		if (*v != '=')
-			break;
-		n += (size_t)snprintf(line + n, size - n, ",\"%.*s\":\"", (int)MIN(key, 64), p);
-		v++;
-		val = *v == '"' ? strcspn(++v, "\"") : strcspn(v, " ");
-		n = put_json(line, n, size - 4, v, val);
-		n += (size_t)snprintf(line + n, size - n, "\"");
-		p = v + val;
-		p += strspn(p, "\" ");
+	pair->key = p;
+	pair->key_len = strcspn(p, "= ");
+	if (p[pair->key_len] != '=')
+		return false;
+	p += pair->key_len + 1;
+	pair->quoted = *p == QUOTE_OPENS;
+	pair->value = p += pair->quoted;
+	pair->value_len = strcspn(p, pair->quoted ? (const char[]){ QUOTE_CLOSES, '\0' } : " ");
+	p += pair->value_len;
+	*pairs = p + (*p == QUOTE_CLOSES);
+	return true;
+}
+
+static size_t put_pairs(char *line, size_t n, size_t size, const char *pairs)
+{
+	bool json = setup.format == LOG_JSON;
+	struct pair pair;
+
+	while (next_pair(&pairs, &pair) && n + 80 < size) {
+		const char *quote = json || pair.quoted ? "\"" : "";
+
+		n += (size_t)snprintf(line + n, size - n, json ? ",\"%.*s\":%s" : " %.*s=%s", (int)MIN(pair.key_len, 64),
+				      pair.key, quote);
+		n = put_json(line, n, size - 2, pair.value, pair.value_len);
+		n += (size_t)snprintf(line + n, size - n, "%s", quote);
 	}
 	return n;
 }
@@ -103,16 +125,15 @@ static size_t put_line(char *line, size_t size, enum log_level level, const char
 
 	put_time(when, sizeof(when));
 	if (setup.format == LOG_KV) {
-		n = (size_t)snprintf(line, size - 1, "%s %s [%s] %s%s%s", when, level_names[level], subject, sentence,
-				     pairs[0] != '\0' ? " " : "", pairs);
-		return MIN(n, size - 2);
+		n = (size_t)snprintf(line, size - 1, "%s %s [%s] %s", when, level_names[level], subject, sentence);
+		return put_pairs(line, MIN(n, size - 2), size - 1, pairs);
 	}
 	n = (size_t)snprintf(line, size, "{\"time\":\"%s\",\"level\":\"%s\",\"subject\":\"", when, level_names[level]);
 	n = put_json(line, n, size / 4, subject, strlen(subject));
 	n += (size_t)snprintf(line + n, size - n, "\",\"message\":\"");
 	n = put_json(line, n, size / 2, sentence, strlen(sentence));
 	n += (size_t)snprintf(line + n, size - n, "\"");
-	n = put_json_pairs(line, n, size - 80, pairs);
+	n = put_pairs(line, n, size - 4, pairs);
 	n += (size_t)snprintf(line + n, size - n, "}");
 	return MIN(n, size - 2);
 }

@@ -4,7 +4,7 @@
  *   log_info("lane orders/3", "opened", "end=%lld", (long long)end);
  *
  * The subject is a short printable owner; the sentence never varies; the pairs are separated by blanks, and values
- * that may hold blanks are put in double quotes by the caller with LOG_Q. Format and level are process-wide and set
+ * that may hold blanks or quotes are marked by the caller with LOG_Q: they come out in double quotes, escaped. Format and level are process-wide and set
  * once, before threads start. A line is written with one write(2), so threads do not mix. */
 #pragma once
 
@@ -22,7 +22,8 @@ bool log_on(enum log_level level);
 void log_line(enum log_level level, const char *subject, const char *sentence, const char *pairs, ...)
 	__attribute__((format(printf, 4, 5)));
 
-#define LOG_Q "\"%s\""
+/* The marks are no printable characters, so that a quote in a value does not end it. */
+#define LOG_Q "\002%s\003"
 #define log_at(level, ...) (log_on(level) ? log_line(level, __VA_ARGS__) : (void)0)
 #define log_error(...) log_at(LOG_ERROR, __VA_ARGS__)
 #define log_warn(...) log_at(LOG_WARN, __VA_ARGS__)

@@ -4,4 +4,5 @@
 #include <check.h>
 
 TCase *buf_tests(void);
+TCase *log_tests(void);
 TCase *units_tests(void);
