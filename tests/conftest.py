@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from lib.kafka import KafkaCluster
+from lib.kafka import real_cluster
 from lib.krm import BUILD, Site
 from lib.sandbox import SandboxCluster
 
@@ -141,7 +141,7 @@ class Pool:
 
     def new(self, version, name, nodes=1, config=None):
         c = (SandboxCluster(self.dir, name=name) if version == "sandbox" else
-             KafkaCluster(self.dir, version, nodes=nodes, config=config, name=f"{name}-{version}"))
+             real_cluster(self.dir, version, nodes=nodes, config=config, name=f"{name}-{version}"))
         self.all.append(c)
         return c
 

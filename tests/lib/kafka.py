@@ -53,14 +53,14 @@ class Node:
     def address(self):
         return f"127.0.0.1:{self.port}"
 
-    def write_config(self):
+    def role_config(self):
+        """Who this node is, and where its cluster keeps the truth."""
         c = self.cluster
         listeners = []
         if self.port:
             listeners.append(f"PLAINTEXT://{self.address}")
         if self.controller_port:
             listeners.append(f"CONTROLLER://127.0.0.1:{self.controller_port}")
-        copies = min(3, c.nodes)
         config = {
             "process.roles": ",".join(self.roles),
             "node.id": self.id,
@@ -68,6 +68,17 @@ class Node:
             "controller.listener.names": "CONTROLLER",
             "listeners": ",".join(listeners),
             "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
+        }
+        if c.nodes == 1:
+            # A killed broker may register again only when its old session is over: 9 s by default.
+            config["broker.session.timeout.ms"] = 3000
+            config["broker.heartbeat.interval.ms"] = 500
+        return config
+
+    def write_config(self):
+        c = self.cluster
+        copies = min(3, c.nodes)
+        config = self.role_config() | {
             "log.dirs": os.path.join(self.dir, "data"),
             "num.io.threads": 4,
             "num.network.threads": 2,
@@ -84,10 +95,6 @@ class Node:
         if self.port:
             config["inter.broker.listener.name"] = "PLAINTEXT"
             config["advertised.listeners"] = f"PLAINTEXT://{self.address}"
-        if c.nodes == 1:
-            # A killed broker may register again only when its old session is over: 9 s by default.
-            config["broker.session.timeout.ms"] = 3000
-            config["broker.heartbeat.interval.ms"] = 500
         config.update(c.config)
         os.makedirs(self.dir, exist_ok=True)
         with open(self.config_file, "w") as f:
@@ -103,14 +110,15 @@ class Node:
                                      "-t", self.cluster.cluster_id, "-c", self.config_file),
                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
+    def command(self):
+        return java(self.cluster.version, "kafka.Kafka", self.config_file, heap=self.cluster.heap)
+
     def launch(self):
         """Starts the JVM and returns at once."""
         assert self.process is None, f"node {self.id} runs already"
         with open(self.log, "ab") as log:
-            self.process = subprocess.Popen(java(self.cluster.version, "kafka.Kafka", self.config_file,
-                                                 heap=self.cluster.heap),
-                                            stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-                                            cwd=self.dir, start_new_session=True,
+            self.process = subprocess.Popen(self.command(), stdout=log, stderr=subprocess.STDOUT,
+                                            stdin=subprocess.DEVNULL, cwd=self.dir, start_new_session=True,
                                             preexec_fn=die_with_parent)
         self.stopped = False
 
@@ -204,14 +212,17 @@ class KafkaCluster(Cluster):
         self.brokers = []
         self.controllers = []
         class_path(version)
-        if nodes == 1:
+        self.make_nodes()
+        self.voters = ",".join(f"{n.id}@127.0.0.1:{n.controller_port}" for n in self.controllers)
+        self.bootstrap = ",".join(n.address for n in self.brokers)
+
+    def make_nodes(self):
+        if self.nodes == 1:
             self.brokers = [Node(self, 1, ("broker", "controller"))]
             self.controllers = self.brokers
         else:
             self.controllers = [Node(self, 100, ("controller",))]
-            self.brokers = [Node(self, i, ("broker",)) for i in range(1, nodes + 1)]
-        self.voters = ",".join(f"{n.id}@127.0.0.1:{n.controller_port}" for n in self.controllers)
-        self.bootstrap = ",".join(n.address for n in self.brokers)
+            self.brokers = [Node(self, i, ("broker",)) for i in range(1, self.nodes + 1)]
 
     @property
     def all_nodes(self):
@@ -267,6 +278,14 @@ class KafkaCluster(Cluster):
                 shutil.copy(n.log, os.path.join(to, f"{self.name}-node{n.id}.log"))
 
 
+def real_cluster(dir, version, **more):
+    """KRaft where the version has it, else ZooKeeper."""
+    if tuple(int(n) for n in version.split(".")[:2]) >= (3, 3):
+        return KafkaCluster(dir, version, **more)
+    from .zookeeper import OldKafkaCluster
+    return OldKafkaCluster(dir, version, **more)
+
+
 def start_all(clusters):
     """Starts several clusters at the same time."""
     for c in clusters:
@@ -282,7 +301,7 @@ def _main():
     import tempfile
     started = time.monotonic()
     with tempfile.TemporaryDirectory() as d:
-        c = KafkaCluster(d, sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 1)
+        c = real_cluster(d, sys.argv[1], nodes=int(sys.argv[2]) if len(sys.argv) > 2 else 1)
         try:
             c.start()
             print(f"ready {c.bootstrap} {c.cluster_id} ({time.monotonic() - started:.1f} s)", flush=True)
