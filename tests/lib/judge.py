@@ -18,10 +18,10 @@ class Differ(AssertionError):
     """Both sides are not the same."""
 
 
-def digest(message):
+def digest(message, timestamp_type=True):
     """64 bits over all that must be equal, each part with its length, null unlike empty."""
     kind, ms = message.timestamp()
-    h = blake2b(b"%d %d" % (kind, ms), digest_size=8)
+    h = blake2b(b"%d %d" % (kind if timestamp_type else 0, ms), digest_size=8)
     for part in (message.key(), message.value()):
         h.update(b"-" if part is None else b"%d:%b" % (len(part), part))
     for name, value in message.headers() or ():
@@ -83,14 +83,14 @@ def scan(cluster, topic, ranges, see, isolation="read_committed", deadline=READ_
         c.close()
 
 
-def read(cluster, topic, ranges, isolation="read_committed", deadline=READ_DEADLINE):
+def read(cluster, topic, ranges, isolation="read_committed", deadline=READ_DEADLINE, timestamp_type=True):
     """{partition: Log}"""
     logs = {p: Log() for p in ranges}
 
     def see(m):
         log = logs[m.partition()]
         log.offsets.append(m.offset())
-        log.digests.append(digest(m))
+        log.digests.append(digest(m, timestamp_type))
     scan(cluster, topic, ranges, see, isolation, deadline)
     return logs
 
@@ -140,12 +140,18 @@ def explain(source, destination, topic, destination_topic, partition, offset):
     return f"source {sides[0]} | destination {sides[1]}"
 
 
+BOTH = ("read_committed", "read_uncommitted")
+
+
 def assert_equal(source, destination, topic, destination_topic=None, expect=None, partitions=None, upto=None,
-                 ends=True, deadline=READ_DEADLINE):
+                 ends=True, deadline=READ_DEADLINE, levels=BOTH[:1], timestamp_type=True):
     """Fails unless both sides hold the same records at the same offsets. Returns how many were compared.
 
     expect: how many records there must be, as a sum or {partition: count}; it must be given and not be zero.
     upto: {partition: end} compares only below those offsets. ends: the log ends must be equal too.
+    levels: what a read_committed consumer gets from the source is what a consumer of each of these isolation levels
+    must get from the destination; BOTH where the source has transactions. timestamp_type: False where the source has
+    log append time: its times are create times in the mirror.
     """
     assert expect, "say how many records are expected: nothing compared is no proof"
     dst_topic = destination_topic or topic
@@ -159,13 +165,14 @@ def assert_equal(source, destination, topic, destination_topic=None, expect=None
         src, dst = ({p: (s, min(e, upto[p])) for p, (s, e) in r.items()} for r in (src, dst))
     wrong = [f"partition {p}: source [start, end) {src[p]}, destination {dst[p]}"
              for p in src_parts if (src[p] != dst[p] if ends else src[p][0] != dst[p][0])]
-    a = read(source, topic, src, deadline=deadline)
-    b = read(destination, dst_topic, dst, deadline=deadline)
-    for p in src_parts:
-        found = first_differences(a[p], b[p])
+    how = {"deadline": deadline, "timestamp_type": timestamp_type}
+    a = read(source, topic, src, **how)
+    copies = {level: read(destination, dst_topic, dst, level, **how) for level in levels}
+    for p, level in [(p, level) for p in src_parts for level in levels]:
+        found = first_differences(a[p], copies[level][p])
         if not found:
             continue
-        line = f"partition {p}: {len(a[p])} and {len(b[p])} records; " + "; ".join(found)
+        line = f"partition {p}, {level}: {len(a[p])} and {len(copies[level][p])} records; " + "; ".join(found)
         if found[0].startswith("offset") and len(wrong) < 5:
             offset = int(found[0].split()[1].rstrip(":"))
             line += "\n    " + explain(source, destination, topic, dst_topic, p, offset)

@@ -2,6 +2,7 @@
 """A Kafka client that checks nothing: frames written by hand, so that wrong ones can be sent, and sent again."""
 import socket
 import struct
+import time
 
 
 def _table():
@@ -237,6 +238,53 @@ class Raw:
             r.tags()
             return out
         return error, sorted(r.compact(one))
+
+    # -- transactions ----------------------------------------------------------------------------------
+
+    def _again(self, ask, *transient, tries=200):
+        """Until the answer is none of these errors: a coordinator that loads, a transaction that still ends."""
+        for _ in range(tries):
+            error, *rest = ask()
+            if error not in transient:
+                assert error == 0, f"error {error}"
+                return rest
+            time.sleep(0.05)
+        raise AssertionError(f"still error {error} after {tries} tries")
+
+    def transaction_coordinator(self, transactional_id):
+        """Its HOST:PORT."""
+        def ask():
+            r = self.call(10, 1, text(transactional_id) + b"\1")
+            r.get("i")
+            error = r.get("h")
+            r.text(), r.get("i")
+            return error, r.text(), r.get("i")
+        host, port = self._again(ask, 15)
+        return f"{host}:{port}"
+
+    def init_producer(self, transactional_id, timeout_ms=60000):
+        """(producer id, epoch)"""
+        def ask():
+            r = self.call(22, 1, text(transactional_id) + struct.pack(">i", timeout_ms))
+            r.get("i")
+            return r.get("hqh")
+        return self._again(ask, 14, 15, 16, 51)
+
+    def add_partitions(self, transactional_id, pid, epoch, topic, partitions):
+        def ask():
+            r = self.call(24, 1, text(transactional_id) + struct.pack(">qh", pid, epoch) + array([
+                text(topic) + array(struct.pack(">i", p) for p in partitions)]))
+            r.get("i")
+            errors = [e for t in r.array(lambda: (r.text(), r.array(lambda: r.get("ih")))) for _, e in t[1]]
+            return (max(errors),)
+        self._again(ask, 14, 15, 16, 51)
+
+    def end_transaction(self, transactional_id, pid, epoch, commit):
+        def ask():
+            r = self.call(26, 1, text(transactional_id) + struct.pack(">qh?", pid, epoch, commit))
+            r.get("i")
+            return (r.get("h"),)
+        self._again(ask, 14, 15, 16, 51)
 
     # -- groups ----------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ from confluent_kafka import Producer
 from lib import judge
 from lib.kafka import KafkaCluster
 from lib.produce import CODECS, EPOCH_MS, produce, transaction
+from lib.transactions import Interleaved
 
 
 @pytest.fixture(scope="module")
@@ -107,3 +108,30 @@ def test_upto_compares_only_below(cluster, good):
     with pytest.raises(judge.Differ, match="end"):
         judge.assert_equal(cluster, cluster, good, "longer", expect=20)
     assert judge.assert_equal(cluster, cluster, good, "longer", expect=20, upto={0: 20}) == 20
+
+
+def test_a_crowd_of_transactions_is_what_it_says(cluster):
+    """The producers of the scenarios: what they say is visible is what a consumer sees, with all kinds among it."""
+    cluster.create_topic("crowd", 2)
+    crowd = Interleaved(cluster, "crowd", 2).run(12)
+    crowd.leave_open()
+    ends, stable = cluster.ends("crowd"), cluster.stable_ends("crowd")
+    assert any(stable[p] < ends[p] for p in ends), "nothing is open"
+    crowd.run(3)
+    seen = judge.read(cluster, "crowd", {p: (0, e) for p, e in cluster.stable_ends("crowd").items()})
+    assert sum(map(len, seen.values())) < crowd.expect
+    crowd.finish()
+    ends = {p: (0, e) for p, e in cluster.ends("crowd").items()}
+    seen = judge.read(cluster, "crowd", ends)
+    assert {p: len(log) for p, log in seen.items()} == crowd.visible
+    assert sum(map(len, judge.read(cluster, "crowd", ends, "read_uncommitted").values())) > crowd.expect, "no aborts"
+
+
+def test_aborted_records_in_the_copy_are_seen(cluster):
+    """A copy that carries an aborted transaction over as one is equal for one kind of consumer only."""
+    cluster.create_topic("as-it-is")
+    transaction(cluster, "as-it-is", [5], "as-it-is-0", commit=False)
+    transaction(cluster, "as-it-is", [5], "as-it-is-1")
+    judge.assert_equal(cluster, cluster, "as-it-is", expect=5)
+    with pytest.raises(judge.Differ, match="read_uncommitted"):
+        judge.assert_equal(cluster, cluster, "as-it-is", expect=5, levels=judge.BOTH)
