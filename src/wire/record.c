@@ -6,8 +6,9 @@
 
 #include "base/crc32c.h"
 #include "wire/batch_impl.h"
+#include "wire/varint.h"
 
-static uint64_t read_long_varint(struct reader *r, int bytes_max)
+uint64_t varint_read_long(struct reader *r, int bytes_max)
 {
 	uint64_t v = 0;
 
@@ -27,57 +28,9 @@ static uint64_t read_long_varint(struct reader *r, int bytes_max)
 	return 0;
 }
 
-/* Most have one to three bytes. */
-static inline uint64_t read_varint(struct reader *r, int bytes_max)
-{
-	const uint8_t *p = r->p;
-
-	if (r->end - p < 3)
-		return read_long_varint(r, bytes_max);
-	if (p[0] < 0x80) {
-		r->p += 1;
-		return p[0];
-	}
-	if (p[1] < 0x80) {
-		r->p += 2;
-		return (uint64_t)(p[0] & 0x7f) | (uint64_t)p[1] << 7;
-	}
-	if (p[2] < 0x80) {
-		r->p += 3;
-		return (uint64_t)(p[0] & 0x7f) | (uint64_t)(p[1] & 0x7f) << 7 | (uint64_t)p[2] << 14;
-	}
-	return read_long_varint(r, bytes_max);
-}
-
-static inline int64_t read_long(struct reader *r)
-{
-	uint64_t v = read_varint(r, 10);
-
-	return (int64_t)(v >> 1) ^ -(int64_t)(v & 1);
-}
-
-static inline int32_t read_int(struct reader *r)
-{
-	uint64_t v = read_varint(r, 5);
-
-	if (v > UINT32_MAX)
-		r->failed = true;
-	return (int32_t)(uint32_t)(v >> 1) ^ -(int32_t)(v & 1);
-}
-
-/* A length of at least `least`, within what remains. */
-static inline int32_t read_length(struct reader *r, int32_t least)
-{
-	int32_t n = read_int(r);
-
-	if (n < least || n > r->end - r->p)
-		r->failed = true;
-	return r->failed ? 0 : n;
-}
-
 static struct bytes read_field(struct reader *r, int32_t least)
 {
-	int32_t n = read_length(r, least);
+	int32_t n = varint_length(r, least);
 	struct bytes v = { n < 0 ? NULL : r->p, n };
 
 	if (n > 0)
@@ -93,12 +46,12 @@ bool batch_deltas_ok(const struct batch_header *b)
 	if (b->magic != 2)
 		return false;
 	for (batch_records(b, &r); r.p < r.end; n++) {
-		int32_t len = read_length(&r, 0);
+		int32_t len = varint_length(&r, 0);
 		struct reader in = { .p = r.p, .end = r.p + len };
 
 		read8(&in);
-		read_long(&in);
-		if (read_int(&in) != n || in.failed || r.failed)
+		varint_int64(&in);
+		if (varint_int32(&in) != n || in.failed || r.failed)
 			return false;
 		r.p += len;
 	}
@@ -133,14 +86,14 @@ enum batch_next record_next(struct reader *r, struct record *rec)
 	*rec = (struct record){ 0 };
 	if (r->p == r->end)
 		return BATCH_END;
-	len = read_length(r, 0);
+	len = varint_length(r, 0);
 	in = (struct reader){ .p = r->p, .end = r->p + len, .failed = r->failed };
 	read8(&in);
-	rec->timestamp_delta = read_long(&in);
-	rec->offset_delta = read_int(&in);
+	rec->timestamp_delta = varint_int64(&in);
+	rec->offset_delta = varint_int32(&in);
 	rec->key = read_field(&in, -1);
 	rec->value = read_field(&in, -1);
-	rec->n_headers = read_length(&in, 0);
+	rec->n_headers = varint_length(&in, 0);
 	rec->headers = (struct bytes){ in.p, (int32_t)(in.end - in.p) };
 	headers = in;
 	for (int32_t i = 0; i < rec->n_headers && !headers.failed; i++)

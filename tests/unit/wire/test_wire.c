@@ -14,6 +14,7 @@ int main(void)
 	suite_add_tcase(suite, codec_tests());
 	suite_add_tcase(suite, hostile_tests());
 	suite_add_tcase(suite, kerr_tests());
+	suite_add_tcase(suite, rewrite_tests());
 	suite_add_tcase(suite, kmsgc_tests());
 	suite_add_tcase(suite, golden_tests());
 	runner = srunner_create(suite);
