@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Behaviour: one magic 2 batch per partition (87), checked as append.c says; acks -1, 0, 1 (21). With acks=0 there is
- * no answer, and an error ends the connection. Transactional batches: 53 without a transactional id, 48 with one (there
- * is no transaction that it could belong to).
+ * no answer, and an error ends the connection. Transactional batches: 53 without a transactional id. The first one of a
+ * transaction in a partition is verified with the coordinator: 49 and 47 for another producer id or epoch, 48 when the
+ * partition was not added (below version 12, which adds it).
  * With acks=-1 a topic whose min.insync.replicas is above 1 gets 19, as if it had more replicas and all but one were
  * gone. (A broker takes the smaller of that setting and the number of replicas, so it never refuses a topic with one.)
  * Version notes: 3 the batch format, 7 zstd, 8 error messages, 13 topic ids. Advertised from 0, as brokers do for the
@@ -10,6 +11,7 @@
 #include "sandbox/batch_check.h"
 #include "sandbox/bytes.h"
 #include "sandbox/handlers.h"
+#include "sandbox/txn.h"
 #include "wire/msg/produce.h"
 
 static int16_t check_request(const struct request *req, const struct produce_request *body)
@@ -19,18 +21,42 @@ static int16_t check_request(const struct request *req, const struct produce_req
 	return fault_after_write(req->fault) ? KERR_NONE : req->fault;
 }
 
+static bool is_transactional(const struct records *r)
+{
+	return r->len >= BATCH_HEADER_LEN && r->data[BATCH_MAGIC] == 2 &&
+	       (get_i16(r->data + BATCH_ATTRIBUTES) & BATCH_TRANSACTIONAL) != 0;
+}
+
 /* A broker looks at all partitions of a request before it refuses it. */
 static bool has_transactional(const struct produce_request *body)
 {
 	for (int32_t t = 0; t < body->topic_data.n; t++)
-		for (int32_t i = 0; i < body->topic_data.items[t].partition_data.n; i++) {
-			const struct records *r = &body->topic_data.items[t].partition_data.items[i].records;
-
-			if (r->len >= BATCH_HEADER_LEN && r->data[BATCH_MAGIC] == 2 &&
-			    (get_i16(r->data + BATCH_ATTRIBUTES) & BATCH_TRANSACTIONAL) != 0)
+		for (int32_t i = 0; i < body->topic_data.items[t].partition_data.n; i++)
+			if (is_transactional(&body->topic_data.items[t].partition_data.items[i].records))
 				return true;
-		}
 	return false;
+}
+
+/* A partition that takes part in the transaction already is not verified again. */
+static int16_t verify(struct request *req, struct partition *p, const struct records *records)
+{
+	struct txn_claim claim = { .id = request_body(req, produce)->transactional_id };
+	struct txn *txn;
+	int16_t code;
+
+	if (!is_transactional(records))
+		return KERR_NONE;
+	claim.producer_id = get_i64(records->data + BATCH_PRODUCER_ID);
+	claim.epoch = get_i16(records->data + BATCH_PRODUCER_EPOCH);
+	if (producers_in_txn(&p->producers, claim.producer_id, claim.epoch))
+		return KERR_NONE;
+	code = txn_code(txn_check(req->sb, &claim, &txn), 0, 1);
+	if (code != KERR_NONE || txn_has_partition(txn, str_of(p->topic->name), p->index))
+		return code;
+	if (req->version < 12)
+		return KERR_INVALID_TXN_STATE;
+	txn_add_partition(txn, str_of(p->topic->name), p->index);
+	return KERR_NONE;
 }
 
 static int16_t check_partition(const struct request *req, const struct topic *topic, const struct partition *p)
@@ -83,6 +109,8 @@ static bool produce_topic(struct request *req, const struct produce_topic *in, s
 		struct partition *p = topic_partition(topic, in->partition_data.items[i].index);
 		int16_t code = all != KERR_NONE ? all : check_partition(req, topic, p);
 
+		if (code == KERR_NONE)
+			code = verify(req, p, &in->partition_data.items[i].records);
 		result->index = in->partition_data.items[i].index;
 		if (code != KERR_NONE)
 			refuse(result, code);
@@ -101,8 +129,7 @@ enum handled produce_handle(struct request *req)
 	bool ok = true;
 
 	if (all == KERR_NONE && has_transactional(body))
-		all = body->transactional_id.len < 0 ? KERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED
-						     : KERR_INVALID_TXN_STATE;
+		all = body->transactional_id.len < 0 ? KERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED : KERR_NONE;
 	request_items(req, &answer->responses, produced_topic, body->topic_data.n);
 	for (int32_t t = 0; t < body->topic_data.n; t++)
 		ok &= produce_topic(req, &body->topic_data.items[t], &answer->responses.items[t], all);

@@ -6,15 +6,16 @@
  *    when it is not known;
  *  - waits for min_bytes up to max_wait_ms, unless a partition has an error or diverges;
  *  - sessions: 70 unknown, 71 wrong epoch, 106 names and ids mixed; an incremental answer leaves out what is unchanged.
- * One node: the high watermark is the log's end. There are no transactions: the last stable offset is the high
- * watermark, the list of aborted ones is empty (read_committed) or null.
+ *  - read_committed ends at the last stable offset and tells the aborted transactions (otherwise null) of what is
+ *    answered, and, because the end is estimated as brokers do with their index, some beyond it.
+ * One node: the high watermark is the log's end.
  * Version notes: 7 sessions, 9 leader epoch, 11 rack, 12 last_fetched_epoch and diverging epoch, 13 topic ids,
  * 15 replica state. Replicas of other brokers get 6. */
 #include "sandbox/fetch_wait.h"
 #include "sandbox/handlers.h"
 #include "wire/msg/fetch.h"
 
-enum { SERVER_MAX_BYTES = 55 << 20, EPOCH_INITIAL = 0, EPOCH_FINAL = -1 };
+enum { SERVER_MAX_BYTES = 55 << 20, EPOCH_INITIAL = 0, EPOCH_FINAL = -1, READ_COMMITTED = 1, INDEX_INTERVAL = 4096 };
 
 /* What a Fetch works on; lives in the request's arena. */
 struct fetch_plan {
@@ -70,23 +71,58 @@ static bool check_item(const struct fetch_item *item, const struct partition *p,
 	return out->error_code == KERR_NONE;
 }
 
+/* Up to where a broker looks for aborted transactions: the next entry of its index behind what is answered. */
+static int64_t aborted_bound(const struct partition *p, size_t at)
+{
+	const struct plog_batch *b;
+	int64_t skipped = 0;
+
+	for (; (b = plog_at(&p->log, at)) != NULL; at++) {
+		if (skipped > INDEX_INTERVAL)
+			return b->base_offset;
+		skipped += b->len;
+	}
+	return p->log.end_offset;
+}
+
+static void tell_aborted(struct request *req, const struct partition *p, int64_t from, int64_t bound,
+			 struct fetched_partition *out)
+{
+	size_t first = aborted_find(&p->aborted, from), end = first;
+
+	while (end < p->aborted.n && (end == first || p->aborted.items[end - 1].stable < bound))
+		end++;
+	request_items(req, &out->aborted_transactions, aborted_transaction, (int32_t)(end - first));
+	out->aborted_transactions.n = 0;
+	for (size_t i = first; i < end; i++)
+		if (p->aborted.items[i].first_offset < bound) {
+			struct aborted_transaction *told =
+				&out->aborted_transactions.items[out->aborted_transactions.n++];
+
+			told->producer_id = p->aborted.items[i].producer_id;
+			told->first_offset = p->aborted.items[i].first_offset;
+		}
+}
+
 /* Points the answer to the batches from the item's offset on, within the limits. */
 static void read_item(struct request *req, const struct fetch_item *item, const struct partition *p,
 		      struct fetch_round *round, struct fetched_partition *out)
 {
+	bool committed = request_body(req, fetch)->isolation_level == READ_COMMITTED;
+	int64_t end = committed ? partition_stable(p) : p->log.end_offset;
 	int64_t max = MIN(round->left, (int64_t)MAX(item->max_bytes, 0)), taken = 0;
 	size_t first = plog_find(&p->log, item->offset), n = 0;
 	struct plog_batch *b = plog_at(&p->log, first);
 	struct iovec *iov;
 
-	if (b == NULL)
+	if (b == NULL || b->base_offset >= end)
 		return;
 	if (round->one_anyway)
 		max = MAX(max, (int64_t)b->len);
 	/* A first batch that would be cut is as good as none. */
 	if (b->len > max)
 		return;
-	for (; b != NULL && taken < max; b = plog_at(&p->log, first + n))
+	for (; b != NULL && b->base_offset < end && taken < max; b = plog_at(&p->log, first + n))
 		taken += plog_at(&p->log, first + n++)->len;
 	taken = MIN(taken, max);
 	iov = request_alloc(req, n * sizeof(*iov));
@@ -97,6 +133,8 @@ static void read_item(struct request *req, const struct fetch_item *item, const 
 		left -= iov[i].iov_len;
 		request_hold(req, b);
 	}
+	if (committed)
+		tell_aborted(req, p, item->offset, aborted_bound(p, first + n), out);
 	round->one_anyway = false;
 	round->left -= MIN(round->left, taken);
 	round->bytes += taken;
@@ -113,7 +151,7 @@ static void fetch_item(struct request *req, const struct fetch_item *item, struc
 	out->partition_index = item->partition;
 	out->error_code = code;
 	out->high_watermark = -1;
-	out->aborted_transactions.n = body->isolation_level == 1 ? 0 : -1;
+	out->aborted_transactions.n = body->isolation_level == READ_COMMITTED ? 0 : -1;
 	if (p == NULL) {
 		/* Here a broker tells an empty list, where errors of a known partition come with null. */
 		out->aborted_transactions.n = 0;
@@ -131,7 +169,8 @@ static void fetch_item(struct request *req, const struct fetch_item *item, struc
 	round->at_once |= out->error_code != KERR_NONE || out->diverging_epoch.epoch >= 0;
 	if (out->error_code != KERR_NONE)
 		return;
-	out->high_watermark = out->last_stable_offset = p->log.end_offset;
+	out->high_watermark = p->log.end_offset;
+	out->last_stable_offset = partition_stable(p);
 	out->log_start_offset = p->log.start_offset;
 }
 
@@ -378,6 +417,7 @@ static void park(struct request *req, struct fetch_state *state, int64_t missing
 		.partitions = request_alloc(req, sizeof(struct partition *) * (size_t)state->plan.n),
 		.n = state->plan.n,
 		.missing = missing,
+		.committed = body->isolation_level == READ_COMMITTED,
 		.wait_ms = body->max_wait_ms,
 		.finish = wait_over,
 	};

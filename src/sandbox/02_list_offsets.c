@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Behaviour: -1 the end (the high watermark for consumers; the log end for any other replica id, of which one node
- * cannot tell the difference), -2 the start, -3 the record of the largest timestamp, -4 the start of what is local
- * (the same as -2), -5 what is tiered (nothing: -1), otherwise the first record whose timestamp is not below the asked
- * one, or -1. In compressed batches, which are not unpacked, the batch's first offset stands for the record.
+/* Behaviour: -1 the end (the high watermark for consumers, with read_committed the last stable offset; the log end for
+ * any other replica id, which one node cannot tell from the former), -2 the start, -3 the record of the largest
+ * timestamp, -4 the start of what is local (the same as -2), -5 what is tiered (nothing: -1), otherwise the first
+ * record whose timestamp is not below the asked one, or -1. With read_committed, nothing at or above the last stable
+ * offset is found. In compressed batches, which are not unpacked, the batch's first offset stands for the record.
  * Version notes: 4 leader epochs, 7 -3, 8 -4, 9 -5; earlier versions get 35 for them. */
 #include "sandbox/batch_check.h"
 #include "sandbox/bytes.h"
@@ -66,13 +67,15 @@ static struct found find_max(const struct plog *log)
 	return max < 0 ? (struct found){ -1, -1 } : find_time(log, max);
 }
 
-static void answer_offset(const struct partition *p, int64_t timestamp, struct listed_offsets_partition *out)
+/* end: where reading ends for who asks. */
+static void answer_offset(const struct partition *p, int64_t timestamp, int64_t end,
+			  struct listed_offsets_partition *out)
 {
 	struct found found = { -1, -1 };
 
 	switch (timestamp) {
 	case LATEST:
-		out->offset = p->log.end_offset;
+		out->offset = end;
 		out->leader_epoch = plog_epoch_last(&p->log);
 		return;
 	case EARLIEST:
@@ -89,6 +92,8 @@ static void answer_offset(const struct partition *p, int64_t timestamp, struct l
 		found = find_time(&p->log, timestamp);
 		break;
 	}
+	if (found.offset >= end)
+		return;
 	out->offset = found.offset;
 	out->timestamp = found.timestamp;
 	if (found.offset >= 0)
@@ -98,7 +103,9 @@ static void answer_offset(const struct partition *p, int64_t timestamp, struct l
 static void list_partition(struct request *req, const struct topic *topic, const struct list_offsets_partition *in,
 			   struct listed_offsets_partition *out)
 {
+	const struct list_offsets_request *body = request_body(req, list_offsets);
 	const struct partition *p = topic_partition(topic, in->partition_index);
+	bool committed = body->replica_id == -1 && body->isolation_level == 1;
 
 	out->partition_index = in->partition_index;
 	if (req->fault != KERR_NONE)
@@ -110,7 +117,7 @@ static void list_partition(struct request *req, const struct topic *topic, const
 	else
 		out->error_code = partition_check_epoch(p, in->current_leader_epoch);
 	if (out->error_code == KERR_NONE)
-		answer_offset(p, in->timestamp, out);
+		answer_offset(p, in->timestamp, committed ? partition_stable(p) : p->log.end_offset, out);
 }
 
 enum handled list_offsets_handle(struct request *req)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Behaviour: -1 and no error for what was not committed and for groups that are not there; a null list of topics means
- * all that is committed. require_stable changes nothing: there are no transactions.
+ * all that is committed. With require_stable 88 where a transaction is about to commit an offset.
  * Version notes: 2 null topics, 5 leader epoch, 8 several groups in one request, 9 member (not looked at). */
 #include "sandbox/coord.h"
 #include "sandbox/handlers.h"
+#include "sandbox/txn.h"
 #include "wire/msg/offset_fetch.h"
 
 /* What is asked of one group, whatever the version. */
@@ -11,6 +12,7 @@ struct asked {
 	struct str group_id;
 	const struct offset_fetch_group_topic *topics;
 	int32_t n;                      /* -1: all */
+	bool stable;
 };
 
 static void tell(struct request *req, const struct coord_offset *o, struct fetched_offsets_group_partition *out)
@@ -18,6 +20,17 @@ static void tell(struct request *req, const struct coord_offset *o, struct fetch
 	out->committed_offset = o != NULL ? o->offset : -1;
 	out->committed_leader_epoch = o != NULL ? o->leader_epoch : -1;
 	out->metadata = o != NULL ? request_text(req, "%s", o->metadata) : str_of("");
+}
+
+/* One partition of an answer. o NULL: nothing is committed. */
+static void tell_partition(struct request *req, const struct asked *asked, struct str topic, int32_t index,
+			   const struct coord_offset *o, struct fetched_offsets_group_partition *out)
+{
+	bool pending = asked->stable && txn_offset_pending(req->sb, asked->group_id, topic, index);
+
+	tell(req, pending ? NULL : o, out);
+	out->partition_index = index;
+	out->error_code = pending ? KERR_UNSTABLE_OFFSET_COMMIT : KERR_NONE;
 }
 
 static void tell_some(struct request *req, const struct coord_group *group, const struct asked *asked,
@@ -33,14 +46,15 @@ static void tell_some(struct request *req, const struct coord_group *group, cons
 		for (int32_t i = 0; i < in->partition_indexes.n; i++) {
 			int32_t index = in->partition_indexes.items[i];
 
-			topic->partitions.items[i].partition_index = index;
-			tell(req, group != NULL ? coord_offset(group, in->name, index) : NULL,
-			     &topic->partitions.items[i]);
+			tell_partition(req, asked, in->name, index,
+				       group != NULL ? coord_offset(group, in->name, index) : NULL,
+				       &topic->partitions.items[i]);
 		}
 	}
 }
 
-static void tell_all(struct request *req, const struct coord_group *group, struct fetched_offsets_group *out)
+static void tell_all(struct request *req, const struct asked *asked, const struct coord_group *group,
+		     struct fetched_offsets_group *out)
 {
 	struct fetched_offsets_group_topic *topic = NULL;
 	struct coord_offset **all;
@@ -62,8 +76,8 @@ static void tell_all(struct request *req, const struct coord_group *group, struc
 			request_items(req, &topic->partitions, fetched_offsets_group_partition, (int32_t)(same - i));
 			topic->partitions.n = 0;
 		}
-		topic->partitions.items[topic->partitions.n].partition_index = all[i]->partition;
-		tell(req, all[i], &topic->partitions.items[topic->partitions.n++]);
+		tell_partition(req, asked, topic->name, all[i]->partition, all[i],
+			       &topic->partitions.items[topic->partitions.n++]);
 	}
 	xfree(all);
 }
@@ -79,7 +93,7 @@ static void answer_group(struct request *req, const struct asked *asked, struct 
 	if (asked->n >= 0)
 		tell_some(req, group, asked, out);
 	else
-		tell_all(req, group, out);
+		tell_all(req, asked, group, out);
 }
 
 static void copy_partition(const struct fetched_offsets_group_partition *from, struct fetched_offsets_partition *to)
@@ -96,7 +110,8 @@ static void answer_single(struct request *req)
 {
 	const struct offset_fetch_request *body = request_body(req, offset_fetch);
 	struct offset_fetch_response *answer = request_answer(req, offset_fetch);
-	struct asked asked = { .group_id = body->group_id, .n = body->topics.n };
+	struct asked asked = { .group_id = body->group_id, .n = body->topics.n,
+			       .stable = body->require_stable };
 	struct offset_fetch_group_topic *topics = request_alloc(req, sizeof(*topics) * (size_t)MAX(asked.n, 1));
 	struct fetched_offsets_group group = { 0 };
 
@@ -134,6 +149,7 @@ enum handled offset_fetch_handle(struct request *req)
 			.group_id = body->groups.items[i].group_id,
 			.topics = body->groups.items[i].topics.items,
 			.n = body->groups.items[i].topics.n,
+			.stable = body->require_stable,
 		};
 
 		answer_group(req, &asked, &answer->groups.items[i]);

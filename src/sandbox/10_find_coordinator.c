@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Behaviour: the one node coordinates every group. There are no transactions yet: a transactional id gets 42 with a
- * sentence; share groups likewise.
+/* Behaviour: the one node coordinates every group and every transactional id; share groups get 42 with a sentence.
  * Version notes: 1 key type, 4 several keys. */
 #include "sandbox/handlers.h"
 #include "wire/msg/find_coordinator.h"
 
 enum { KEY_GROUP, KEY_TRANSACTION };
 
-static const char no_transactions[] = "krsandbox has no transactions: use a producer without transactional.id";
-static const char groups_only[] = "krsandbox coordinates consumer groups only";
+static const char no_share_groups[] = "krsandbox coordinates consumer groups and transactions only";
 
 static void answer_key(struct request *req, struct str key, struct coordinator *out)
 {
@@ -20,10 +18,10 @@ static void answer_key(struct request *req, struct str key, struct coordinator *
 	out->error_message = str_of("");
 	if (req->fault != KERR_NONE) {
 		out->error_code = req->fault;
-	} else if (type != KEY_GROUP) {
+	} else if (type != KEY_GROUP && type != KEY_TRANSACTION) {
 		out->error_code = KERR_INVALID_REQUEST;
-		out->error_message = str_of(type == KEY_TRANSACTION ? no_transactions : groups_only);
-	} else if (key.len <= 0) {
+		out->error_message = str_of(no_share_groups);
+	} else if (key.len <= 0 && type == KEY_GROUP) {
 		out->error_code = KERR_INVALID_GROUP_ID;
 	} else {
 		out->node_id = req->sb->opts.node_id;

@@ -19,8 +19,10 @@ static int16_t delete_records(struct sandbox *sb, struct partition *p, int64_t o
 		offset = p->log.end_offset;
 	if (offset < 0 || offset > p->log.end_offset)
 		return KERR_OFFSET_OUT_OF_RANGE;
-	if (offset > p->log.start_offset)
+	if (offset > p->log.start_offset) {
 		plog_delete_to(&p->log, offset);
+		aborted_delete_to(&p->aborted, offset);
+	}
 	store_release(&sb->store, bytes - p->log.bytes + (n - count_batches(&p->log)) * BATCH_COST);
 	return KERR_NONE;
 }

@@ -11,6 +11,7 @@ static void describe(const struct producer *p, struct active_producer *out)
 	out->last_sequence = p->n_window > 0 ? p->window[p->n_window - 1].last_sequence : -1;
 	out->last_timestamp = p->last_timestamp;
 	out->coordinator_epoch = p->coordinator_epoch;
+	out->current_txn_start_offset = p->txn_start;
 }
 
 static void describe_partition(struct request *req, const struct partition *p, struct producers_partition *out)

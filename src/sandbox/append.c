@@ -53,6 +53,7 @@ static struct producer_claim claim_of(const struct batch_view *view, const struc
 		.last_offset_delta = get_i32(b + BATCH_LAST_DELTA),
 		.offset = p->log.end_offset,
 		.timestamp = timestamp,
+		.transactional = get_i16(b + BATCH_ATTRIBUTES) & BATCH_TRANSACTIONAL,
 	};
 }
 
@@ -131,20 +132,17 @@ static void write_marker(uint8_t *b, const struct producer_marker *m, bool commi
 	put_be(r + 12, 4, (uint32_t)m->coordinator_epoch);
 }
 
-int16_t append_marker(struct sandbox *sb, struct partition *p, const struct producer_marker *marker, bool commit)
-{
-	int16_t code = producers_check_marker(&p->producers, marker);
-	size_t before = p->producers.n;
-	struct plog_batch *b;
+enum { MARKER_COST = MARKER_LEN + BATCH_COST + PRODUCER_COST };
 
-	if (code != KERR_NONE)
-		return code;
-	if (!store_charge(&sb->store, MARKER_LEN + BATCH_COST + PRODUCER_COST))
-		return KERR_KAFKA_STORAGE_ERROR;
-	producers_marker(&p->producers, marker);
+/* The marker is allowed and paid for. */
+static void store_marker(struct sandbox *sb, struct partition *p, const struct producer_marker *marker, bool commit)
+{
+	size_t before = p->producers.n;
+	int64_t started = producers_marker(&p->producers, marker);
+	struct plog_batch *b = plog_batch_create(MARKER_LEN);
+
 	if (p->producers.n == before)
 		store_release(&sb->store, PRODUCER_COST);
-	b = plog_batch_create(MARKER_LEN);
 	write_marker(b->data, marker, commit);
 	b->base_offset = b->last_offset = p->log.end_offset;
 	b->max_timestamp = marker->timestamp;
@@ -153,7 +151,32 @@ int16_t append_marker(struct sandbox *sb, struct partition *p, const struct prod
 	put_be(b->data + BATCH_EPOCH, 4, (uint32_t)b->epoch);
 	seal(b->data, MARKER_LEN);
 	store(sb, p, b);
-	return KERR_NONE;
+	if (started >= 0 && !commit)
+		aborted_add(&p->aborted, &(struct aborted){
+			.producer_id = marker->id,
+			.first_offset = started,
+			.last_offset = b->last_offset,
+			.stable = partition_stable(p),
+		});
+}
+
+int16_t append_marker(struct sandbox *sb, struct partition *p, const struct producer_marker *marker, bool commit)
+{
+	int16_t code = producers_check_marker(&p->producers, marker);
+
+	if (code == KERR_NONE && !store_charge(&sb->store, MARKER_COST))
+		code = KERR_KAFKA_STORAGE_ERROR;
+	if (code == KERR_NONE)
+		store_marker(sb, p, marker, commit);
+	return code;
+}
+
+void append_owed_marker(struct sandbox *sb, struct partition *p, const struct producer_marker *marker, bool commit)
+{
+	if (producers_check_marker(&p->producers, marker) != KERR_NONE)
+		return;
+	sb->store.memory += MARKER_COST;
+	store_marker(sb, p, marker, commit);
 }
 
 /* What a batch that stands in the log says of its producer. */
@@ -178,6 +201,7 @@ static void replay(struct producers *producers, const struct plog_batch *b)
 		.last_offset_delta = get_i32(d + BATCH_LAST_DELTA),
 		.offset = b->base_offset,
 		.timestamp = b->max_timestamp,
+		.transactional = get_i16(d + BATCH_ATTRIBUTES) & BATCH_TRANSACTIONAL,
 	});
 }
 
@@ -189,6 +213,7 @@ void append_truncate(struct sandbox *sb, struct partition *p, int64_t end)
 	store_release(&sb->store, p->producers.n * PRODUCER_COST);
 	producers_fini(&p->producers);
 	plog_truncate(&p->log, end);
+	aborted_truncate(&p->aborted, p->log.end_offset);
 	for (size_t i = 0; (b = plog_at(&p->log, i)) != NULL; i++)
 		replay(&p->producers, b);
 	store_release(&sb->store, bytes - p->log.bytes + (n - plog_find(&p->log, INT64_MAX)) * BATCH_COST);

@@ -15,7 +15,10 @@ struct appended {
 /* Appends the one batch of a Produce partition. */
 struct appended append_records(struct sandbox *sb, struct partition *p, const struct records *records,
 			       int16_t version);
-/* Appends a control batch. The error code. */
+/* Appends a control batch, which ends the producer's open transaction, if there is one. The error code. */
 int16_t append_marker(struct sandbox *sb, struct partition *p, const struct producer_marker *marker, bool commit);
+/* The same for the transaction coordinator, whose markers are owed: the memory limit does not keep them out. One that
+ * is refused is not written. */
+void append_owed_marker(struct sandbox *sb, struct partition *p, const struct producer_marker *marker, bool commit);
 /* Cuts the log at end and brings what is known of producers back to what the rest of the log says. */
 void append_truncate(struct sandbox *sb, struct partition *p, int64_t end);

@@ -14,6 +14,7 @@
 #include "sandbox/append.h"
 #include "sandbox/coord.h"
 #include "sandbox/fetch_wait.h"
+#include "sandbox/txn.h"
 
 enum { PRODUCER_SWEEP_MS = 600000 };
 
@@ -101,6 +102,7 @@ void sandbox_destroy(struct sandbox *sb)
 {
 	CHECK(sb->n_clients == 0);
 	fetch_wait_clear_all(sb);
+	txn_fini(sb);
 	coord_fini(sb);
 	while (!list_empty(&sb->parked))
 		request_free(list_first(&sb->parked, struct request, node));

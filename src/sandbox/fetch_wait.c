@@ -6,12 +6,14 @@ struct fetch_waiter;
 struct interest {
 	struct list node;               /* in partition.waiters */
 	struct fetch_waiter *waiter;
+	int64_t stable;                 /* the last stable offset when it was looked at last */
 };
 
 struct fetch_waiter {
 	struct request *req;
 	struct list ready;              /* in sandbox.fetch_ready */
 	int64_t missing;
+	bool committed;
 	void (*finish)(struct request *req);
 	int32_t n;
 	struct interest interests[];
@@ -36,14 +38,27 @@ static void expired(struct tick *tick)
 	end(container_of(tick, struct request, tick)->wait);
 }
 
+/* What came since the last look that the waiter may read. */
+static int64_t readable(struct interest *interest, const struct partition *p, int64_t stable)
+{
+	int64_t before = interest->stable;
+
+	interest->stable = stable;
+	if (!interest->waiter->committed)
+		return (int64_t)p->appended;
+	return stable > before ? (int64_t)plog_bytes_between(&p->log, before, stable) : 0;
+}
+
 static void look_at(struct sandbox *sb, struct partition *p)
 {
+	int64_t stable = partition_stable(p);
 	struct list *pos;
 
 	list_each(pos, &p->waiters) {
-		struct fetch_waiter *w = list_entry(pos, struct interest, node)->waiter;
+		struct interest *interest = list_entry(pos, struct interest, node);
+		struct fetch_waiter *w = interest->waiter;
 
-		w->missing -= (int64_t)p->appended;
+		w->missing -= readable(interest, p, stable);
 		if (w->missing <= 0 && !list_linked(&w->ready))
 			list_push_back(&sb->fetch_ready, &w->ready);
 	}
@@ -56,6 +71,7 @@ void fetch_wait(struct request *req, const struct fetch_wait_opts *opts)
 
 	w->req = req;
 	w->missing = opts->missing;
+	w->committed = opts->committed;
 	w->finish = opts->finish;
 	w->n = opts->n;
 	for (int32_t i = 0; i < opts->n; i++)
@@ -63,6 +79,7 @@ void fetch_wait(struct request *req, const struct fetch_wait_opts *opts)
 			/* What was appended before the wait is not what it waits for. */
 			look_at(req->sb, opts->partitions[i]);
 			w->interests[i].waiter = w;
+			w->interests[i].stable = partition_stable(opts->partitions[i]);
 			list_push_back(&opts->partitions[i]->waiters, &w->interests[i].node);
 		}
 	req->wait = w;

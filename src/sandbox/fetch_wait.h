@@ -11,6 +11,7 @@ struct fetch_wait_opts {
 	struct partition **partitions;  /* NULL entries are passed over */
 	int32_t n;
 	int64_t missing;
+	bool committed;                 /* only what lies below the last stable offset counts */
 	int32_t wait_ms;
 	void (*finish)(struct request *req);
 };

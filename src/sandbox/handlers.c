@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sandbox/handlers.h"
 
+#include "wire/msg/add_offsets_to_txn.h"
+#include "wire/msg/add_partitions_to_txn.h"
 #include "wire/msg/api_versions.h"
 #include "wire/msg/create_acls.h"
 #include "wire/msg/create_partitions.h"
@@ -14,6 +16,8 @@
 #include "wire/msg/describe_configs.h"
 #include "wire/msg/describe_groups.h"
 #include "wire/msg/describe_producers.h"
+#include "wire/msg/describe_transactions.h"
+#include "wire/msg/end_txn.h"
 #include "wire/msg/fetch.h"
 #include "wire/msg/find_coordinator.h"
 #include "wire/msg/heartbeat.h"
@@ -23,12 +27,14 @@
 #include "wire/msg/leave_group.h"
 #include "wire/msg/list_groups.h"
 #include "wire/msg/list_offsets.h"
+#include "wire/msg/list_transactions.h"
 #include "wire/msg/metadata.h"
 #include "wire/msg/offset_commit.h"
 #include "wire/msg/offset_fetch.h"
 #include "wire/msg/offset_for_leader_epoch.h"
 #include "wire/msg/produce.h"
 #include "wire/msg/sync_group.h"
+#include "wire/msg/txn_offset_commit.h"
 #include "wire/msg/write_txn_markers.h"
 
 /* What is advertised: the versions of 4.x, as far as the tables of protocol/ reach. Fetch ends at 16 because 17 and 18
@@ -53,7 +59,11 @@ static const struct handler handlers[] = {
 	{ &delete_records_api, delete_records_handle, 0, 2, 0, NULL },
 	{ &init_producer_id_api, init_producer_id_handle, 0, 4, 0, NULL },
 	{ &offset_for_leader_epoch_api, offset_for_leader_epoch_handle, 2, 4, 2, NULL },
+	{ &add_partitions_to_txn_api, add_partitions_to_txn_handle, 0, 3, 0, NULL },
+	{ &add_offsets_to_txn_api, add_offsets_to_txn_handle, 0, 3, 0, NULL },
+	{ &end_txn_api, end_txn_handle, 0, 4, 0, NULL },
 	{ &write_txn_markers_api, write_txn_markers_handle, 1, 1, 1, NULL },
+	{ &txn_offset_commit_api, txn_offset_commit_handle, 0, 3, 0, NULL },
 	{ &describe_acls_api, describe_acls_handle, 1, 3, 1, NULL },
 	{ &create_acls_api, create_acls_handle, 1, 3, 1, NULL },
 	{ &delete_acls_api, delete_acls_handle, 1, 3, 1, NULL },
@@ -63,6 +73,8 @@ static const struct handler handlers[] = {
 	{ &incremental_alter_configs_api, incremental_alter_configs_handle, 0, 1, 0, NULL },
 	{ &describe_cluster_api, describe_cluster_handle, 0, 2, 0, NULL },
 	{ &describe_producers_api, describe_producers_handle, 0, 0, 0, NULL },
+	{ &describe_transactions_api, describe_transactions_handle, 0, 0, 0, NULL },
+	{ &list_transactions_api, list_transactions_handle, 0, 1, 0, NULL },
 };
 
 const struct handler *handler_table(int *n)

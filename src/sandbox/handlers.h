@@ -6,10 +6,12 @@
 
 handler_fn produce_handle, fetch_handle, list_offsets_handle, metadata_handle, offset_commit_handle,
 	offset_fetch_handle, find_coordinator_handle, join_group_handle, heartbeat_handle, leave_group_handle,
-	sync_group_handle, describe_groups_handle, list_groups_handle, api_versions_handle, api_versions_unserved,
-	create_topics_handle, delete_topics_handle, delete_records_handle, init_producer_id_handle,
-	offset_for_leader_epoch_handle, write_txn_markers_handle, describe_acls_handle, create_acls_handle,
-	delete_acls_handle, describe_configs_handle, create_partitions_handle, delete_groups_handle,
+	sync_group_handle, describe_groups_handle, list_groups_handle, api_versions_handle,
+	api_versions_unserved, create_topics_handle, add_partitions_to_txn_handle, add_offsets_to_txn_handle,
+	end_txn_handle, txn_offset_commit_handle, describe_transactions_handle, list_transactions_handle,
+	delete_topics_handle, delete_records_handle, init_producer_id_handle, offset_for_leader_epoch_handle,
+	write_txn_markers_handle, describe_acls_handle, create_acls_handle, delete_acls_handle,
+	describe_configs_handle, create_partitions_handle, delete_groups_handle,
 	incremental_alter_configs_handle, describe_cluster_handle, describe_producers_handle;
 
 /* Where a setting comes from, in answers. */

@@ -85,6 +85,16 @@ struct plog_batch *plog_at(const struct plog *log, size_t i)
 	return i < log->n_ - log->first_ ? log->batches_[log->first_ + i] : NULL;
 }
 
+size_t plog_bytes_between(const struct plog *log, int64_t from, int64_t to)
+{
+	const struct plog_batch *b;
+	size_t bytes = 0;
+
+	for (size_t i = plog_find(log, from); (b = plog_at(log, i)) != NULL && b->base_offset < to; i++)
+		bytes += b->base_offset >= from ? (size_t)b->len : 0;
+	return bytes;
+}
+
 void plog_epoch_begin(struct plog *log, int32_t epoch)
 {
 	/* Epochs that wrote nothing give way, as in the broker's cache. */

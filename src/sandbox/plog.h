@@ -44,6 +44,8 @@ void plog_batch_unref(struct plog_batch *b);
 void plog_append(struct plog *log, struct plog_batch *b);
 /* The first batch that reaches offset or lies above it, as an index for plog_at. */
 size_t plog_find(const struct plog *log, int64_t offset);
+/* The bytes of the batches that begin in [from, to). */
+size_t plog_bytes_between(const struct plog *log, int64_t from, int64_t to);
 /* NULL behind the last one. */
 struct plog_batch *plog_at(const struct plog *log, size_t i);
 

@@ -8,14 +8,14 @@
 
 void producers_init(struct producers *p)
 {
-	*p = (struct producers){ 0 };
+	*p = (struct producers){ .first_open_ = INT64_MAX };
 }
 
 void producers_fini(struct producers *p)
 {
 	xfree(p->items);
 	xfree(p->index_);
-	*p = (struct producers){ 0 };
+	producers_init(p);
 }
 
 static size_t slot_of(const struct producers *p, int64_t id)
@@ -65,7 +65,8 @@ static struct producer *find_or_add(struct producers *p, int64_t id)
 		p->items = xrealloc(p->items, p->cap_, sizeof(*p->items));
 	}
 	found = &p->items[p->n++];
-	*found = (struct producer){ .id = id, .epoch = -1, .coordinator_epoch = -1, .last_timestamp = -1 };
+	*found = (struct producer){ .id = id, .epoch = -1, .coordinator_epoch = -1, .last_timestamp = -1,
+				     .txn_start = -1 };
 	if (p->index_size_ < p->cap_ * 2) {
 		reindex(p, p->cap_ * 2);
 	} else {
@@ -96,14 +97,10 @@ const struct producer_batch *producers_duplicate(const struct producers *p, cons
 	return NULL;
 }
 
-int16_t producers_check(const struct producers *p, const struct producer_claim *c)
+static int16_t check_sequence(const struct producer *known, const struct producer_claim *c)
 {
-	const struct producer *known = producers_find(p, c->id);
 	int32_t last;
 
-	/* An id that is not known may begin at any sequence. */
-	if (known == NULL)
-		return KERR_NONE;
 	if (c->epoch < known->epoch)
 		return KERR_INVALID_PRODUCER_EPOCH;
 	if (c->epoch > known->epoch)
@@ -112,6 +109,20 @@ int16_t producers_check(const struct producers *p, const struct producer_claim *
 	if ((int64_t)c->base_sequence == (int64_t)last + 1 || (last == INT32_MAX && c->base_sequence == 0))
 		return KERR_NONE;
 	return KERR_OUT_OF_ORDER_SEQUENCE_NUMBER;
+}
+
+int16_t producers_check(const struct producers *p, const struct producer_claim *c)
+{
+	const struct producer *known = producers_find(p, c->id);
+	int16_t code;
+
+	/* An id that is not known may begin at any sequence. */
+	if (known == NULL)
+		return KERR_NONE;
+	code = check_sequence(known, c);
+	if (code == KERR_NONE && known->txn_start >= 0 && !c->transactional)
+		return KERR_INVALID_TXN_STATE;
+	return code;
 }
 
 static void raise_epoch(struct producer *known, int16_t epoch)
@@ -135,6 +146,10 @@ void producers_append(struct producers *p, const struct producer_claim *c)
 		.timestamp = c->timestamp,
 	};
 	known->last_timestamp = c->timestamp;
+	if (c->transactional && known->txn_start < 0) {
+		known->txn_start = c->offset;
+		p->first_open_ = MIN(p->first_open_, c->offset);
+	}
 }
 
 int16_t producers_check_marker(const struct producers *p, const struct producer_marker *m)
@@ -150,13 +165,38 @@ int16_t producers_check_marker(const struct producers *p, const struct producer_
 	return KERR_NONE;
 }
 
-void producers_marker(struct producers *p, const struct producer_marker *m)
+static void find_first_open(struct producers *p)
+{
+	p->first_open_ = INT64_MAX;
+	for (size_t i = 0; i < p->n; i++)
+		if (p->items[i].txn_start >= 0)
+			p->first_open_ = MIN(p->first_open_, p->items[i].txn_start);
+}
+
+int64_t producers_marker(struct producers *p, const struct producer_marker *m)
 {
 	struct producer *known = find_or_add(p, m->id);
+	int64_t started = known->txn_start;
 
 	raise_epoch(known, m->epoch);
 	known->coordinator_epoch = m->coordinator_epoch;
 	known->last_timestamp = m->timestamp;
+	known->txn_start = -1;
+	if (started >= 0 && started == p->first_open_)
+		find_first_open(p);
+	return started;
+}
+
+int64_t producers_first_open(const struct producers *p)
+{
+	return p->first_open_;
+}
+
+bool producers_in_txn(const struct producers *p, int64_t id, int16_t epoch)
+{
+	const struct producer *known = producers_find(p, id);
+
+	return known != NULL && known->txn_start >= 0 && known->epoch == epoch;
 }
 
 void producers_expire(struct producers *p, int64_t before)
@@ -164,7 +204,7 @@ void producers_expire(struct producers *p, int64_t before)
 	size_t kept = 0;
 
 	for (size_t i = 0; i < p->n; i++)
-		if (p->items[i].last_timestamp > before)
+		if (p->items[i].last_timestamp > before || p->items[i].txn_start >= 0)
 			p->items[kept++] = p->items[i];
 	if (kept == p->n)
 		return;

@@ -22,6 +22,7 @@ struct sandbox {
 	struct ticker ticker;
 	struct store store;
 	struct map groups;              /* of struct coord_group, coord.h */
+	struct map txns;                /* of struct txn, txn.h */
 	struct fetch_sessions sessions;
 	struct faults faults;
 	struct list runnable;           /* clients that may have a frame to start */

@@ -19,6 +19,7 @@ static void partition_free(struct store *store, struct partition *p)
 	list_del(&p->dirty_node);
 	plog_fini(&p->log);
 	producers_fini(&p->producers);
+	aborted_fini(&p->aborted);
 	xfree(p);
 }
 
@@ -113,6 +114,12 @@ int16_t partition_check_epoch(const struct partition *p, int32_t current_leader_
 	return current_leader_epoch < p->leader_epoch ? KERR_FENCED_LEADER_EPOCH : KERR_UNKNOWN_LEADER_EPOCH;
 }
 
+int64_t partition_stable(const struct partition *p)
+{
+	/* DeleteRecords may have taken the beginning of an open transaction. */
+	return MIN(p->log.end_offset, MAX(p->log.start_offset, producers_first_open(&p->producers)));
+}
+
 bool topic_name_ok(struct str name)
 {
 	if (name.len < 1 || name.len > 249 || str_is(name, ".") || str_is(name, ".."))
@@ -182,6 +189,7 @@ bool store_grow(struct store *store, struct topic *topic, int32_t n_partitions)
 		plog_init(&p->log);
 		plog_epoch_begin(&p->log, p->leader_epoch);
 		producers_init(&p->producers);
+		aborted_init(&p->aborted);
 		list_init(&p->waiters);
 		list_init(&p->dirty_node);
 		topic->partitions[topic->n_partitions++] = p;
@@ -196,7 +204,7 @@ void store_unlink(struct store *store, struct topic *topic)
 	CHECK(store->topics[at] == topic);
 	store->n_topics--;
 	memmove(store->topics + at, store->topics + at + 1, (size_t)(store->n_topics - at) * sizeof(struct topic *));
-	}
+}
 
 void store_appended(struct store *store, struct partition *p, size_t bytes)
 {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/list.h"
+#include "sandbox/aborted.h"
 #include "sandbox/plog.h"
 #include "sandbox/producers.h"
 #include "sandbox/topic_config.h"
@@ -13,6 +14,7 @@ struct partition {
 	int32_t leader_epoch;
 	struct plog log;
 	struct producers producers;
+	struct aborted_list aborted;
 	struct list waiters;            /* fetch interests, see fetch_wait.h */
 	struct list dirty_node;         /* in store.dirty while waiters have to be looked at */
 	size_t appended;                /* bytes since they were looked at last */
@@ -49,6 +51,8 @@ struct partition *topic_partition(const struct topic *topic, int32_t index);
 struct partition *store_partition(const struct store *store, struct str topic, int32_t index);
 /* The epoch that a client believes in (-1: none given) against the leader's: 0, 74 or 75. */
 int16_t partition_check_epoch(const struct partition *p, int32_t current_leader_epoch);
+/* The last stable offset: what read_committed may read ends there. The high watermark is the log's end. */
+int64_t partition_stable(const struct partition *p);
 /* True when name may be a topic: 1 to 249 of letters, digits, '.', '_', '-', neither "." nor "..". */
 bool topic_name_ok(struct str name);
 /* Another topic whose name differs only in '.' and '_', or NULL. */

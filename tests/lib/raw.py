@@ -150,9 +150,9 @@ class Raw:
 
     # -- the data path ---------------------------------------------------------------------------------
 
-    def produce(self, topic, partition, records, acks=-1):
+    def produce(self, topic, partition, records, acks=-1, transactional_id=None):
         """(error, base offset, log append time, log start)"""
-        body = text(None) + struct.pack(">hi", acks, 10000) + array([text(topic) + array(
+        body = text(transactional_id) + struct.pack(">hi", acks, 10000) + array([text(topic) + array(
             [struct.pack(">i", partition) + blob(records)])])
         r = self.call(0, 8, body)
         out = r.array(lambda: (r.text(), r.array(lambda: (r.get("ihqqq"), r.array(lambda: (r.get("i"), r.text())),
@@ -174,9 +174,9 @@ class Raw:
             *r.get("ihqqq"), r.array(lambda: r.get("qq")), r.get("i"), r.blob()))))
         return error, sid, [(*p[:6], p[7]) for _, ps in topics for p in ps]
 
-    def offset(self, topic, partition, timestamp, replica=-1, epoch=-1, version=5):
+    def offset(self, topic, partition, timestamp, replica=-1, epoch=-1, version=5, isolation=0):
         """(error, timestamp, offset, leader epoch)"""
-        body = struct.pack(">ib", replica, 0) + array([text(topic) + array(
+        body = struct.pack(">ib", replica, isolation) + array([text(topic) + array(
             [struct.pack(">iiq", partition, epoch, timestamp)])])
         r = self.call(2, version, body)
         r.get("i")
@@ -271,20 +271,61 @@ class Raw:
         return self._again(ask, 14, 15, 16, 51)
 
     def add_partitions(self, transactional_id, pid, epoch, topic, partitions):
-        def ask():
-            r = self.call(24, 1, text(transactional_id) + struct.pack(">qh", pid, epoch) + array([
-                text(topic) + array(struct.pack(">i", p) for p in partitions)]))
-            r.get("i")
-            errors = [e for t in r.array(lambda: (r.text(), r.array(lambda: r.get("ih")))) for _, e in t[1]]
-            return (max(errors),)
-        self._again(ask, 14, 15, 16, 51)
+        self._again(lambda: (max(self.ask_add_partitions(transactional_id, pid, epoch, topic, partitions, 1).values()),),
+                    14, 15, 16, 51)
 
     def end_transaction(self, transactional_id, pid, epoch, commit):
-        def ask():
-            r = self.call(26, 1, text(transactional_id) + struct.pack(">qh?", pid, epoch, commit))
-            r.get("i")
-            return (r.get("h"),)
-        self._again(ask, 14, 15, 16, 51)
+        self._again(lambda: (self.ask_end(transactional_id, pid, epoch, commit, 1),), 14, 15, 16, 51)
+
+    # One answer each, whatever it is.
+
+    def ask_init_producer(self, transactional_id, timeout=60000, pid=-1, epoch=-1):
+        """(error, producer id, epoch)"""
+        name = b"\0" if transactional_id is None else compact_text(transactional_id)
+        r = self.call(22, 4, name + struct.pack(">iqh", timeout, pid, epoch) + b"\0", flexible=True)
+        r.get("i")
+        return r.get("hqh")
+
+    def ask_add_partitions(self, transactional_id, pid, epoch, topic, partitions, version=2):
+        """{partition: error}"""
+        r = self.call(24, version, text(transactional_id) + struct.pack(">qh", pid, epoch) + array(
+            [text(topic) + array(struct.pack(">i", p) for p in partitions)]))
+        r.get("i")
+        return dict(r.array(lambda: (r.text(), r.array(lambda: r.get("ih"))))[0][1])
+
+    def add_offsets(self, transactional_id, pid, epoch, group):
+        r = self.call(25, 2, text(transactional_id) + struct.pack(">qh", pid, epoch) + text(group))
+        r.get("i")
+        return r.get("h")
+
+    def ask_end(self, transactional_id, pid, epoch, commit, version=2):
+        r = self.call(26, version, text(transactional_id) + struct.pack(">qh?", pid, epoch, commit))
+        r.get("i")
+        return r.get("h")
+
+    def txn_commit(self, transactional_id, pid, epoch, group, topic, partition, offset):
+        r = self.call(28, 2, text(transactional_id) + text(group) + struct.pack(">qh", pid, epoch) + array(
+            [text(topic) + array([struct.pack(">iqi", partition, offset, -1) + text("")])]))
+        r.get("i")
+        return r.array(lambda: (r.text(), r.array(lambda: r.get("ih"))))[0][1][0][1]
+
+    def describe_txn(self, transactional_id):
+        """(error, state, timeout, whether it has a start, partitions)"""
+        r = self.call(65, 0, compact([compact_text(transactional_id)]) + b"\0", flexible=True)
+        r.get("i")
+
+        def topic():
+            name, parts = r.compact_text(), r.compact(lambda: r.get("i"))
+            r.tags()
+            return name, parts
+
+        def one():
+            error, _, state = r.get("h"), r.compact_text(), r.compact_text()
+            timeout, start, _, epoch = r.get("iqqh")
+            topics = r.compact(topic)
+            r.tags()
+            return error, state, timeout, start >= 0, epoch, topics
+        return r.compact(one)[0]
 
     # -- groups ----------------------------------------------------------------------------------------
 
@@ -328,6 +369,18 @@ class Raw:
         r.get("i")
         out = r.array(lambda: (r.text(), r.array(lambda: (r.get("iqi"), r.text(), r.get("h")))))[0][1][0]
         return (*out[0][1:], *out[1:], r.get("h"))
+
+    def committed_stable(self, group, topic, partition):
+        """(offset, error), not while a transaction is about to commit one"""
+        r = self.call(9, 7, compact_text(group) + compact([compact_text(topic) + compact(
+            [struct.pack(">i", partition)]) + b"\0"]) + b"\1\0", flexible=True)
+        r.get("i")
+        r.uvarint()
+        r.compact_text()
+        r.uvarint()
+        _, offset, _ = r.get("iqi")
+        r.compact_text()
+        return offset, r.get("h")
 
     def create(self, name, partitions=1, factor=1, config=(), validate=False, assignments=()):
         r = self.call(19, 4, array([text(name) + struct.pack(">ih", partitions, factor) + array(

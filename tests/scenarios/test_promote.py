@@ -82,7 +82,6 @@ def test_while_a_client_still_writes_to_the_source(site):
     site.assert_equal(topic, 200 + load.done.count, upto=site.source.ends(topic), ends=False)
 
 
-@pytest.mark.real_only  # the sandbox has no transactions yet
 def test_open_transaction_on_the_source(site):
     topic = caught_up(site)
     keep = transaction(site.source, topic, [3], f"open-{site.id}", commit=None)

@@ -7,6 +7,9 @@ import uuid
 
 import pytest
 
+from confluent_kafka import Consumer, Producer, TopicPartition
+
+from lib.judge import read_records, whole
 from lib.kafka import KafkaCluster, tool
 from lib.raw import Raw, batch
 from lib.sandbox import SandboxCluster
@@ -78,13 +81,50 @@ def test_group_tools(sandbox, java):
 
 
 @pytest.mark.parametrize("java", JAVA)
-def test_a_transactional_producer_is_refused_with_a_reason(sandbox, java):
+def test_a_transactional_producer(sandbox, java):
     topic = sandbox.create_topic(f"txn-{uuid.uuid4().hex[:8]}", 1)
     got = tool(java, TOOLS + "ProducerPerformance", "--topic", topic, "--num-records", "10", "--record-size", "10",
                "--throughput", "-1", "--transactional-id", "x", "--transaction-duration-ms", "100", "--producer-props",
                f"bootstrap.servers={sandbox.bootstrap}")
-    assert got.returncode != 0
-    assert b"krsandbox has no transactions" in got.stdout + got.stderr
+    assert got.returncode == 0, got.stdout + got.stderr
+    ends = run(java, TOOLS + "GetOffsetShell", "--bootstrap-server", sandbox.bootstrap, "--topic", topic)
+    records = read_records(sandbox, topic, whole(sandbox, topic))[0]
+    assert len(records) == 10
+    # Each transaction ends with a marker.
+    assert int(ends.split(":")[2]) > 10
+
+
+def transactions(cluster, topic, group, count):
+    """Commits and aborts by turns: {offset: value} of what is committed."""
+    producer = Producer(cluster.client(**{"transactional.id": uuid.uuid4().hex, "acks": "all"}))
+    consumer = Consumer(cluster.client(**{"group.id": group, "enable.auto.commit": False}))
+    producer.init_transactions(30)
+    kept = {}
+    for n in range(count):
+        commit = n % 3 != 1
+        producer.begin_transaction()
+        for i in range(n % 4):
+            producer.produce(topic, b"%d %d" % (n, i), partition=0, on_delivery=lambda error, m, commit=commit: (
+                kept.update({m.offset(): m.value()}) if commit and not error else None))
+        producer.flush(30)
+        producer.send_offsets_to_transaction([TopicPartition(topic, 0, n)], consumer.consumer_group_metadata(), 30)
+        if commit:
+            producer.commit_transaction(30)
+        else:
+            producer.abort_transaction(30)
+    last = max(n for n in range(count) if n % 3 != 1)
+    assert consumer.committed([TopicPartition(topic, 0)], 30)[0].offset == last
+    consumer.close()
+    return kept
+
+
+def test_librdkafka_transactions(sandbox):
+    topic = sandbox.create_topic(f"txn-{uuid.uuid4().hex[:8]}", 1)
+    kept = transactions(sandbox, topic, uuid.uuid4().hex, 20)
+    got = read_records(sandbox, topic, whole(sandbox, topic))[0]
+    assert {r[0]: r[2] for r in got} == kept and len(kept) == 20
+    # One marker for each transaction that had records.
+    assert sandbox.ends(topic)[0] == sum(n % 4 for n in range(20)) + sum(n % 4 > 0 for n in range(20))
 
 
 # -- the same requests to the sandbox and to a real broker ---------------------------------------------
@@ -210,6 +250,141 @@ def test_producers_are_fenced_alike(both):
         s.say("producers", (error, [(*p[:3], *p[4:]) for p in producers]))
         s.say("no partition", s.raw.producers(s.topic, 7))
         s.say("end", s.raw.offset(s.topic, 0, -1, replica=-3))
+    compare(both, script)
+
+
+def test_transactions_answer_alike(both):
+    def script(s):
+        r, t, x = s.raw, s.topic, f"txn-{uuid.uuid4().hex}"
+        r.transaction_coordinator(x)
+        r.init_producer(x + "0")
+
+        def init(*args, **kw):
+            """A broker says 51 until the markers of the last transaction are written."""
+            got = r.ask_init_producer(*args, **kw)
+            while got[0] == 51:
+                time.sleep(0.02)
+                got = r.ask_init_producer(*args, **kw)
+            return got
+
+        def end(who, pid, epoch, commit):
+            got = r.ask_end(who, pid, epoch, commit)
+            s.say(("end", epoch, commit), got)
+            if got == 0:
+                wait_until(lambda: r.describe_txn(who)[1].startswith("Complete"), 20, "the markers")
+
+        # A broker begins a new segment where a marker of today follows old records.
+        now = int(time.time() * 1000)
+
+        def add(who, pid, epoch, parts, **kw):
+            s.say(("add", epoch, parts, kw), r.ask_add_partitions(who, pid, epoch, t, parts, **kw))
+
+        def send(pid, epoch, seq, n=1, attributes=0x10, partition=0, who=x):
+            error, base, _, start = r.produce(t, partition, batch(n, pid=pid, epoch=epoch, seq=seq, ts=now,
+                                                                  attributes=attributes), transactional_id=who)
+            s.say(("send", epoch, seq, n, attributes, partition), (error, base, start))
+
+        def state(pid):
+            s.say("stable", (r.offset(t, 0, -1), r.offset(t, 0, -1, isolation=1)))
+            _, known = r.producers(t, 0)
+            s.say("open", [(p[1], p[2], p[4], p[5]) for p in known if p[0] == pid])
+        for timeout in (0, -1, 900001):
+            s.say(("timeout", timeout), r.ask_init_producer(x, timeout))
+        s.say("empty", r.ask_init_producer(""))
+        s.say("half", r.ask_init_producer(x, pid=5))
+        error, pid, epoch = init(x)
+        s.say("first", (error, epoch))
+        s.say("fresh", r.describe_txn(x))
+        s.say("unknown", r.describe_txn("none" + x))
+        error, same, epoch = init(x)
+        s.say("second", (error, same == pid, epoch))
+        s.say("with", [g if i != 1 else g == pid for i, g in enumerate(init(x, pid=pid, epoch=1))])
+        s.say("again", [g if i != 1 else g == pid for i, g in enumerate(init(x, pid=pid, epoch=1))])
+        s.say("old", r.ask_init_producer(x, pid=pid, epoch=0))
+        s.say("other", r.ask_init_producer(x, pid=pid + 1000, epoch=2))
+        send(pid, 2, 0)                         # was not added
+        add(x, pid, 2, [0, 7])
+        add("none" + x, pid, 2, [0])
+        add(x, pid + 1000, 2, [0])
+        for version in (1, 2):
+            add(x, pid, 1, [0], version=version)
+        s.say("end of nothing", r.ask_end(x, pid, 2, True))
+        add(x, pid, 2, [0])
+        add(x, pid, 2, [0])
+        s.say("ongoing", (lambda d: (*d[:5], [p for _, p in d[5]]))(r.describe_txn(x)))
+        send(pid, 2, 0, who=None)
+        send(pid, 1, 0)
+        send(pid + 1000, 2, 0)
+        send(pid, 2, 0, partition=1)
+        send(pid, 2, 0, n=3)
+        send(pid, 2, 0, n=3)
+        send(pid, 2, 3, attributes=0)
+        send(pid, 2, 4)
+        send(77, 0, 0, attributes=0, who=None)  # somebody without a transaction
+        state(pid)
+        for isolation in (0, 1):
+            s.say(("open", isolation), pids(pid, r.fetch(t, [(0, 0, 1 << 20, -1)], isolation=isolation)[2]))
+        end(x, pid, 2, False)
+        for commit in (False, True):
+            s.say(("ended", commit), r.ask_end(x, pid, 2, commit))
+        s.say("done", r.describe_txn(x)[:4])
+        state(pid)
+        send(pid, 2, 3)                         # not in the next one yet
+        add(x, pid, 2, [0, 1])
+        send(pid, 2, 3, n=2)
+        end(x, pid, 2, True)
+        state(pid)
+        for n in range(3):
+            add(x, pid, 2, [0])
+            send(pid, 2, 5 + n)
+            end(x, pid, 2, n == 1)
+        end_of_log = r.offset(t, 0, -1)[2]
+        for offset in range(end_of_log + 1):
+            for most in (1, 1 << 20):
+                s.say(("aborted", offset, most), pids(pid, r.fetch(t, [(0, offset, most, -1)], isolation=1)[2]))
+        # A new owner ends what the old one left open.
+        add(x, pid, 2, [0])
+        send(pid, 2, 8)
+        s.say("busy", r.ask_init_producer(x)[0])
+        error, same, epoch = init(x)
+        s.say("owner", (error, same == pid, epoch))
+        send(pid, 2, 9)
+        s.say("fenced", (r.ask_end(x, pid, 2, True), r.ask_end(x, pid, 2, True, version=1),
+                         r.add_offsets(x, pid, 2, s.group)))
+        state(pid)
+        # A marker from elsewhere ends it too, and the coordinator does not know.
+        add(x, pid, epoch, [0])
+        send(pid, epoch, 0)
+        for e, c in ((epoch - 1, 0), (epoch, 5), (epoch, 4)):
+            s.say(("mark", e - epoch, c), list(r.markers(t, [(pid, e, c, 0)]).values()))
+        state(pid)
+    compare(both, script)
+
+
+def pids(pid, parts):
+    """Fetched partitions without what differs: the producer id, times and checksums."""
+    return [(*p[:5], p[5] and sorted((i == pid, first) for i, first in p[5]), len(p[6] or b"")) for p in parts]
+
+
+def test_offsets_in_transactions_alike(both):
+    def script(s):
+        r, t, g, x = s.raw, s.topic, s.group, f"txn-{uuid.uuid4().hex}"
+        wait_until(lambda: r.find_coordinator(g) == 0 and r.heartbeat(g, 1, "x") == 25, 30, "a group coordinator")
+        r.transaction_coordinator(x)
+        r.init_producer(x + "0")
+        pid, epoch = r.init_producer(x)
+
+        def end(commit):
+            s.say(("end", commit), r.ask_end(x, pid, epoch, commit))
+            wait_until(lambda: r.describe_txn(x)[1].startswith("Complete"), 20, "the markers")
+        for n, commit in enumerate((True, False, True)):
+            s.say("group", r.add_offsets(x, pid, epoch, g))
+            s.say("offset", r.txn_commit(x, pid, epoch, g, t, 0, 10 + n))
+            s.say("partition", r.txn_commit(x, pid, epoch, g, t, 9, 10 + n))
+            s.say("open", (r.committed(g, t, 0)[0], r.committed_stable(g, t, 0), r.committed_stable(g, t, 1)))
+            end(commit)
+            wait_until(lambda: r.committed_stable(g, t, 0)[1] == 0, 20, "the offsets are settled")
+            s.say("ended", r.committed_stable(g, t, 0))
     compare(both, script)
 
 

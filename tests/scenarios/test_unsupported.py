@@ -33,7 +33,6 @@ def run(site, topic):
     return site.worker()
 
 
-@pytest.mark.real_only  # the sandbox has no transactions yet
 @pytest.mark.parametrize("commit", (True, False), ids=("committed", "aborted"))
 def test_transactions(site, commit):
     topic = mirrored(site)

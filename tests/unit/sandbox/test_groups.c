@@ -5,7 +5,6 @@
 #include "wire/msg/delete_groups.h"
 #include "wire/msg/describe_groups.h"
 #include "wire/msg/find_coordinator.h"
-#include "wire/msg/init_producer_id.h"
 #include "wire/msg/kerr_codes.h"
 #include "wire/msg/list_groups.h"
 #include "wire/msg/offset_commit.h"
@@ -124,10 +123,9 @@ START_TEST(groups_are_listed_described_and_deleted)
 }
 END_TEST
 
-START_TEST(the_node_coordinates_groups_but_no_transactions)
+START_TEST(the_node_coordinates_groups_and_transactions)
 {
 	struct find_coordinator_request *req = box_request(&box, find_coordinator);
-	struct init_producer_id_request *init = box_request(&box, init_producer_id);
 	const struct find_coordinator_response *res;
 
 	req->key = str_of("g");
@@ -139,14 +137,11 @@ START_TEST(the_node_coordinates_groups_but_no_transactions)
 	box_one(&box, &req->coordinator_keys, str_of("x"));
 	ck_assert_int_eq(box_call(&box, find_coordinator, 4, req)->coordinators.items[0].node_id, 1);
 	req->key_type = 1;
+	ck_assert_int_eq(box_call(&box, find_coordinator, 4, req)->coordinators.items[0].node_id, 1);
+	req->key_type = 2;
 	res = box_call(&box, find_coordinator, 4, req);
 	ck_assert_int_eq(res->coordinators.items[0].error_code, KERR_INVALID_REQUEST);
 	ck_assert_int_gt(res->coordinators.items[0].error_message.len, 0);
-	init->transactional_id = str_of("x");
-	ck_assert_int_eq(box_call(&box, init_producer_id, 4, init)->error_code, KERR_INVALID_REQUEST);
-	init->transactional_id = STR_NULL;
-	ck_assert_int_eq(box_call(&box, init_producer_id, 4, init)->producer_id, 0);
-	ck_assert_int_eq(box_call(&box, init_producer_id, 4, init)->producer_id, 1);
 }
 END_TEST
 
@@ -159,6 +154,6 @@ TCase *group_tests(void)
 	tcase_add_test(tc, what_was_not_committed_is_minus_one);
 	tcase_add_test(tc, commits_that_are_refused);
 	tcase_add_test(tc, groups_are_listed_described_and_deleted);
-	tcase_add_test(tc, the_node_coordinates_groups_but_no_transactions);
+	tcase_add_test(tc, the_node_coordinates_groups_and_transactions);
 	return tc;
 }

@@ -210,7 +210,7 @@ START_TEST(producers_are_forgotten_by_record_time)
 }
 END_TEST
 
-START_TEST(transactional_batches_are_refused)
+START_TEST(transactional_batches_need_an_id)
 {
 	struct box_batch_opts opts = { .n = 1, .producer_id = 5, .timestamp = box.wall_ms, .attributes = 0x10 };
 
@@ -275,7 +275,7 @@ TCase *produce_tests(void)
 	tcase_add_test(tc, producer_epochs_fence);
 	tcase_add_test(tc, sequences_wrap);
 	tcase_add_test(tc, producers_are_forgotten_by_record_time);
-	tcase_add_test(tc, transactional_batches_are_refused);
+	tcase_add_test(tc, transactional_batches_need_an_id);
 	tcase_add_test(tc, acks);
 	tcase_add_test(tc, the_memory_limit_is_an_error);
 	return tc;
