@@ -10,6 +10,7 @@ import pytest
 
 from lib.kafka import real_cluster
 from lib.krm import BUILD, Site
+from lib.proxy import Proxies
 from lib.sandbox import SandboxCluster
 
 THREE = 3
@@ -139,9 +140,9 @@ class Pool:
     def __init__(self, dir):
         self.dir, self.shared, self.all = dir, {}, []
 
-    def new(self, version, name, nodes=1, config=None):
+    def new(self, version, name, nodes=1, config=None, **more):
         c = (SandboxCluster(self.dir, name=name) if version == "sandbox" else
-             real_cluster(self.dir, version, nodes=nodes, config=config, name=f"{name}-{version}"))
+             real_cluster(self.dir, version, nodes=nodes, config=config, name=f"{name}-{version}", **more))
         self.all.append(c)
         return c
 
@@ -153,6 +154,13 @@ class Pool:
         start(fresh.values())
         self.shared |= fresh
         return tuple(self.shared[k] for k in keys)
+
+    def behind(self, side, version):
+        """A shared cluster whose brokers have a second door, for proxies."""
+        key = (f"behind-{side}", version, 1)
+        if key not in self.shared:
+            self.shared[key] = self.new(version, key[0], proxied=True).start()
+        return self.shared[key]
 
     def drop(self, *clusters):
         for c in clusters:
@@ -247,6 +255,23 @@ def site3(matrix, pool, make_site):
     heal(clusters)
     yield make_site(*clusters, engine)
     heal(clusters)
+
+
+@pytest.fixture
+def doors(matrix, pool, make_site):
+    """doors(side, delay): a site whose krmirror reaches one side through proxies, and the proxies."""
+    made = []
+
+    def make(side="destination", delay=0.0, **kw):
+        source, destination = pool.pair(*matrix[:2])
+        c = pool.behind(side, matrix[0] if side == "source" else matrix[1])
+        proxies = Proxies(c, delay)
+        made.append(proxies)
+        pair = (c, destination) if side == "source" else (source, c)
+        return make_site(*pair, matrix[2], **{f"{side}_door": proxies.bootstrap}, **kw), proxies
+    yield make
+    for proxies in made:
+        proxies.__exit__()
 
 
 def heal(clusters):

@@ -43,6 +43,8 @@ class Server:
         return self
 
     def __exit__(self, *exc):
+        # A thread waits in accept: closing alone would leave the port taken until it returns.
+        self.socket.shutdown(socket.SHUT_RDWR)
         self.socket.close()
         for s in list(self.open):
             try:

@@ -11,7 +11,7 @@ import uuid
 from confluent_kafka import KafkaException
 
 from .cluster import Cluster
-from .util import Timeout, accepts, die_with_parent, ports, wait_until
+from .util import Timeout, accepts, die_with_parent, hostport, ports, wait_until
 
 CACHE = os.environ.get("KRMIRROR_CACHE") or os.path.expanduser("~/.cache/krmirror")
 JVM = ["java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.awt.headless=true",
@@ -45,6 +45,10 @@ class Node:
         self.dir = os.path.join(cluster.dir, f"node{node_id}")
         self.port = ports.take() if "broker" in roles else None
         self.controller_port = ports.take() if "controller" in roles else None
+        # A second door, for lib.proxy: where it listens, and where it says that it does.
+        self.proxied = self.advertised = None
+        if self.port and cluster.proxied:
+            self.proxied, self.advertised = (f"127.0.0.1:{ports.take()}" for _ in range(2))
         self.process = None
         self.stopped = False
         self.log = os.path.join(self.dir, "server.log")
@@ -53,12 +57,16 @@ class Node:
     def address(self):
         return f"127.0.0.1:{self.port}"
 
+    def doors(self):
+        """(listeners, advertised listeners) for clients."""
+        own = [f"PLAINTEXT://{self.address}"] if self.port else []
+        more = [(f"PROXIED://{a}") for a in (self.proxied, self.advertised) if a]
+        return own + more[:1], own + more[1:]
+
     def role_config(self):
         """Who this node is, and where its cluster keeps the truth."""
         c = self.cluster
-        listeners = []
-        if self.port:
-            listeners.append(f"PLAINTEXT://{self.address}")
+        listeners, _ = self.doors()
         if self.controller_port:
             listeners.append(f"CONTROLLER://127.0.0.1:{self.controller_port}")
         config = {
@@ -67,7 +75,6 @@ class Node:
             "controller.quorum.voters": c.voters,
             "controller.listener.names": "CONTROLLER",
             "listeners": ",".join(listeners),
-            "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
         }
         if c.nodes == 1:
             # A killed broker may register again only when its old session is over: 9 s by default.
@@ -79,6 +86,7 @@ class Node:
         c = self.cluster
         copies = min(3, c.nodes)
         config = self.role_config() | {
+            "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT",
             "log.dirs": os.path.join(self.dir, "data"),
             "num.io.threads": 4,
             "num.network.threads": 2,
@@ -91,10 +99,13 @@ class Node:
             "transaction.state.log.min.isr": 1,
             # Records with old timestamps must stay: retention is what a test sets, not what the clock says.
             "log.retention.ms": -1,
+            # The cleaner looks every 15 s by default; here a scenario waits for it.
+            "log.cleaner.backoff.ms": 300,
+            "log.cleaner.dedupe.buffer.size": 8388608,
         }
         if self.port:
             config["inter.broker.listener.name"] = "PLAINTEXT"
-            config["advertised.listeners"] = f"PLAINTEXT://{self.address}"
+            config["advertised.listeners"] = ",".join(self.doors()[1])
         config.update(c.config)
         os.makedirs(self.dir, exist_ok=True)
         with open(self.config_file, "w") as f:
@@ -201,8 +212,8 @@ class KafkaCluster(Cluster):
 
     kind = "kafka"
 
-    def __init__(self, dir, version, nodes=1, config=None, name=None, heap="512m"):
-        self.version, self.nodes, self.heap = version, nodes, heap
+    def __init__(self, dir, version, nodes=1, config=None, name=None, heap="512m", proxied=False):
+        self.version, self.nodes, self.heap, self.proxied = version, nodes, heap, proxied
         self.config = dict(config or {})
         self.name = name or f"kafka-{version}"
         self.dir = os.path.join(str(dir), f"{self.name}-{uuid.uuid4().hex[:8]}")
@@ -260,7 +271,8 @@ class KafkaCluster(Cluster):
         for n in self.all_nodes:
             n.kill()
         for n in self.all_nodes:
-            for port in (n.port, n.controller_port):
+            doors = [hostport(a)[1] for a in (n.proxied, n.advertised) if a]
+            for port in (n.port, n.controller_port, *doors):
                 if port in ports.held:
                     ports.give_back(port)
         shutil.rmtree(self.dir, ignore_errors=True)

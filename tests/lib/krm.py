@@ -149,13 +149,16 @@ class Worker:
 class Site:
     """A source and a destination with a control log, a group and files of their own, so tests can share clusters."""
 
-    def __init__(self, dir, source, destination, engine="auto", own_control=True):
+    def __init__(self, dir, source, destination, engine="auto", own_control=True, source_door=None,
+                 destination_door=None):
+        """The doors: bootstrap lists for krmirror alone, through a proxy; clients and judges go straight."""
         self.dir, self.source, self.destination, self.engine = str(dir), source, destination, engine
         self.id = uuid.uuid4().hex[:8]
         self.link = f"link-{self.id}"
         self.workers = []
         self.transcript = []
-        self.config = {"bootstrap.servers": destination.bootstrap}
+        self.source_door = source_door or source.bootstrap
+        self.config = {"bootstrap.servers": destination_door or destination.bootstrap}
         if own_control:
             self.config |= {"control.topic": f"_krm_{self.id}", "group.id": f"krm-{self.id}"}
         # The command line reads the same file; a worker's own keys come on top.
@@ -199,7 +202,7 @@ class Site:
 
     def link_config(self, **more):
         """A link.config file; dots are written as double underscores. Short periods, so that tests are quick."""
-        values = {"bootstrap.servers": self.source.bootstrap, "metadata.max.age.ms": 1000,
+        values = {"bootstrap.servers": self.source_door, "metadata.max.age.ms": 1000,
                   "availability.check.ms": 2000}
         values |= {k.replace("__", "."): v for k, v in more.items()}
         return properties(os.path.join(self.dir, f"{self.link}.config"), values)

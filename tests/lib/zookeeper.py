@@ -46,7 +46,7 @@ class OldBroker(Node):
     def role_config(self):
         return {"broker.id": self.id, "zookeeper.connect": f"127.0.0.1:{self.cluster.keeper.controller_port}",
                 "zookeeper.session.timeout.ms": SESSION_MS, "zookeeper.connection.timeout.ms": 30000,
-                "listeners": f"PLAINTEXT://{self.address}"}
+                "listeners": ",".join(self.doors()[0])}
 
     def launch(self):
         """A broker that comes back while its old session lives is refused and ends."""

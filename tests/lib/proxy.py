@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A proxy that knows Kafka's frames: it delays them, loses answers, and serves answers that somebody has changed.
+
+    with Proxy(broker.proxied) as proxy:                  # a broker of KafkaCluster(..., proxied=True)
+        proxy.delay = 0.010                               # seconds each way
+        proxy.lose(27)                                    # the answer of the next WriteTxnMarkers, and its connection
+        proxy.change = {1: lambda version, body: body}    # of each Fetch answer; body: all behind the correlation id
+"""
+import socket
+import struct
+import threading
+import time
+from collections import deque
+
+from .fakes import Server, read_exact
+from .util import hostport
+
+FETCH, PRODUCE, LIST_OFFSETS, WRITE_TXN_MARKERS = 1, 0, 2, 27
+
+
+def read_frame(s):
+    size, = struct.unpack(">i", read_exact(s, 4))
+    return read_exact(s, size)
+
+
+class Proxy:
+    """One broker's door. `seen` counts requests by API key."""
+
+    def __init__(self, target, port, delay=0.0):
+        self.target, self.delay = target, delay
+        self.change = {}
+        self.seen = {}
+        self.lost = 0
+        self._lose = deque()
+        self._lock = threading.Lock()
+        self.server = Server(self._serve, port)
+        self.address = self.server.address
+
+    def lose(self, api, times=1):
+        """The request goes through, its answer does not, and its connection ends."""
+        self._lose.extend([api] * times)
+
+    @property
+    def losing(self):
+        """Whether an answer is still to be lost."""
+        return bool(self._lose)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.server.__exit__()
+
+    def _serve(self, s):
+        with socket.create_connection(hostport(self.target)) as up:
+            for x in (s, up):
+                x.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            calls = {}
+            threading.Thread(target=self._pump, args=(s, up, lambda f: self._request(calls, f)), daemon=True).start()
+            self._pump(up, s, lambda f: self._answer(calls, f))
+
+    def _request(self, calls, frame):
+        api, version, correlation = struct.unpack_from(">hhi", frame)
+        calls[correlation] = (api, version)
+        with self._lock:
+            self.seen[api] = self.seen.get(api, 0) + 1
+        return frame
+
+    def _answer(self, calls, frame):
+        correlation, = struct.unpack_from(">i", frame)
+        api, version = calls.pop(correlation)
+        with self._lock:
+            if api in self._lose:
+                self._lose.remove(api)
+                self.lost += 1
+                return None
+        if api in self.change:
+            frame = frame[:4] + self.change[api](version, frame[4:])
+        return frame
+
+    def _pump(self, a, b, see):
+        """Reading goes on while what was read waits for its time, so a delay costs no throughput."""
+        line, ready = deque(), threading.Semaphore(0)
+        writer = threading.Thread(target=self._write, args=(b, line, ready), daemon=True)
+        writer.start()
+        try:
+            while (frame := see(read_frame(a))) is not None:
+                line.append((time.monotonic() + self.delay, frame))
+                ready.release()
+        except OSError:
+            pass
+        line.append(None)
+        ready.release()
+        writer.join()
+        for x in (a, b):
+            try:
+                x.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    @staticmethod
+    def _write(b, line, ready):
+        try:
+            while True:
+                ready.acquire()
+                item = line.popleft()
+                if item is None:
+                    return
+                at, frame = item
+                time.sleep(max(0.0, at - time.monotonic()))
+                b.sendall(struct.pack(">i", len(frame)) + frame)
+        except OSError:
+            # Nobody is there to read: the other direction must not wait for it either.
+            try:
+                b.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+
+class Proxies:
+    """A proxy in front of each broker of a cluster; `bootstrap` leads through them."""
+
+    def __init__(self, cluster, delay=0.0):
+        self.all = [Proxy(b.proxied, hostport(b.advertised)[1], delay) for b in cluster.brokers]
+        self.bootstrap = ",".join(p.address for p in self.all)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        for p in self.all:
+            p.__exit__()
