@@ -104,6 +104,23 @@ enum outcome cli_connect(struct cli *cli)
 	return outcome == OUTCOME_DONE ? OUTCOME_DONE : cli_fail(cli, outcome, &err);
 }
 
+enum outcome cli_on_mirror(struct cli *cli, enum outcome (*fn)(struct cli *cli, const char *link, const char *topic))
+{
+	const char *topic = cli->args.operands[0];
+	char *link = NULL;
+	struct err err = { 0 };
+	enum outcome outcome = cli_connect(cli);
+
+	if (outcome != OUTCOME_DONE)
+		return outcome;
+	outcome = session_resolve(&cli->session, cli->args.values[OPT_LINK], topic, &link, &err);
+	if (outcome != OUTCOME_DONE)
+		return cli_fail(cli, outcome, &err);
+	outcome = fn(cli, link, topic);
+	xfree(link);
+	return outcome;
+}
+
 static enum outcome inform(struct cli *cli)
 {
 	if (cli->args.given[OPT_VERSION])

@@ -24,6 +24,9 @@ int cli_main(int argc, char **argv, FILE *out, FILE *err);
 
 /* Reads krmirror.properties, connects to the destination and reads the control log. On failure it has been told. */
 enum outcome cli_connect(struct cli *cli) MUST_USE;
+/* For a command of one mirror: connects, finds the link of the topic (--link, or the only one that has it), runs fn. */
+enum outcome cli_on_mirror(struct cli *cli, enum outcome (*fn)(struct cli *cli, const char *link, const char *topic))
+	MUST_USE;
 /* Tells a failure; returns outcome. */
 enum outcome cli_fail(struct cli *cli, enum outcome outcome, const struct err *err);
 /* The same for one of several items, which the document tells as well. */

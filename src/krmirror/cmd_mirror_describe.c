@@ -30,17 +30,5 @@ static enum outcome describe(struct cli *cli, const char *link, const char *topi
 
 enum outcome cmd_mirror_describe(struct cli *cli)
 {
-	const char *topic = cli->args.operands[0];
-	char *link = NULL;
-	struct err err = { 0 };
-	enum outcome outcome = cli_connect(cli);
-
-	if (outcome != OUTCOME_DONE)
-		return outcome;
-	outcome = session_resolve(&cli->session, cli->args.values[OPT_LINK], topic, &link, &err);
-	if (outcome != OUTCOME_DONE)
-		return cli_fail(cli, outcome, &err);
-	outcome = describe(cli, link, topic);
-	xfree(link);
-	return outcome;
+	return cli_on_mirror(cli, describe);
 }
