@@ -5,3 +5,4 @@ set -e
 for target in codec batch; do
 	"$top_builddir/tests/fuzz/fuzz_$target" "$top_srcdir/tests/fuzz/corpus/$target"
 done
+"$top_builddir/tests/fuzz/fuzz_rewrite" "$top_srcdir/tests/golden/batches"

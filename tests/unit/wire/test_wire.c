@@ -15,6 +15,8 @@ int main(void)
 	suite_add_tcase(suite, hostile_tests());
 	suite_add_tcase(suite, kerr_tests());
 	suite_add_tcase(suite, rewrite_tests());
+	suite_add_tcase(suite, golden_batches_tests());
+	suite_add_tcase(suite, bad_batch_tests());
 	suite_add_tcase(suite, kmsgc_tests());
 	suite_add_tcase(suite, golden_tests());
 	runner = srunner_create(suite);

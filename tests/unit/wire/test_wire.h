@@ -13,6 +13,8 @@ TCase *kmsgc_tests(void);
 TCase *golden_tests(void);
 TCase *kerr_tests(void);
 TCase *rewrite_tests(void);
+TCase *golden_batches_tests(void);
+TCase *bad_batch_tests(void);
 
 /* A small generator, so that a failure can be repeated from its seed. */
 uint64_t rnd(uint64_t *seed);
