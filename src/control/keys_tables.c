@@ -139,7 +139,7 @@ static const struct key_row link_rows[] = {
 	{ "cluster.link.id", KEY_STRING, NULL, 0, 0, NULL, KEY_IGNORED, "derived; `link list` shows it" },
 	{ "confluent.*", KEY_STRING, NULL, 0, 0, NULL, KEY_IGNORED, "internal to Confluent's brokers" },
 	{ "config.providers*", KEY_STRING, NULL, 0, 0, NULL, KEY_IGNORED, "${file:...} and ${env:...} need none" },
-	{ "mirror.fill.limit", KEY_INT, "10000000", 0, INT64_MAX, NULL, KEY_LATER, "the longest hole that is filled" },
+	{ "mirror.fill.limit", KEY_INT, "10000000", 0, INT64_MAX, NULL, 0, "the longest hole that is filled" },
 	{ "mirror.fill.mode", KEY_WORD, "marker", 0, 0, "marker|tombstone", KEY_LATER, "how holes are filled" },
 	{ "mirror.coalesce", KEY_WORD, "auto", 0, 0, "auto|off", KEY_LATER, "merge small batches of a lane that lags" },
 	{ "mirror.readers.everyone", KEY_BOOL, "false", 0, 0, NULL, KEY_LATER, "the guard may add ALLOW READ for everyone" },

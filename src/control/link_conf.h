@@ -18,6 +18,7 @@ struct link_conf {
 	int32_t availability_check_ms, availability_threshold;
 	int32_t n_fetchers;
 	int32_t fetch_max_bytes, fetch_response_max_bytes, fetch_min_bytes, fetch_wait_max_ms, fetch_backoff_ms;
+	int64_t fill_limit;           /* mirror.fill.limit */
 	char *progress_group_id;      /* NULL: none */
 };
 

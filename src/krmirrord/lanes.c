@@ -112,9 +112,12 @@ static void open_lane(struct worker *worker, struct mirror_row *row, int32_t par
 	if (entry != NULL) {
 		spec.stored_offset = entry->offset;
 		spec.stored_epoch = entry->epoch;
+		spec.rotation = entry->rotation;
 	}
 	lane->held = HELD_OPEN;
 	lane->seen = lane->present = false;
+	lane->rotation = spec.rotation;
+	lane->rotation_wanted = 0;
 	lane->resumes_at = row->wish.resumes;
 	lane->state = LANE_UNBOUND;
 	lane->reason = REASON_NONE;
@@ -170,11 +173,25 @@ static enum plan_action decide(struct worker *worker, const struct mirror_row *r
 	return plan_lane(&plan, &times, again_ns);
 }
 
+/* A rotation of the filler id may be used once it stands in the log. */
+static void tell_rotation(struct worker *worker, struct mirror_row *row, int32_t partition)
+{
+	const struct partition_state *entry = mirror_state_find(&row->mirror_state, partition);
+	struct lane_key key = { row->link, row->topic, partition };
+	struct lane_row *lane = &row->lanes[partition];
+
+	if (lane->held != HELD_OPEN || entry == NULL || entry->rotation <= lane->rotation)
+		return;
+	lane->rotation = entry->rotation;
+	mirror_lane_rotate(mirror_of(worker, row, partition), &key, entry->rotation);
+}
+
 static void apply_row(struct worker *worker, struct mirror_row *row)
 {
 	int64_t again_ns;
 
 	for (int32_t p = 0; p < row->n_lanes; p++) {
+		tell_rotation(worker, row, p);
 		switch (decide(worker, row, p, &again_ns)) {
 		case DO_NOTHING:
 			break;
@@ -219,6 +236,7 @@ static void take_status(struct lane_row *lane, const struct lane_status *status)
 	lane->reason = status->reason;
 	lane->since_ms = status->since_wall_ms;
 	lane->source_end = status->source_last_stable_offset;
+	lane->rotation_wanted = status->rotation_wanted;
 	if (status->local_log_end_offset >= 0) {
 		lane->offset = status->local_log_end_offset;
 		lane->epoch = status->batch_epoch;

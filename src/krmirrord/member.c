@@ -152,6 +152,8 @@ static bool append_claim(struct worker *worker, const struct share *shares, int 
 		return false;
 	}
 	worker_log_trouble(worker, NULL, NULL);
+	for (int i = 0; i < worker->n_mirrors; i++)
+		mirror_set_claim(worker->mirrors[i], worker->member.claim_n);
 	return true;
 }
 

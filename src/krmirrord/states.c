@@ -30,6 +30,7 @@ struct entry_news {
 	int64_t since_ms, offset, source_end;
 	int32_t epoch;
 	int64_t resumes;
+	int32_t rotation;        /* of the filler id, at least */
 };
 
 static bool news_of_open(const struct mirror_row *row, const struct lane_row *lane,
@@ -40,7 +41,7 @@ static bool news_of_open(const struct mirror_row *row, const struct lane_row *la
 	*news = (struct entry_news){
 		.state = lane_state_name(lane->state), .reason = lane_reason_name(lane->reason), .error = lane->error,
 		.since_ms = lane->since_ms, .offset = lane->offset, .epoch = lane->epoch,
-		.source_end = lane->source_end, .resumes = lane->resumes_at,
+		.source_end = lane->source_end, .resumes = lane->resumes_at, .rotation = lane->rotation_wanted,
 	};
 	/* A loss of data is acknowledged by resume, not by a restart of the worker. */
 	if (lane->reason == REASON_NONE && entry != NULL && entry_stands(row, entry)) {
@@ -114,7 +115,7 @@ static bool news_of(const struct mirror_row *row, int32_t partition, const struc
 static bool transition(const struct entry_news *news, const struct partition_state *entry)
 {
 	return entry == NULL || !same_text(entry->state, news->state) || !same_text(entry->reason, news->reason) ||
-	       !same_text(entry->error, news->error);
+	       !same_text(entry->error, news->error) || entry->rotation < news->rotation;
 }
 
 static bool offsets_due(const struct lane_row *lane, const struct entry_news *news, const struct partition_state *entry)
@@ -148,6 +149,7 @@ static void entry_write(const struct worker *worker, const struct entry_news *ne
 	}
 	if (news->source_end >= 0)
 		entry->source_end = news->source_end;
+	entry->rotation = MAX(entry->rotation, news->rotation);
 	entry_set_resumes(entry, news->resumes);
 }
 

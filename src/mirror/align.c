@@ -26,13 +26,21 @@ static void stop(struct align_result *out, enum lane_reason reason, const char *
 	va_end(ap);
 }
 
+static bool tail_is_fill(const struct align_input *in)
+{
+	for (int32_t i = 0; i < in->n_filler_ids; i++)
+		if (in->tail.producer_id == in->filler_ids[i])
+			return true;
+	return false;
+}
+
 /* True when the log below the end was written by this mirror. */
 static bool tail_is_ours(const struct align_input *in)
 {
 	if (in->local_end <= in->adopted_end)
 		return true;
 	return in->tail.found && in->tail.last_offset == in->local_end - 1 &&
-	       (in->tail.producer_id == in->data_id || in->tail.producer_id == in->filler_id);
+	       (in->tail.producer_id == in->data_id || tail_is_fill(in));
 }
 
 static void judge_empty(const struct align_input *in, struct align_result *out)
@@ -79,14 +87,16 @@ enum align_pair_verdict align_judge_pair(int64_t offset, int32_t epoch, int32_t 
 	return found_epoch == epoch && found_end >= offset ? PAIR_HOLDS : PAIR_CUT;
 }
 
+enum { BEHIND_FILL = 256 };
+
 /* The last batch is always compared: neither the pair nor the last batch alone is enough (DESIGN 5). */
 int64_t align_compare_from(const struct align_input *in, int64_t settled)
 {
 	int64_t from = MAX(in->source_start, in->local_start);
 
-	if (settled >= 0)
-		from = MAX(from, MIN(settled, in->tail.first_offset));
-	return from;
+	if (settled < 0)
+		return from;
+	return MAX(from, MIN(settled, in->tail.first_offset - (tail_is_fill(in) ? BEHIND_FILL : 0)));
 }
 
 enum {
@@ -110,4 +120,11 @@ void align_digest(const uint8_t *b, size_t len, uint8_t digest[SHA256_LEN])
 	sha256(head, sizeof(head), both);
 	sha256(b + BATCH_HEADER_LEN, len - BATCH_HEADER_LEN, both + SHA256_LEN);
 	sha256(both, sizeof(both), digest);
+}
+
+void align_piece(const struct batch_header *b, struct align_piece *piece)
+{
+	piece->first = b->base_offset;
+	piece->last = b->base_offset + b->last_delta;
+	align_digest(b->data, b->size, piece->digest);
 }

@@ -4,6 +4,7 @@
 
 #include "base/crypto.h"
 #include "mirror/mirror.h"
+#include "wire/batch.h"
 
 /* The four numbers that bracket DescribeProducers at the destination; and the leader epoch they were asked with. */
 struct align_ends {
@@ -27,7 +28,9 @@ struct align_input {
 	int64_t source_start, source_end;
 	int64_t local_start, local_end;
 	int64_t adopted_end;     /* -1: none */
-	int64_t data_id, filler_id;
+	int64_t data_id;
+	const int64_t *filler_ids;   /* of every rotation up to the recorded one */
+	int32_t n_filler_ids;
 	struct align_tail tail;
 };
 
@@ -48,11 +51,19 @@ void align_judge(const struct align_input *in, struct align_result *out);
  * and the records byte by byte. Two batches with one digest are one batch. b points to a whole batch of magic 2. */
 void align_digest(const uint8_t *b, size_t len, uint8_t digest[SHA256_LEN]);
 
+/* A batch with records, as it is compared. */
+struct align_piece {
+	int64_t first, last;
+	uint8_t digest[SHA256_LEN];
+};
+void align_piece(const struct batch_header *b, struct align_piece *piece);
+
 /* What OffsetForLeaderEpoch of the source says of the known pair (offset, epoch): end_offset is the end of the largest
  * epoch that is not above the one asked for. HOLDS: everything below offset is still what was mirrored. CUT: it was
  * cut off. UNKNOWN (epoch -1, end -1: the broker knows no such old epoch any more): nothing is settled. */
 enum align_pair_verdict { PAIR_HOLDS, PAIR_CUT, PAIR_UNKNOWN };
 enum align_pair_verdict align_judge_pair(int64_t offset, int32_t epoch, int32_t found_epoch, int64_t found_end);
 
-/* From where on contents must be compared. settled: the known pair's offset where it holds, else -1. */
+/* From where on contents must be compared. settled: the known pair's offset where it holds, else -1. Behind a fill some
+ * offsets below it are taken in, so that records are among what is compared. */
 int64_t align_compare_from(const struct align_input *in, int64_t settled);

@@ -9,6 +9,8 @@ enum {
 	/* Brokers forget a producer by the timestamp of its last record, after a day by default and less where an
 	 * operator said so; from this age on the fence is not relied on. */
 	FENCE_AGE_MS = 6 * 3600 * 1000,
+	MARKER_LEN = 78,             /* of a marker in the log */
+	FILL_RATE = 40000,           /* markers a second, for estimates: the slower of the brokers that were measured */
 };
 
 static void set_state(struct lane *lane, enum lane_state state, int64_t now_ns)
@@ -23,10 +25,11 @@ void lane_init(struct lane *lane, int64_t producer_id)
 {
 	*lane = (struct lane){
 		.producer_id = producer_id, .accepted_epoch = -1, .acked_epoch = -1, .acked_timestamp = -1,
+		.fill_limit = INT64_MAX, .fill_end_max = -1,
 	};
 }
 
-static struct batch *at(const struct lane *lane, uint32_t i)
+static struct lane_item *at(const struct lane *lane, uint32_t i)
 {
 	return &lane->ring_[i & (lane->cap_ - 1)];
 }
@@ -34,23 +37,33 @@ static struct batch *at(const struct lane *lane, uint32_t i)
 void lane_fini(struct lane *lane)
 {
 	for (uint32_t i = lane->head_; i != lane->tail_; i++)
-		buf_unref(at(lane, i)->frame);
+		buf_unref(at(lane, i)->frame);  /* a fill has none */
 	xfree(lane->ring_);
 	*lane = (struct lane){ .state = LANE_UNBOUND };
 }
 
+/* Of a fill in flight its rest is dropped. */
 void lane_drop_unsent(struct lane *lane)
 {
-	while (lane->tail_ != lane->next_) {
-		struct batch *b = at(lane, --lane->tail_);
+	uint32_t keep = lane->next_ + (lane->filling > 0);
 
-		lane->queued_bytes -= b->len;
-		lane->unsent_bytes -= b->len;
-		buf_unref(b->frame);
+	while (lane->tail_ != keep) {
+		struct lane_item *item = at(lane, --lane->tail_);
+
+		lane->queued_bytes -= item->len;
+		lane->unsent_bytes -= item->len;
+		lane->unfilled -= item->kind == ITEM_FILL ? item->n : 0;
+		buf_unref(item->frame);
 	}
-	lane->accepted = lane->sent;
-	/* The epoch below the position is that of the last batch in flight, or of the last one acknowledged. */
-	lane->accepted_epoch = lane->next_ != lane->head_ ? at(lane, lane->next_ - 1)->epoch : lane->acked_epoch;
+	if (lane->filling > 0) {
+		struct lane_item *item = at(lane, lane->next_);
+
+		lane->unfilled -= item->n - lane->filling;
+		item->n = lane->filling;
+	}
+	lane->accepted = lane->hole_first = lane->sent;
+	/* The epoch below the position is that of the last item in flight, or of the last one acknowledged. */
+	lane->accepted_epoch = keep != lane->head_ ? at(lane, keep - 1)->epoch : lane->acked_epoch;
 }
 
 void lane_probe(struct lane *lane, int64_t now_ns)
@@ -67,7 +80,8 @@ void lane_probe(struct lane *lane, int64_t now_ns)
 void lane_align(struct lane *lane, const struct lane_opening *o, int64_t now_ns)
 {
 	CHECK(lane->state == LANE_PROBING && lane->head_ == lane->tail_);
-	lane->accepted = lane->sent = lane->acked = o->log_end;
+	lane->accepted = lane->sent = lane->acked = lane->hole_first = o->log_end;
+	lane->fill_end_max = -1;
 	lane->accepted_epoch = lane->acked_epoch = o->source_epoch;
 	lane->fence_unproven = !o->producer_known;
 	if (!o->producer_known) {
@@ -113,16 +127,10 @@ static const char *unsupported_kind(const struct batch_header *b)
 {
 	if (b->magic != 2)
 		return b->magic == 0 ? "message format v0" : "message format v1";
-	if (b->attributes & BATCH_CONTROL)
-		return "transaction marker or other control batch";
-	if (b->attributes & BATCH_TRANSACTIONAL)
-		return "transactional batch";
 	if (b->attributes & BATCH_LOG_APPEND_TIME)
 		return "LogAppendTime batch";
 	if ((b->attributes & BATCH_CODEC) > 4)
 		return "unknown compression codec";
-	if (b->count == 0)
-		return "batch emptied by compaction";
 	if (b->count != b->last_delta + 1)
 		return "hole inside a batch (compaction)";
 	return NULL;
@@ -141,13 +149,14 @@ static enum lane_verdict stop(struct lane *lane, enum lane_reason reason, int64_
 	return LANE_STOP;
 }
 
-static void push(struct lane *lane, struct buf *frame, const struct batch_header *b)
+/* The place of the next item. */
+static struct lane_item *grow(struct lane *lane)
 {
 	uint32_t n = lane->tail_ - lane->head_;
 
 	if (n == lane->cap_) {
 		uint32_t cap = MAX(lane->cap_ * 2, (uint32_t)RING_MIN);
-		struct batch *ring = xcalloc(cap, sizeof(*ring));
+		struct lane_item *ring = xcalloc(cap, sizeof(*ring));
 
 		for (uint32_t i = 0; i < n; i++)
 			ring[i] = *at(lane, lane->head_ + i);
@@ -158,13 +167,57 @@ static void push(struct lane *lane, struct buf *frame, const struct batch_header
 		lane->tail_ = n;
 		lane->head_ = 0;
 	}
+	return at(lane, lane->tail_++);
+}
+
+static void push_batch(struct lane *lane, struct buf *frame, const struct batch_header *b)
+{
 	buf_ref(frame);
-	*at(lane, lane->tail_++) = (struct batch){
-		.frame = frame, .data = b->data, .len = b->size, .last_delta = b->last_delta,
-		.first = b->base_offset, .max_timestamp = b->max_timestamp, .epoch = b->leader_epoch,
+	*grow(lane) = (struct lane_item){
+		.kind = ITEM_BATCH, .frame = frame, .data = b->data, .len = b->size, .first = b->base_offset,
+		.n = (int64_t)b->last_delta + 1, .max_timestamp = b->max_timestamp, .epoch = b->leader_epoch,
 	};
 	lane->queued_bytes += b->size;
 	lane->unsent_bytes += b->size;
+	lane->accepted = lane->hole_first = b->base_offset + b->last_delta + 1;
+	lane->accepted_epoch = b->leader_epoch;
+}
+
+/* Everything up to `end`, which is above the position, has no record. Neighbours are one fill, so long as one epoch
+ * wrote them: the pair (offset, epoch) is true in the middle of a fill too. */
+static bool push_hole(struct lane *lane, int64_t end, int32_t epoch, int64_t now_ns)
+{
+	int64_t n = end - lane->accepted;
+	struct lane_item *last = lane->tail_ != lane->next_ ? at(lane, lane->tail_ - 1) : NULL;
+
+	if (end - lane->hole_first > lane->fill_limit) {
+		int64_t hole = end - lane->hole_first;
+
+		lane_fail(lane, REASON_FILL_LIMIT, now_ns,
+			  "hole of %lld offsets or more at offset %lld: mirror.fill.limit is %lld; to fill it takes about "
+			  "%lld s and %lld MiB at the destination", (long long)hole, (long long)lane->hole_first,
+			  (long long)lane->fill_limit, (long long)(hole / FILL_RATE + 1),
+			  (long long)((hole * MARKER_LEN >> 20) + 1));
+		return false;
+	}
+	if (last != NULL && last->kind == ITEM_FILL && last->epoch == epoch)
+		last->n += n;
+	else
+		*grow(lane) = (struct lane_item){ .kind = ITEM_FILL, .first = lane->accepted, .n = n, .epoch = epoch };
+	lane->unfilled += n;
+	lane->accepted = end;
+	lane->accepted_epoch = epoch;
+	return true;
+}
+
+static bool epoch_went_back(struct lane *lane, const struct batch_header *b, int64_t now_ns)
+{
+	if (b->leader_epoch >= lane->accepted_epoch)
+		return false;
+	lane_fail(lane, REASON_UNEXPECTED_TRUNCATION, now_ns,
+		  "the source's leader epoch went back from %d to %d at offset %lld", lane->accepted_epoch,
+		  b->leader_epoch, (long long)b->base_offset);
+	return true;
 }
 
 enum lane_verdict lane_offer(struct lane *lane, struct buf *frame, const struct batch_header *b, int64_t now_ns)
@@ -175,10 +228,6 @@ enum lane_verdict lane_offer(struct lane *lane, struct buf *frame, const struct 
 	CHECK(lane_is_open(lane));
 	if (b->magic == 2 && last < lane->accepted)
 		return LANE_SKIP;
-	if (b->base_offset > lane->accepted)
-		return stop(lane, REASON_UNSUPPORTED_MESSAGE_FORMAT, now_ns,
-			    "hole of %lld offsets at offset %lld: this version cannot fill it",
-			    (long long)(b->base_offset - lane->accepted), (long long)lane->accepted);
 	kind = unsupported_kind(b);
 	if (kind != NULL)
 		return stop(lane, REASON_UNSUPPORTED_MESSAGE_FORMAT, now_ns,
@@ -188,17 +237,34 @@ enum lane_verdict lane_offer(struct lane *lane, struct buf *frame, const struct 
 		return stop(lane, REASON_UNSUPPORTED_MESSAGE_FORMAT, now_ns,
 			    "resume in the middle of a batch at offset %lld: this version cannot copy it exactly",
 			    (long long)lane->accepted);
-	if (b->leader_epoch < lane->accepted_epoch)
-		return stop(lane, REASON_UNEXPECTED_TRUNCATION, now_ns,
-			    "the source's leader epoch went back from %d to %d at offset %lld", lane->accepted_epoch,
-			    b->leader_epoch, (long long)b->base_offset);
+	if (epoch_went_back(lane, b, now_ns))
+		return LANE_STOP;
 	if ((b->attributes & BATCH_CODEC) == 0 && !batch_deltas_ok(b))
 		return stop(lane, REASON_CORRUPT_SOURCE_BATCH, now_ns,
 			    "the records of the batch at offset %lld do not have the offsets that its header says",
 			    (long long)b->base_offset);
-	push(lane, frame, b);
-	lane->accepted = last + 1;
-	lane->accepted_epoch = b->leader_epoch;
+	if (b->base_offset > lane->accepted) {
+		if (!push_hole(lane, b->base_offset, b->leader_epoch, now_ns))
+			return LANE_STOP;
+		if (lane->unfilled > LANE_FILL_AHEAD) {
+			lane_copying(lane, now_ns);
+			return LANE_LATER;
+		}
+	}
+	push_batch(lane, frame, b);
+	lane_copying(lane, now_ns);
+	return LANE_TAKE;
+}
+
+enum lane_verdict lane_offer_hole(struct lane *lane, const struct batch_header *b, int64_t now_ns)
+{
+	int64_t end = b->base_offset + b->last_delta + 1;
+
+	CHECK(lane_is_open(lane) && b->magic == 2);
+	if (end <= lane->accepted)
+		return LANE_SKIP;
+	if (epoch_went_back(lane, b, now_ns) || !push_hole(lane, end, b->leader_epoch, now_ns))
+		return LANE_STOP;
 	lane_copying(lane, now_ns);
 	return LANE_TAKE;
 }
@@ -218,23 +284,23 @@ int lane_depth(const struct lane *lane, int64_t wall_ms)
 	return LANE_IN_FLIGHT_MAX;
 }
 
-const struct batch *lane_head(const struct lane *lane)
+const struct lane_item *lane_head(const struct lane *lane)
 {
-	if (!lane_is_open(lane) || lane->next_ == lane->tail_)
+	if (!lane_is_open(lane) || lane->next_ == lane->tail_ || at(lane, lane->next_)->kind != ITEM_BATCH)
 		return NULL;
 	return at(lane, lane->next_);
 }
 
-const struct batch *lane_send(struct lane *lane)
+const struct lane_item *lane_send(struct lane *lane)
 {
-	struct batch *b;
+	struct lane_item *b;
 
 	CHECK(lane_head(lane) != NULL && lane_in_flight(lane) < LANE_IN_FLIGHT_MAX);
 	b = at(lane, lane->next_++);
 	CHECK(b->first == lane->sent);
 	b->sequence = lane->next_sequence;
-	lane->next_sequence = (int32_t)(((int64_t)b->sequence + b->last_delta + 1) & SEQUENCE_MASK);
-	lane->sent = b->first + b->last_delta + 1;
+	lane->next_sequence = (int32_t)((b->sequence + b->n) & SEQUENCE_MASK);
+	lane->sent = b->first + b->n;
 	lane->unsent_bytes -= b->len;
 	return b;
 }
@@ -242,7 +308,7 @@ const struct batch *lane_send(struct lane *lane)
 /* Takes the oldest batch in flight off the queue. */
 static void pop(struct lane *lane)
 {
-	struct batch *b = at(lane, lane->head_++);
+	struct lane_item *b = at(lane, lane->head_++);
 
 	lane->queued_bytes -= b->len;
 	buf_unref(b->frame);
@@ -251,9 +317,9 @@ static void pop(struct lane *lane)
 
 bool lane_ack(struct lane *lane, int64_t base_offset, int64_t now_ns)
 {
-	struct batch *b;
+	struct lane_item *b;
 
-	CHECK(lane_in_flight(lane) > 0);
+	CHECK(lane->next_ != lane->head_);
 	b = at(lane, lane->head_);
 	if (base_offset != b->first) {
 		int64_t expected = b->first;
@@ -266,7 +332,7 @@ bool lane_ack(struct lane *lane, int64_t base_offset, int64_t now_ns)
 		return false;
 	}
 	if (lane->acked == b->first) {  /* else an older answer is missing: the opening will tell */
-		lane->acked = b->first + b->last_delta + 1;
+		lane->acked = b->first + b->n;
 		lane->acked_epoch = b->epoch;
 	}
 	lane->acked_timestamp = b->max_timestamp;
@@ -279,13 +345,72 @@ bool lane_ack(struct lane *lane, int64_t base_offset, int64_t now_ns)
 
 void lane_unanswered(struct lane *lane)
 {
-	CHECK(lane_in_flight(lane) > 0);
+	CHECK(lane->next_ != lane->head_);
 	lane->doubt = true;
 	pop(lane);
 }
 
 void lane_cast_doubt(struct lane *lane)
 {
-	if (lane->state == LANE_ALIGNED || lane->state == LANE_COPYING)
+	if (lane->state == LANE_ALIGNED || lane->state == LANE_COPYING || lane->state == LANE_FILLING)
 		lane->doubt = true;
+}
+
+bool lane_sequence_is_ours(const struct lane *lane, int32_t last_sequence)
+{
+	return last_sequence < 0 || (((int64_t)last_sequence + 1) & SEQUENCE_MASK) == lane->next_sequence;
+}
+
+/* ---- filling ---- */
+
+int64_t lane_fill_head(const struct lane *lane)
+{
+	const struct lane_item *item;
+
+	if (!lane_is_open(lane) || lane->next_ == lane->tail_ || lane_in_flight(lane) > 0)
+		return 0;
+	item = at(lane, lane->next_);
+	return item->kind == ITEM_FILL ? item->n : 0;
+}
+
+void lane_fill_send(struct lane *lane, int32_t n, int64_t now_ns)
+{
+	CHECK(n > 0 && n <= lane_fill_head(lane));
+	CHECK(at(lane, lane->next_)->first == lane->acked && lane->sent == lane->acked);
+	lane->filling = n;
+	lane->sent += n;
+	set_state(lane, LANE_FILLING, now_ns);
+}
+
+/* Takes the fill in flight, or the part that it was, off the queue. */
+static void pop_fill(struct lane *lane)
+{
+	struct lane_item *item = at(lane, lane->next_);
+
+	CHECK(lane->filling > 0 && lane->next_ == lane->head_);
+	lane->unfilled -= lane->filling;
+	item->first += lane->filling;
+	item->n -= lane->filling;
+	lane->filling = 0;
+	if (item->n == 0)
+		lane->head_ = ++lane->next_;
+}
+
+void lane_filled(struct lane *lane, int64_t now_ns)
+{
+	const struct lane_item *item = at(lane, lane->next_);
+
+	lane->acked += lane->filling;
+	lane->acked_epoch = item->epoch;
+	lane->filled += (uint64_t)lane->filling;
+	pop_fill(lane);
+	if (lane->state == LANE_FILLING && (lane->next_ == lane->tail_ || at(lane, lane->next_)->kind != ITEM_FILL))
+		set_state(lane, LANE_COPYING, now_ns);
+}
+
+void lane_unfilled(struct lane *lane)
+{
+	lane->fill_end_max = lane->sent;
+	lane->doubt = true;
+	pop_fill(lane);
 }

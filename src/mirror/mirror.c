@@ -15,6 +15,7 @@ enum {
 	TICK_MS = 250,
 	SMALL_POOL = 256 << 20,   /* a bound for answers, far above what they need */
 	STOP_POLL_MS = 20,
+	ROTATIONS_MAX = 100000,
 };
 
 /* ---- lanes ---- */
@@ -28,6 +29,7 @@ static void unbind(struct mirror_lane *ml)
 {
 	source_unbind(ml);
 	sink_unbind(ml);
+	filler_unbind(ml);
 	opening_stop(ml);
 }
 
@@ -49,6 +51,7 @@ static void free_lane(struct mirror_lane *ml)
 	lane_fini(&ml->lane);
 	xfree(ml->topic);
 	xfree(ml->source_topic_name);
+	xfree(ml->fill.ids);
 	xfree(ml);
 	snapshot_soon(m);
 	if (successor != NULL)
@@ -110,12 +113,38 @@ void mirror_lane_settle(struct mirror_lane *ml)
 	tell_changes(ml);
 	if (!quiet)
 		return;
-	if (ml->closing)
+	if (ml->closing) {
 		free_lane(ml);
-	else if (ml->lane.state == LANE_FAILED)
+	} else if (ml->lane.state == LANE_FAILED) {
 		sink_unbind(ml);
-	else if (ml->lane.doubt)
+		filler_unbind(ml);
+	} else if (ml->lane.doubt) {
 		open_again(ml);
+	}
+}
+
+void mirror_lane_ready(struct mirror_lane *ml)
+{
+	sink_ready(ml);
+	filler_ready(ml);
+}
+
+void mirror_lane_want_rotation(struct mirror_lane *ml)
+{
+	if (ml->fill.rotation_wanted > ml->spec.rotation)
+		return;
+	ml->fill.rotation_wanted = ml->spec.rotation + 1;
+	log_info(ml->subject, "the filler id is to be rotated", "rotation=%d", ml->fill.rotation_wanted);
+	snapshot_soon(ml->mirror);
+}
+
+/* The filler ids of all rotations up to the recorded one. */
+static void set_rotation(struct mirror_lane *ml, int32_t rotation)
+{
+	ml->spec.rotation = rotation;
+	ml->fill.ids = xrealloc(ml->fill.ids, (size_t)rotation + 1, sizeof(*ml->fill.ids));
+	for (int32_t i = 0; i <= rotation; i++)
+		ml->fill.ids[i] = mirror_filler_id(ml->link->name, ml->topic, ml->partition, i);
 }
 
 static void start_lane(struct mirror_lane *ml)
@@ -316,9 +345,10 @@ static struct mirror_lane *create_lane(struct mirror_link *link, struct command 
 	ml->source_topic_name = xstrdup(c->source_topic);
 	ml->partition = c->lane.key.partition;
 	ml->spec = c->lane;
-	ml->filler_id = mirror_filler_id(link->name, ml->topic, ml->partition, 0);
+	set_rotation(ml, MIN(MAX(c->lane.rotation, 0), ROTATIONS_MAX));
 	snprintf(ml->subject, sizeof(ml->subject), "lane %.120s/%d", ml->topic, ml->partition);
 	lane_init(&ml->lane, mirror_data_id(link->name, ml->topic, ml->partition));
+	ml->lane.fill_limit = link->spec.fill_limit;
 	ml->source_log_start = ml->source_high_watermark = ml->source_last_stable = ml->local_log_start = -1;
 	ml->sink.corrupt_at = -1;
 	ml->known_offset = c->lane.stored_offset;
@@ -369,6 +399,18 @@ static bool run_lane_close(struct mirror *m, struct command *c)
 	return false;
 }
 
+static bool run_lane_rotate(struct mirror *m, struct command *c)
+{
+	struct mirror_lane *ml = find_lane(m, c->topic, c->lane.key.partition);
+
+	if (ml == NULL || ml->closing || c->lane.rotation <= ml->spec.rotation || c->lane.rotation > ROTATIONS_MAX)
+		return false;
+	set_rotation(ml, c->lane.rotation);
+	lane_cast_doubt(&ml->lane);  /* opened again, it reads what the broker knows of the new id */
+	mirror_lane_settle(ml);
+	return false;
+}
+
 void mirror_link_open(struct mirror *m, const struct link_spec *spec)
 {
 	struct command *c = command(m, run_link_open, spec->name);
@@ -406,6 +448,19 @@ void mirror_set_lease(struct mirror *m, int64_t until_boot_ns)
 	atomic_store(&m->lease_boot_ns, until_boot_ns);
 }
 
+void mirror_set_claim(struct mirror *m, int64_t claim)
+{
+	atomic_store(&m->claim, claim);
+}
+
+void mirror_lane_rotate(struct mirror *m, const struct lane_key *key, int32_t rotation)
+{
+	struct command *c = lane_command(m, run_lane_rotate, key);
+
+	c->lane.rotation = rotation;
+	loop_post(m->loop, &c->post);
+}
+
 /* ---- time ---- */
 
 static void retry_failed(struct mirror *m, int64_t now)
@@ -436,6 +491,7 @@ static void tick(struct timer *timer)
 			source_tick(link, now);
 	}
 	sink_tick(m, now);
+	filler_tick(m, now);
 	retry_failed(m, now);
 	loop_timer_set(m->loop, timer, now + TICK_MS * NS_PER_MS);
 }
@@ -460,10 +516,13 @@ static void stop_poll(struct timer *timer)
 	struct mirror *m = container_of(timer, struct mirror, tick_timer);
 	int64_t now = loop_now(m->loop);
 
-	if (now >= m->stop_at_ns)
+	if (now >= m->stop_at_ns) {
 		sink_close_all(m);
+		filler_close_all(m);
+	}
 	if (list_empty(&m->links) && list_empty(&m->lanes) && m->n_rounds == 0) {
 		sink_close_all(m);
+		filler_close_all(m);
 		loop_stop(m->loop);
 		return;
 	}
@@ -513,10 +572,12 @@ struct mirror *mirror_create(const struct mirror_opts *opts, struct err *err)
 	list_init(&m->links);
 	list_init(&m->lanes);
 	list_init(&m->sinks);
+	list_init(&m->fillers);
 	opening_init(m);
 	m->tick_timer.done = tick;
 	m->stop_post.run = stop_now;
 	atomic_init(&m->lease_boot_ns, 0);
+	atomic_init(&m->claim, 0);
 	pthread_mutex_init(&m->snapshot_lock, NULL);
 	CHECK(pthread_create(&m->thread, NULL, thread_main, m) == 0);
 	return m;

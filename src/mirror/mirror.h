@@ -54,6 +54,7 @@ struct lane_spec {
 	int16_t producer_epoch;           /* of the data id that the mirror may write with; a higher one at the broker
 	                                   * means that the door was closed: the lane waits, it never takes it over */
 	int64_t adopted_end;              /* below it the log was proven by `--adopt`; -1: none */
+	int32_t rotation;                 /* of the filler id, as recorded; 0 at first */
 	int64_t stored_offset;            /* the last stored (offset, batch epoch) pair; -1: none */
 	int32_t stored_epoch;
 };
@@ -66,6 +67,7 @@ struct link_spec {
 	int32_t fetch_response_max_bytes;
 	int32_t fetch_min_bytes, fetch_wait_max_ms, fetch_backoff_ms;
 	int32_t n_fetchers;               /* num.cluster.link.fetchers */
+	int64_t fill_limit;               /* mirror.fill.limit */
 	int32_t availability_check_ms;    /* the retry period of the reasons that retry */
 };
 
@@ -103,6 +105,12 @@ void mirror_lane_close(struct mirror *mirror, const struct lane_key *key);
  * wait in PROBING. INT64_MAX: no lease is needed. May be called from any thread. */
 void mirror_set_lease(struct mirror *mirror, int64_t until_boot_ns);
 
+/* The claim number of this worker (DESIGN 8): fills are fenced with it. Set before lanes are opened; a newer one counts
+ * for lanes that are opened, or opened again, from then on. May be called from any thread. */
+void mirror_set_claim(struct mirror *mirror, int64_t claim);
+/* A higher rotation of the lane's filler id is recorded in the control log: it is opened again with it. */
+void mirror_lane_rotate(struct mirror *mirror, const struct lane_key *key, int32_t rotation);
+
 /* What a lane is doing. Offsets are -1 when not known. */
 struct lane_status {
 	char *link, *topic;               /* owned by the snapshot */
@@ -121,6 +129,8 @@ struct lane_status {
 	int64_t caught_up_wall_ms;        /* when lag was last zero; for lag_ms */
 	int32_t batch_epoch;              /* of the last appended batch; with local_log_end_offset it is the stored pair */
 	uint64_t bytes, batches;          /* appended since the lane was opened */
+	uint64_t filled;                  /* offsets without a record, likewise */
+	int32_t rotation_wanted;          /* of the filler id: to be recorded, then mirror_lane_rotate; 0: none */
 	int64_t source_throttled_ms, destination_throttled_ms;  /* left */
 };
 

@@ -6,6 +6,7 @@
 #include "base/crypto.h"
 #include "base/map.h"
 #include "mirror/align.h"
+#include "mirror/fence.h"
 #include "mirror/lane.h"
 #include "mirror/lane_table.h"
 #include "mirror/mirror.h"
@@ -16,6 +17,7 @@ struct mirror_link;
 struct command;
 struct fetcher;
 struct sink;
+struct filler;
 struct round;
 
 /* Where a lane is in being opened (opening.c). */
@@ -28,11 +30,6 @@ enum opening_step {
 	OPENING_EPOCH,     /* whether the source still has what was mirrored up to the known pair */
 	OPENING_LOCAL,     /* the destination's batches from there to its end, piece by piece, */
 	OPENING_COMPARE    /* each compared with the source's */
-};
-
-struct batch_digest {
-	int64_t first, last;
-	uint8_t digest[SHA256_LEN];
 };
 
 struct opening {
@@ -48,8 +45,11 @@ struct opening {
 	struct align_input in;
 	struct lane_opening result;
 	int64_t compared;           /* below it both sides are known to be equal */
-	struct batch_digest *local; /* the destination's next batches */
+	struct align_piece *local;  /* the destination's next batches with records, */
 	int n_local;
+	int64_t local_upto;         /* below this offset */
+	struct fence_opening fillers;
+	struct fence_seen filler_before;
 };
 
 struct source_slot {
@@ -74,13 +74,20 @@ struct sink_slot {
 	int failures;               /* openings in a row that ended in doubt before any progress */
 };
 
+struct fill_slot {
+	struct filler *filler;      /* NULL: not bound */
+	struct list ready_node;
+	struct fence fence;
+	int64_t *ids;               /* filler ids of the rotations 0 .. spec.rotation */
+	int32_t rotation_wanted;    /* above spec.rotation: to be recorded */
+};
+
 struct mirror_lane {
 	struct lane lane;
 	struct mirror *mirror;
 	struct mirror_link *link;
 	char *topic, *source_topic_name;
 	int32_t partition;
-	int64_t filler_id;
 	struct lane_spec spec;      /* numbers and ids; its strings are the fields above */
 	struct lane_topic *source_topic, *local_topic;
 	struct opening opening;
@@ -88,6 +95,7 @@ struct mirror_lane {
 	int32_t known_epoch;        /* -1: no pair is known */
 	struct source_slot source;
 	struct sink_slot sink;
+	struct fill_slot fill;
 	struct list node;           /* in mirror->lanes */
 	bool closing;
 	struct command *successor;  /* to be run when this lane is gone: it is opened again */
@@ -128,12 +136,13 @@ struct mirror {
 	struct cluster *destination;
 	struct cluster_watch watch;
 	struct lane_table table;        /* by the destination's names */
-	struct list links, lanes, sinks;
+	struct list links, lanes, sinks, fillers;
 	struct list opening_queue, opening_waiting;
 	struct op opening_op;
 	struct timer opening_timer, tick_timer, publish_timer;
 	int n_rounds;
 	_Atomic int64_t lease_boot_ns;
+	_Atomic int64_t claim;          /* the claim number that fills are fenced with */
 	bool stopping;
 	int64_t stop_at_ns;
 	struct post stop_post;
@@ -152,6 +161,15 @@ void mirror_lane_settle(struct mirror_lane *ml);
 void mirror_lane_fail(struct mirror_lane *ml, enum lane_reason reason, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 bool mirror_has_lease(const struct mirror *mirror);
+/* There may be something to append: tells the sink or the filler. */
+void mirror_lane_ready(struct mirror_lane *ml);
+/* Something of the lane was appended. */
+void mirror_lane_progress(struct mirror_lane *ml);
+enum { NO_ANSWER = INT16_MIN };  /* no Kafka code: the connection was lost, or the answer lacks the partition */
+/* An append of the lane failed with code: whether it goes on beside the lanes that wait for replicas. */
+void mirror_lane_trouble(struct mirror_lane *ml, int16_t code);
+/* Asks the control side to record the next rotation of the filler id. */
+void mirror_lane_want_rotation(struct mirror_lane *ml);
 
 /* ---- snapshot.c ---- */
 /* Publishes soon: at most every 50 ms. */
@@ -190,6 +208,15 @@ void sink_ready(struct mirror_lane *ml);
 void sink_close_all(struct mirror *mirror);
 void sink_metadata(struct cluster_watch *watch, const struct err *err);
 void sink_tick(struct mirror *mirror, int64_t now);
+
+/* ---- filler.c ---- */
+void filler_bind(struct mirror_lane *ml);
+/* Only with nothing in flight. */
+void filler_unbind(struct mirror_lane *ml);
+/* There may be something to fill. */
+void filler_ready(struct mirror_lane *ml);
+void filler_close_all(struct mirror *mirror);
+void filler_tick(struct mirror *mirror, int64_t now);
 
 /* Where a partition's leader is; false with *why (a static word) when it has none that is known. */
 bool leader_of(const struct cluster *cluster, const char *topic, int32_t partition, int32_t *leader,

@@ -122,6 +122,7 @@ void opening_done(struct mirror_lane *ml)
 	ml->sink.leader = o->leader;
 	ml->sink.leader_epoch = o->leader_epoch;
 	sink_bind(ml);
+	filler_bind(ml);
 	source_bind(ml);
 	mirror_lane_settle(ml);
 }

@@ -31,7 +31,6 @@ enum {
 	ERROR_LIST_TOO_LARGE = 18, ERROR_NOT_ENOUGH_REPLICAS = 19, ERROR_NOT_ENOUGH_AFTER_APPEND = 20,
 	ERROR_TOPIC_AUTHORIZATION = 29, ERROR_CLUSTER_AUTHORIZATION = 31, ERROR_INVALID_TIMESTAMP = 32,
 	ERROR_UNSUPPORTED_FORMAT = 43, ERROR_UNSUPPORTED_CODEC = 76, ERROR_INVALID_RECORD = 87,
-	NO_ANSWER = INT16_MIN,     /* no Kafka code: the connection was lost, or the answer lacks the partition */
 };
 
 struct sink {
@@ -95,9 +94,9 @@ static bool may_send(const struct mirror_lane *ml, int64_t wall_ms)
 }
 
 /* What waits to be sent has mostly gone cold; the memory is asked for a little before its header is read. */
-static const struct batch *warm_head(const struct mirror_lane *ml)
+static const struct lane_item *warm_head(const struct mirror_lane *ml)
 {
-	const struct batch *b = lane_head(&ml->lane);
+	const struct lane_item *b = lane_head(&ml->lane);
 
 	if (b != NULL) {
 		__builtin_prefetch(b->data);
@@ -160,7 +159,7 @@ static struct produce_topic *request_topic(struct append *a, struct mirror_lane 
 static void add_batch(struct append *a, struct mirror_lane *ml)
 {
 	struct produce_topic *pt = request_topic(a, ml);
-	const struct batch *b = lane_send(&ml->lane);
+	const struct lane_item *b = lane_send(&ml->lane);
 	struct batch_stamp stamp = { ml->lane.producer_id, ml->lane.producer_epoch, b->sequence };
 	uint8_t *head = arena_alloc_raw(&a->call.arena, BATCH_HEADER_LEN);
 	struct iovec *iov = arena_alloc_raw(&a->call.arena, 2 * sizeof(*iov));
@@ -311,12 +310,29 @@ static void lane_error(struct mirror_lane *ml, int16_t code, struct str message)
 		  (long long)ml->lane.acked);
 	if (is_final(ml, code))
 		fail_for(ml, code, message);
-	if (code == ERROR_TIMED_OUT || code == ERROR_NOT_ENOUGH_REPLICAS || code == ERROR_NOT_ENOUGH_AFTER_APPEND ||
-	    code == NO_ANSWER) {
-		ml->sink.slow = code != NO_ANSWER || ml->sink.slow;
-		ml->sink.good = 0;
-	}
+	mirror_lane_trouble(ml, code);
 	cluster_refresh(ml->mirror->destination);
+}
+
+void mirror_lane_trouble(struct mirror_lane *ml, int16_t code)
+{
+	if (code != ERROR_TIMED_OUT && code != ERROR_NOT_ENOUGH_REPLICAS && code != ERROR_NOT_ENOUGH_AFTER_APPEND &&
+	    code != NO_ANSWER)
+		return;
+	ml->sink.slow = code != NO_ANSWER || ml->sink.slow;
+	ml->sink.good = 0;
+}
+
+void mirror_lane_progress(struct mirror_lane *ml)
+{
+	ml->last_append_wall_ms = ml->mirror->local_contact_wall_ms;  /* of this very answer */
+	if (ml->lane.acked >= ml->source_last_stable)
+		ml->caught_up_wall_ms = ml->last_append_wall_ms;
+	ml->sink.progress_ns = loop_now(ml->mirror->loop);
+	ml->sink.failures = 0;
+	ml->source.parked = false;
+	if (ml->sink.slow && ++ml->sink.good > GOOD_AGAIN)
+		ml->sink.slow = false;  /* takes effect when the lane is opened next */
 }
 
 static void lane_success(struct mirror_lane *ml, const struct produced_partition *p, int64_t now)
@@ -325,14 +341,7 @@ static void lane_success(struct mirror_lane *ml, const struct produced_partition
 		ml->local_log_start = p->log_start_offset;
 	if (!lane_ack(&ml->lane, p->base_offset, now))
 		return;
-	ml->last_append_wall_ms = ml->mirror->local_contact_wall_ms;  /* of this very answer */
-	if (ml->lane.acked >= ml->source_last_stable)
-		ml->caught_up_wall_ms = ml->last_append_wall_ms;
-	ml->sink.progress_ns = now;
-	ml->sink.failures = 0;
-	ml->source.parked = false;
-	if (ml->sink.slow && ++ml->sink.good > GOOD_AGAIN)
-		ml->sink.slow = false;  /* takes effect when the lane is opened next */
+	mirror_lane_progress(ml);
 }
 
 /* Answers mostly come in the order of the request. */
@@ -355,7 +364,7 @@ static struct mirror_lane *lane_of(struct append *a, struct lane_topic *t, int32
 static void after_answer(struct mirror_lane *ml)
 {
 	source_touch(ml);
-	sink_ready(ml);
+	mirror_lane_ready(ml);
 	mirror_lane_settle(ml);
 }
 
@@ -503,7 +512,7 @@ static void check_leader(struct mirror_lane *ml)
 	log_debug(ml->subject, "the destination's leader changed", "from=%d/%d to=%d/%d", ml->sink.leader,
 		  ml->sink.leader_epoch, leader, epoch);
 	lane_cast_doubt(&ml->lane);
-	if (lane_in_flight(&ml->lane) > 0 && ml->sink.sink->stale_since_ns == 0)
+	if (lane_in_flight(&ml->lane) > 0 && ml->lane.filling == 0 && ml->sink.sink->stale_since_ns == 0)
 		ml->sink.sink->stale_since_ns = loop_now(ml->mirror->loop);
 }
 

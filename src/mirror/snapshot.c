@@ -28,7 +28,8 @@ static int64_t left_ms(const struct broker *broker, int64_t now)
 static void describe_lane(const struct mirror_lane *ml, struct lane_status *s, int64_t now)
 {
 	const struct lane *lane = &ml->lane;
-	bool opened = lane->state == LANE_ALIGNED || lane->state == LANE_COPYING || lane->acked > 0;
+	bool opened = lane->state == LANE_ALIGNED || lane->state == LANE_COPYING || lane->state == LANE_FILLING ||
+		      lane->acked > 0;
 
 	*s = (struct lane_status){
 		.link = xstrdup(ml->link->name), .topic = xstrdup(ml->topic), .partition = ml->partition,
@@ -43,6 +44,8 @@ static void describe_lane(const struct mirror_lane *ml, struct lane_status *s, i
 		.last_fetch_wall_ms = ml->last_fetch_wall_ms, .last_append_wall_ms = ml->last_append_wall_ms,
 		.caught_up_wall_ms = ml->caught_up_wall_ms,
 		.batch_epoch = lane->acked_epoch, .bytes = lane->bytes, .batches = lane->batches,
+		.filled = lane->filled,
+		.rotation_wanted = ml->fill.rotation_wanted > ml->spec.rotation ? ml->fill.rotation_wanted : 0,
 		.source_throttled_ms = left_ms(source_broker(ml), now),
 		.destination_throttled_ms = left_ms(sink_broker(ml), now),
 	};

@@ -6,7 +6,9 @@
 
 #include <string.h>
 
-enum { OURS = 1000, FILLER = 2000 };
+enum { OURS = 1000, FILLER = 2000, FILLER_NEXT = 3000 };
+
+static const int64_t fillers[] = { FILLER, FILLER_NEXT };
 
 struct row {
 	int64_t source_start, source_end, local_end, adopted_end;
@@ -25,6 +27,7 @@ static const struct row rows[] = {
 	{ 0, 50, 20, -1, true, OURS, 19, ALIGN_RESUME, REASON_NONE },
 	{ 0, 20, 20, -1, true, OURS, 19, ALIGN_RESUME, REASON_NONE },
 	{ 0, 50, 20, -1, true, FILLER, 19, ALIGN_RESUME, REASON_NONE },
+	{ 0, 50, 20, -1, true, FILLER_NEXT, 19, ALIGN_RESUME, REASON_NONE },
 	{ 20, 50, 20, -1, true, OURS, 19, ALIGN_RESUME, REASON_NONE },
 	/* somebody else wrote; nothing stands there; an adopted prefix */
 	{ 0, 50, 20, -1, true, 7, 19, ALIGN_STOP, REASON_DIVERGED },
@@ -46,7 +49,7 @@ START_TEST(verdicts)
 	struct align_result out;
 	struct align_input in = {
 		.source_start = r->source_start, .source_end = r->source_end, .local_end = r->local_end,
-		.adopted_end = r->adopted_end, .data_id = OURS, .filler_id = FILLER,
+		.adopted_end = r->adopted_end, .data_id = OURS, .filler_ids = fillers, .n_filler_ids = 2,
 		.tail = { r->found, r->producer, r->last, r->last },
 	};
 
