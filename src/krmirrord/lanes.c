@@ -26,6 +26,18 @@ static void close_lane(struct worker *worker, struct mirror_row *row, int32_t pa
 	mirror_lane_close(mirror_of(worker, row, partition), &key);
 }
 
+bool lanes_need_claim(const struct worker *worker)
+{
+	for (int i = 0; i < worker->model.n_mirrors; i++) {
+		const struct mirror_row *row = worker->model.mirrors[i];
+
+		for (int32_t p = 0; p < row->n_lanes; p++)
+			if (row->lanes[p].held == HELD_OPEN && row->lanes[p].claim_used == worker->member.claim_n)
+				return true;
+	}
+	return false;
+}
+
 void lanes_set_lease(struct worker *worker, int64_t until_boot_ns)
 {
 	for (int i = 0; i < worker->n_mirrors; i++)
@@ -118,6 +130,7 @@ static void open_lane(struct worker *worker, struct mirror_row *row, int32_t par
 	lane->seen = lane->present = false;
 	lane->rotation = spec.rotation;
 	lane->rotation_wanted = 0;
+	lane->claim_used = -1;
 	lane->resumes_at = row->wish.resumes;
 	lane->state = LANE_UNBOUND;
 	lane->reason = REASON_NONE;
@@ -237,6 +250,7 @@ static void take_status(struct lane_row *lane, const struct lane_status *status)
 	lane->since_ms = status->since_wall_ms;
 	lane->source_end = status->source_last_stable_offset;
 	lane->rotation_wanted = status->rotation_wanted;
+	lane->claim_used = status->claim_used;
 	if (status->local_log_end_offset >= 0) {
 		lane->offset = status->local_log_end_offset;
 		lane->epoch = status->batch_epoch;

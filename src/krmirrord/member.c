@@ -190,6 +190,18 @@ bool member_apply(struct worker *worker)
 	return true;
 }
 
+void member_claim_again(struct worker *worker)
+{
+	struct member *member = &worker->member;
+
+	/* While lanes are being lost, the standing claim names the share that they came with. */
+	if (!member->applied || member->lapsed || lanes_losing(worker) || !lanes_need_claim(worker))
+		return;
+	if (append_claim(worker, &member->share, 1))
+		log_info("worker", "claims anew: an earlier claim may still be under way", "claim=%lld",
+			 (long long)member->claim_n);
+}
+
 void member_resume_lease(struct worker *worker, int64_t lease_boot_ns)
 {
 	struct member *member = &worker->member;

@@ -24,6 +24,7 @@ struct lane_row {
 	int64_t offset;
 	int32_t epoch;
 	int64_t source_end;
+	int64_t claim_used;          /* this claim number must not be used by it again; -1 */
 	int32_t rotation_wanted;     /* of the filler id; 0: none */
 	int32_t rotation;            /* that the data loop was told */
 	int64_t written_ns;          /* when its entry was written last; 0: not by this process */

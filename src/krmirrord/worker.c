@@ -240,6 +240,7 @@ static void act(struct worker *worker)
 	}
 	links_close(worker);
 	model_sweep(&worker->model);
+	member_claim_again(worker);
 	states_write(worker);
 	leader_work(worker);
 }

@@ -91,6 +91,8 @@ void worker_log_trouble(struct worker *worker, const char *what, const struct er
 void member_start(struct worker *worker);
 /* Claims and takes over a new assignment. False when the log did not answer: to be tried again. */
 bool member_apply(struct worker *worker);
+/* A lane cannot use the claim number again: appends another claim. */
+void member_claim_again(struct worker *worker);
 /* After the log was read and lanes_apply ran: lets the lanes have the lease again. */
 void member_resume_lease(struct worker *worker, int64_t lease_boot_ns);
 /* Releases the claim and leaves the group, waiting a session timeout at most. */
@@ -126,6 +128,8 @@ void lanes_apply(struct worker *worker);
 void lanes_look(struct worker *worker);
 /* Closes all lanes of a mirror (row NULL: of all) and waits until they are gone; false: not all by the deadline. */
 bool lanes_close(struct worker *worker, struct mirror_row *row, int64_t deadline_ns);
+/* True when a lane waits for another claim number. */
+bool lanes_need_claim(const struct worker *worker);
 /* True when a lane is open or closing that an assignment took away. */
 bool lanes_losing(const struct worker *worker);
 void lanes_set_lease(struct worker *worker, int64_t until_boot_ns);

@@ -30,11 +30,18 @@ static bool claimable(const struct fence *fence, const struct fence_id *id)
 	return claim_epoch(fence, id) <= FENCE_EPOCH_MAX && block_of(&id->seen) + 2 * FENCE_STEP <= INT32_MAX;
 }
 
+static int32_t claim_coordinator_epoch(const struct fence *fence, const struct fence_id *id)
+{
+	return (int32_t)(block_of(&id->seen) + FENCE_STEP - 1 - distinction(fence));
+}
+
 void fence_open(struct fence *fence, const struct fence_opening *o)
 {
 	struct fence_id none = { .id = -1, .producer_epoch = -1 };
 
-	*fence = (struct fence){ .claim = o->claim, .ids = { none, none }, .at = CURRENT };
+	*fence = (struct fence){
+		.claim = o->claim, .ids = { none, none }, .at = CURRENT, .unproven = fence->unproven,
+	};
 	fence->ids[CURRENT].id = o->current_id;
 	fence->ids[CURRENT].seen = o->current;
 	if (o->previous == NULL)
@@ -51,7 +58,7 @@ int32_t fence_room(const struct fence *fence)
 	const struct fence_id *id = &fence->ids[fence->at];
 
 	if (!fence->claimed)
-		return claimable(fence, id);
+		return claimable(fence, id) && !fence_wants_claim(fence);
 	return MAX((INT32_MAX - id->coordinator_epoch) / FENCE_STEP - 2, 0);
 }
 
@@ -63,7 +70,8 @@ struct fence_marker fence_next(struct fence *fence)
 	CHECK(fence_room(fence) > 0);
 	if (id->producer_epoch < 0) {
 		id->producer_epoch = (int32_t)claim_epoch(fence, id);
-		id->coordinator_epoch = (int32_t)(block + FENCE_STEP - 1 - distinction(fence));
+		id->coordinator_epoch = claim_coordinator_epoch(fence, id);
+		fence->unproven = (struct fence_marker){ id->id, (int16_t)id->producer_epoch, id->coordinator_epoch };
 	} else if (id->coordinator_epoch < block + FENCE_STEP) {
 		CHECK(fence->claimed);
 		id->coordinator_epoch = (int32_t)(block + 2 * FENCE_STEP);
@@ -75,11 +83,21 @@ struct fence_marker fence_next(struct fence *fence)
 
 void fence_proven(struct fence *fence)
 {
+	fence->unproven = (struct fence_marker){ 0 };
 	fence->claimed = true;
 	if (fence->at == CURRENT)
 		return;
 	fence->at = CURRENT;
 	fence->claimed = false;
+}
+
+bool fence_wants_claim(const struct fence *fence)
+{
+	const struct fence_id *id = &fence->ids[fence->at];
+
+	return !fence->claimed && id->producer_epoch < 0 && claimable(fence, id) && id->id == fence->unproven.id &&
+	       claim_epoch(fence, id) == fence->unproven.producer_epoch &&
+	       claim_coordinator_epoch(fence, id) == fence->unproven.coordinator_epoch;
 }
 
 bool fence_wants_rotation(const struct fence *fence)

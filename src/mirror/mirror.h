@@ -130,6 +130,7 @@ struct lane_status {
 	int32_t batch_epoch;              /* of the last appended batch; with local_log_end_offset it is the stored pair */
 	uint64_t bytes, batches;          /* appended since the lane was opened */
 	uint64_t filled;                  /* offsets without a record, likewise */
+	int64_t claim_used;               /* its claim number may not be used again: mirror_set_claim a new one; -1: fine */
 	int32_t rotation_wanted;          /* of the filler id: to be recorded, then mirror_lane_rotate; 0: none */
 	int64_t source_throttled_ms, destination_throttled_ms;  /* left */
 };

@@ -80,6 +80,7 @@ struct fill_slot {
 	struct fence fence;
 	int64_t *ids;               /* filler ids of the rotations 0 .. spec.rotation */
 	int32_t rotation_wanted;    /* above spec.rotation: to be recorded */
+	bool claim_wanted;          /* waits for another claim number */
 };
 
 struct mirror_lane {

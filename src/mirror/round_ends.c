@@ -109,8 +109,7 @@ static bool within_fill(struct mirror_lane *ml)
 	}
 }
 
-/* Opens the fence of fills with what was read. False: the filler id is used up, or was closed by a door, and the next
- * rotation is not recorded yet. */
+/* Opens the fence of fills with what was read. False: something must be recorded in the control log first. */
 static bool open_fence(struct mirror_lane *ml)
 {
 	struct fence_opening *f = &ml->opening.fillers;
@@ -122,6 +121,12 @@ static bool open_fence(struct mirror_lane *ml)
 		f->previous = &ml->opening.filler_before;
 	}
 	fence_open(&ml->fill.fence, f);
+	ml->fill.claim_wanted = fence_wants_claim(&ml->fill.fence);
+	if (ml->fill.claim_wanted) {
+		snapshot_soon(ml->mirror);
+		opening_retry(ml, "a claim with this number may still be under way");
+		return false;
+	}
 	if (fence_room(&ml->fill.fence) > 0)
 		return true;
 	mirror_lane_want_rotation(ml);
@@ -239,4 +244,3 @@ void round_take_epoch(struct round *r, int i)
 		break;
 	}
 }
-

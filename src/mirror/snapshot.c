@@ -45,6 +45,7 @@ static void describe_lane(const struct mirror_lane *ml, struct lane_status *s, i
 		.caught_up_wall_ms = ml->caught_up_wall_ms,
 		.batch_epoch = lane->acked_epoch, .bytes = lane->bytes, .batches = lane->batches,
 		.filled = lane->filled,
+		.claim_used = ml->fill.claim_wanted ? ml->fill.fence.claim : -1,
 		.rotation_wanted = ml->fill.rotation_wanted > ml->spec.rotation ? ml->fill.rotation_wanted : 0,
 		.source_throttled_ms = left_ms(source_broker(ml), now),
 		.destination_throttled_ms = left_ms(sink_broker(ml), now),

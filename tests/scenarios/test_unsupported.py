@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What cannot be exact yet stops its partition, with kind and offset, before one byte is written wrongly."""
-import pytest
-
 from lib import contract
-from lib.produce import produce, transaction
+from lib.produce import produce
 from lib.util import wait_until
 
 
@@ -31,25 +29,6 @@ def run(site, topic):
     site.create_link()
     site.create_mirror(topic)
     return site.worker()
-
-
-@pytest.mark.parametrize("commit", (True, False), ids=("committed", "aborted"))
-def test_transactions(site, commit):
-    topic = mirrored(site)
-    produce(site.source, topic, 40, only=[0])
-    produce(site.source, topic, 40, only=[1])
-    worker = run(site, topic)
-    site.wait_caught_up(topic)
-    transaction(site.source, topic, [5], f"txn-{site.id}", commit=commit)  # all to partition 0
-    produce(site.source, topic, 40, only=[0, 1], first=40)
-    stopped(site, topic, 0, 40, "transaction" if commit else "", 40)
-    site.wait_caught_up(topic, partitions=[1])
-    site.assert_equal(topic, 60, partitions=[1])
-    # The same after a restart, and with resume: no check is skipped.
-    worker.kill()
-    worker.start()
-    site.cli("mirror", "resume", topic, "--link", site.link)
-    stopped(site, topic, 0, 40, "", 40)
 
 
 def test_log_append_time(site):

@@ -170,12 +170,9 @@ struct refusal {
 };
 
 static const struct refusal refusals[] = {
-	{ 6, 1, 1, 2, 1, 1, REASON_UNSUPPORTED_MESSAGE_FORMAT, "hole of 1 offsets at offset 5" },
+	{ 26, 1, 1, 2, 1, 1, REASON_FILL_LIMIT, "hole of 21 offsets or more at offset 5" },
 	{ 4, 3, 3, 2, 1, 1, REASON_UNSUPPORTED_MESSAGE_FORMAT, "in the middle of a batch at offset 5" },
 	{ 5, 3, 2, 2, 1, 1, REASON_UNSUPPORTED_MESSAGE_FORMAT, "hole inside a batch" },
-	{ 5, 3, 0, 2, 1, 1, REASON_UNSUPPORTED_MESSAGE_FORMAT, "emptied by compaction" },
-	{ 5, 1, 1, 2, 1 | BATCH_CONTROL, 1, REASON_UNSUPPORTED_MESSAGE_FORMAT, "transaction marker" },
-	{ 5, 1, 1, 2, 1 | BATCH_TRANSACTIONAL, 1, REASON_UNSUPPORTED_MESSAGE_FORMAT, "transactional batch" },
 	{ 5, 1, 1, 2, 1 | BATCH_LOG_APPEND_TIME, 1, REASON_UNSUPPORTED_MESSAGE_FORMAT, "LogAppendTime" },
 	{ 5, 1, 1, 2, 5, 1, REASON_UNSUPPORTED_MESSAGE_FORMAT, "unknown compression codec" },
 	{ 5, 1, 0, 1, 0, 1, REASON_UNSUPPORTED_MESSAGE_FORMAT, "message format v1" },
@@ -189,6 +186,7 @@ START_TEST(what_cannot_be_exact_stops_the_lane_with_kind_and_offset)
 	struct batch_header b = batch(r->base, r->n);
 
 	align_at(5, true, 4);
+	lane.fill_limit = 20;
 	b.count = r->count;
 	b.magic = r->magic;
 	b.attributes = r->attributes;
@@ -218,6 +216,170 @@ START_TEST(queue_grows_and_keeps_its_order)
 }
 END_TEST
 
+/* ---- fills ---- */
+
+static enum lane_verdict hole(int64_t base, int32_t n)
+{
+	struct batch_header b = batch(base, n);
+
+	return lane_offer_hole(&lane, &b, 3);
+}
+
+START_TEST(a_fill_goes_out_alone_and_nothing_follows_before_it_is_proven)
+{
+	align_at(0, true, 9);
+	ck_assert_int_eq(offer(0, 2), LANE_TAKE);
+	ck_assert_int_eq(hole(2, 1), LANE_TAKE);
+	ck_assert_int_eq(offer(3, 2), LANE_TAKE);
+	lane_send(&lane);
+	ck_assert_int_eq(lane_fill_head(&lane), 0);    /* the batch is in flight */
+	ck_assert_ptr_null(lane_head(&lane));
+	ck_assert(lane_ack(&lane, 0, 4));
+	ck_assert_int_eq(lane_fill_head(&lane), 1);
+	ck_assert_ptr_null(lane_head(&lane));
+	ck_assert_int_eq(lane.state, LANE_COPYING);
+	lane_fill_send(&lane, 1, 4);
+	ck_assert_int_eq(lane.state, LANE_FILLING);
+	ck_assert_int_eq(lane_in_flight(&lane), 1);
+	ck_assert_int_eq(lane_fill_head(&lane), 0);
+	ck_assert_ptr_null(lane_head(&lane));
+	lane_filled(&lane, 5);
+	ck_assert_int_eq(lane.state, LANE_COPYING);
+	ck_assert_int_eq(lane.acked, 3);
+	ck_assert_uint_eq(lane.filled, 1);
+	ck_assert_int_eq(lane_send(&lane)->sequence, 12);  /* of the data id: fills take none */
+	ck_assert(lane_ack(&lane, 3, 6));
+	ck_assert_int_eq(lane.acked, 5);
+	ck_assert_int_eq(lane.unfilled, 0);
+}
+END_TEST
+
+START_TEST(neighbouring_holes_are_one_fill)
+{
+	align_at(0, true, -1);
+	ck_assert_int_eq(hole(0, 3), LANE_TAKE);
+	ck_assert_int_eq(hole(5, 1), LANE_TAKE);
+	ck_assert_int_eq(hole(4, 1), LANE_SKIP);
+	ck_assert_int_eq(offer(9, 1), LANE_TAKE);
+	ck_assert_int_eq(lane_fill_head(&lane), 9);
+	ck_assert_int_eq(lane.unfilled, 9);
+	lane_fill_send(&lane, 1, 4);
+	ck_assert_int_eq(hole(10, 2), LANE_TAKE);
+	lane_filled(&lane, 5);
+	ck_assert_int_eq(lane.state, LANE_FILLING);
+	ck_assert_int_eq(lane_fill_head(&lane), 8);
+	ck_assert_int_eq(lane.acked, 1);
+	lane_fill_send(&lane, 8, 5);
+	lane_filled(&lane, 6);
+	ck_assert_int_eq(lane_send(&lane)->first, 9);
+	ck_assert(lane_ack(&lane, 9, 7));
+	ck_assert_int_eq(lane_fill_head(&lane), 2);
+	ck_assert_int_eq(lane.unfilled, 2);
+}
+END_TEST
+
+START_TEST(a_fill_in_flight_may_grow)
+{
+	align_at(0, true, -1);
+	ck_assert_int_eq(hole(0, 3), LANE_TAKE);
+	lane_fill_send(&lane, 3, 4);
+	ck_assert_int_eq(hole(3, 2), LANE_TAKE);
+	lane_filled(&lane, 5);
+	ck_assert_int_eq(lane.acked, 3);
+	ck_assert_int_eq(lane_fill_head(&lane), 2);
+	lane_fill_send(&lane, 2, 5);
+	lane_filled(&lane, 6);
+	ck_assert_int_eq(lane.acked, 5);
+	ck_assert_int_eq(lane_fill_head(&lane), 0);
+	ck_assert_int_eq(lane.state, LANE_COPYING);
+}
+END_TEST
+
+/* The pair (offset, epoch) is stored in the middle of a fill too, so one epoch must have written all of it. */
+START_TEST(holes_of_two_epochs_are_two_fills)
+{
+	struct batch_header b;
+
+	align_at(0, true, -1);
+	ck_assert_int_eq(hole(0, 3), LANE_TAKE);
+	b = batch(3, 1);
+	b.leader_epoch = 2;
+	ck_assert_int_eq(lane_offer_hole(&lane, &b, 3), LANE_TAKE);
+	ck_assert_int_eq(lane_fill_head(&lane), 3);
+	lane_fill_send(&lane, 3, 4);
+	lane_filled(&lane, 5);
+	ck_assert_int_eq(lane.acked_epoch, 1);
+	lane_fill_send(&lane, 1, 5);
+	lane_filled(&lane, 6);
+	ck_assert_int_eq(lane.acked_epoch, 2);
+}
+END_TEST
+
+START_TEST(a_fill_in_doubt_is_dropped)
+{
+	align_at(0, true, -1);
+	ck_assert_int_eq(hole(0, 5), LANE_TAKE);
+	ck_assert_int_eq(offer(5, 1), LANE_TAKE);
+	lane_fill_send(&lane, 3, 4);
+	lane_drop_unsent(&lane);  /* a lane that cannot send gives its buffers back */
+	ck_assert_int_eq(lane.accepted, 3);
+	ck_assert_int_eq(lane.unfilled, 3);
+	lane_unfilled(&lane);
+	ck_assert_int_eq(lane.fill_end_max, 3);
+	ck_assert_int_eq(lane.acked, 0);
+	ck_assert(!lane_is_open(&lane));
+	ck_assert_int_eq(lane_in_flight(&lane), 0);
+	lane_probe(&lane, 5);
+	ck_assert_int_eq(lane.unfilled, 0);
+	ck_assert_int_eq(lane.fill_end_max, 3);
+	align_at(2, true, -1);
+	ck_assert_int_eq(lane.fill_end_max, -1);
+	ck_assert_int_eq(hole(0, 5), LANE_TAKE);  /* what is left of it */
+	ck_assert_int_eq(lane_fill_head(&lane), 3);
+}
+END_TEST
+
+START_TEST(a_lane_that_fails_while_it_fills)
+{
+	align_at(0, true, -1);
+	ck_assert_int_eq(hole(0, 5), LANE_TAKE);
+	lane_fill_send(&lane, 2, 4);
+	lane_fail(&lane, REASON_SOURCE_TOPIC_ID_CHANGED, 4, "gone");
+	lane_filled(&lane, 5);
+	ck_assert_int_eq(lane.state, LANE_FAILED);
+	ck_assert_int_eq(lane.acked, 2);
+	ck_assert_int_eq(lane_in_flight(&lane), 0);
+	ck_assert_int_eq(lane.unfilled, 0);
+}
+END_TEST
+
+START_TEST(a_long_hole_has_the_batch_behind_it_wait)
+{
+	align_at(0, true, -1);
+	ck_assert_int_eq(offer(LANE_FILL_AHEAD + 1, 1), LANE_LATER);
+	ck_assert_int_eq(lane.accepted, LANE_FILL_AHEAD + 1);
+	ck_assert_uint_eq(lane.queued_bytes, 0);
+	ck_assert_int_eq(lane_fill_head(&lane), LANE_FILL_AHEAD + 1);
+}
+END_TEST
+
+/* However the hole is cut into batches, and however much of it is filled already. */
+START_TEST(a_hole_beyond_the_limit_is_refused)
+{
+	align_at(0, true, -1);
+	lane.fill_limit = 10;
+	ck_assert_int_eq(hole(0, 6), LANE_TAKE);
+	lane_fill_send(&lane, 6, 4);
+	lane_filled(&lane, 5);
+	ck_assert_int_eq(hole(6, 4), LANE_TAKE);
+	ck_assert_int_eq(offer(10, 1), LANE_TAKE);
+	ck_assert_int_eq(hole(11, 10), LANE_TAKE);
+	ck_assert_int_eq(hole(21, 1), LANE_STOP);
+	ck_assert_int_eq(lane.reason, REASON_FILL_LIMIT);
+	ck_assert_ptr_nonnull(strstr(lane.error, "offset 11"));
+}
+END_TEST
+
 TCase *lane_tests(void)
 {
 	TCase *tc = tcase_create("lane");
@@ -234,5 +396,13 @@ TCase *lane_tests(void)
 	tcase_add_loop_test(tc, what_cannot_be_exact_stops_the_lane_with_kind_and_offset, 0,
 			    (int)ARRAY_LEN(refusals));
 	tcase_add_test(tc, queue_grows_and_keeps_its_order);
+	tcase_add_test(tc, a_fill_goes_out_alone_and_nothing_follows_before_it_is_proven);
+	tcase_add_test(tc, neighbouring_holes_are_one_fill);
+	tcase_add_test(tc, a_fill_in_flight_may_grow);
+	tcase_add_test(tc, holes_of_two_epochs_are_two_fills);
+	tcase_add_test(tc, a_fill_in_doubt_is_dropped);
+	tcase_add_test(tc, a_lane_that_fails_while_it_fills);
+	tcase_add_test(tc, a_long_hole_has_the_batch_behind_it_wait);
+	tcase_add_test(tc, a_hole_beyond_the_limit_is_refused);
 	return tc;
 }

@@ -7,3 +7,5 @@ TCase *lane_tests(void);
 TCase *align_tests(void);
 TCase *ids_tests(void);
 TCase *lane_table_tests(void);
+TCase *fence_tests(void);
+TCase *flatten_tests(void);

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Transactions are flattened: committed records stand at their offsets, everything else is filled with markers."""
+import pytest
+
+from lib import judge
+from lib.produce import produce, transaction
+from lib.util import wait_until
+
+
+def mirrored(site, partitions=1):
+    topic = site.topic("txn")
+    site.source.create_topic(topic, partitions)
+    site.create_link()
+    site.create_mirror(topic)
+    return topic
+
+
+def caught_up(site, topic):
+    """A transaction's marker is written a moment after its producer was told that it is ended."""
+    wait_until(lambda: site.source.stable_ends(topic) == site.source.ends(topic), 30, f"transactions of {topic} end")
+    site.wait_caught_up(topic)
+
+
+@pytest.mark.parametrize("commit", (True, False), ids=("committed", "aborted"))
+def test_one_transaction(site, commit):
+    topic = mirrored(site, 2)
+    produce(site.source, topic, 40, only=[0])
+    produce(site.source, topic, 40, only=[1])
+    worker = site.worker()
+    caught_up(site, topic)
+    transaction(site.source, topic, [5], f"txn-{site.id}", commit=commit)  # all to partition 0
+    produce(site.source, topic, 40, only=[0, 1], first=40)
+    caught_up(site, topic)
+    site.assert_equal(topic, 120 + (5 if commit else 0))
+    # After a restart the fill is below the position.
+    worker.kill()
+    worker.start()
+    transaction(site.source, topic, [3], f"txn-{site.id}", commit=commit)
+    caught_up(site, topic)
+    site.assert_equal(topic, 120 + (8 if commit else 0))
+
+
+def test_many_small_transactions(site, counts):
+    topic = mirrored(site, 3)
+    n = counts(60, 2000)
+    worker = site.worker()
+    transaction(site.source, topic, [6] * n, f"txn-{site.id}", 3)
+    transaction(site.source, topic, [1, 9, 30], f"txn-{site.id}", 3, commit=False)
+    caught_up(site, topic)
+    site.assert_equal(topic, 6 * n)
+    worker.kill()
+    worker.start()
+    transaction(site.source, topic, [6], f"txn-{site.id}", 3)
+    caught_up(site, topic)
+    site.assert_equal(topic, 6 * n + 6)
+    for p, (start, end) in judge.whole(site.destination, topic).items():
+        assert (start, end) == judge.whole(site.source, topic)[p]
+
+
+def test_open_transaction(site):
+    """It holds the mirror at the last stable offset; what follows comes when it ends."""
+    topic = mirrored(site)
+    produce(site.source, topic, 30)
+    site.worker()
+    site.wait_caught_up(topic)
+    producer = transaction(site.source, topic, [4, 5], f"txn-{site.id}", commit=None)
+    produce(site.source, topic, 20, first=30)
+    stable = site.source.stable_ends(topic)[0]
+    row = site.wait_partition(topic, 0, local_log_end_offset=stable, partition_mirror_lag=0)
+    assert row["state"] in ("COPYING", "FILLING") and row["source_high_watermark"] > stable, row
+    open_one = row["open_transaction"]
+    assert open_one is not None and open_one["first_offset"] == stable and open_one["age_ms"] >= 0, row
+    producer.abort_transaction(30)
+    caught_up(site, topic)
+    site.assert_equal(topic, 54)
+    site.wait_partition(topic, 0, open_transaction=None)
