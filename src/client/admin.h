@@ -168,3 +168,19 @@ int admin_cluster_operations(struct cluster *cluster, int64_t deadline_ns, int32
 			     struct err *err) MUST_USE;
 /* Whether the cluster has an authorizer: DescribeAcls answers anything but SECURITY_DISABLED. */
 int admin_has_authorizer(struct cluster *cluster, int64_t deadline_ns, bool *has, struct err *err) MUST_USE;
+
+struct admin_acl {
+	const char *resource, *pattern;        /* "orders", "LITERAL"; "ord", "PREFIXED" */
+	const char *principal, *host;
+	const char *operation, *permission;    /* "WRITE", "DENY" */
+};
+
+struct admin_acls {
+	struct admin_acl *items;
+	int n;
+	bool authorizer;                /* false: the cluster has none, and so no ACLs */
+};
+
+/* The ACLs that match a topic: literal ones, prefixed ones and those of "*". */
+int admin_topic_acls(struct cluster *cluster, const char *topic, int64_t deadline_ns, struct arena *arena,
+		     struct admin_acls *acls, struct err *err) MUST_USE;

@@ -8,6 +8,7 @@
 #include "base/units.h"
 #include "krmirror/command.h"
 
+#include <errno.h>
 #include <string.h>
 
 enum { TIMEOUT_DEFAULT_MS = 60000, REPLICATION_FACTOR_MAX = 32767, CANDIDATES_MAX = 64 };
@@ -55,6 +56,10 @@ static const struct opt_row rows[] = {
 	{ OPT_DRY_RUN, "dry-run", 0, ARG_NONE, NULL, "check everything, change nothing" },
 	{ OPT_YES, "yes", 0, ARG_NONE, NULL, "do not ask" },
 	{ OPT_YES, "no-confirm", 0, ARG_NONE, NULL, NULL },
+	{ OPT_FROM, "from", 0, ARG_NEEDED, "OFFSET", "of each partition; default: where both sides begin" },
+	{ OPT_TO, "to", 0, ARG_NEEDED, "OFFSET", "compare only below; default: all that is mirrored" },
+	{ OPT_SAMPLE, "sample", 0, ARG_NEEDED, "N", "only N records of each partition, spread over its offsets" },
+	{ OPT_EXPORT, "export", 0, ARG_NEEDED, "FILE", "write these records as JSON, one object a line" },
 	{ OPT_LIST_COMMANDS, "list-commands", 0, ARG_NONE, NULL, NULL },
 };
 
@@ -286,6 +291,20 @@ static int take_replication_factor(struct args *args, const char *value, struct 
 	return RC_OK;
 }
 
+static int take_number(const struct opt_row *row, const char *value, int64_t least, int64_t *number, struct err *err)
+{
+	char *end;
+	long long n;
+
+	errno = 0;
+	n = strtoll(value, &end, 10);
+	if (*value < '0' || *value > '9' || *end != '\0' || errno != 0 || n < least)
+		return err_set(err, RC_USAGE, "'%s' is no value for --%s: a number from %lld", value, row->name,
+			       (long long)least);
+	*number = n;
+	return RC_OK;
+}
+
 static bool takes(const struct command *command, enum opt opt)
 {
 	uint64_t taken = OPTS_COMMON | (command != NULL ? command->options | command->hidden : 0);
@@ -318,6 +337,12 @@ static int take(struct args *args, const struct token *t, struct err *err)
 		return take_duration(t->row, t->value, &args->timeout_ms, err);
 	else if (opt == OPT_REPLICATION_FACTOR)
 		return take_replication_factor(args, t->value, err);
+	else if (opt == OPT_FROM)
+		return take_number(t->row, t->value, 0, &args->from, err);
+	else if (opt == OPT_TO)
+		return take_number(t->row, t->value, 0, &args->to, err);
+	else if (opt == OPT_SAMPLE)
+		return take_number(t->row, t->value, 1, &args->sample, err);
 	else if (opt == OPT_WAIT && t->value != NULL)
 		return take_duration(t->row, t->value, &args->wait_ms, err);
 	return RC_OK;

@@ -15,7 +15,7 @@ enum opt {
 	OPT_TOPIC_FILTERS_JSON, OPT_TOPIC_FILTERS_JSON_FILE, OPT_CONSUMER_GROUP_FILTERS_JSON,
 	OPT_CONSUMER_GROUP_FILTERS_JSON_FILE, OPT_ACL_FILTERS_JSON, OPT_ACL_FILTERS_JSON_FILE,
 	OPT_INCLUDE_TOPICS, OPT_LINK, OPT_SOURCE_TOPIC, OPT_REPLICATION_FACTOR, OPT_MIRROR_STATUS,
-	OPT_ALL, OPT_WAIT, OPT_DRY_RUN, OPT_YES, OPT_LIST_COMMANDS,
+	OPT_ALL, OPT_WAIT, OPT_DRY_RUN, OPT_YES, OPT_FROM, OPT_TO, OPT_SAMPLE, OPT_EXPORT, OPT_LIST_COMMANDS,
 	OPT_COUNT
 };
 
@@ -55,6 +55,7 @@ struct args {
 	int64_t timeout_ms;              /* of the whole command */
 	int64_t wait_ms;                 /* --wait=DURATION; -1: no deadline. Only when given[OPT_WAIT] */
 	int32_t replication_factor;      /* -1: not given */
+	int64_t from, to, sample;        /* only when given */
 	bool json;
 };
 

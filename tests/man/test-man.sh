@@ -57,7 +57,7 @@ same "common option" krmirror.1
 # The options of each command: "link create --config-file FILE". A section may be of several commands. `promote` is the
 # short form of `mirror promote` and has its section; `status` has none and no options.
 awk -F"$tab" '$1 == "option" && $2 != "" { print $2 " " $3 (($5 != "") ? " " $5 : "") }' "$tmp/list" >"$tmp/program"
-for page in krmirror-link.1 krmirror-mirror.1; do
+for page in krmirror-link.1 krmirror-mirror.1 krmirror-verify.1; do
 	awk '
 		/^\.S[hs] / { n = split(substr($0, 5), commands, /, /) }
 		/^\.It Fl Fl / {
@@ -67,7 +67,7 @@ for page in krmirror-link.1 krmirror-mirror.1; do
 			for (i = 1; i <= n; i++) print commands[i] " " text
 		}' "$man/$page"
 done >"$tmp/page"
-same option "krmirror-link.1 or krmirror-mirror.1"
+same option "krmirror-link.1, krmirror-mirror.1 or krmirror-verify.1"
 
 # Aliases, error words.
 awk -F"$tab" '$1 == "alias" { print $2 }' "$tmp/list" >"$tmp/program"

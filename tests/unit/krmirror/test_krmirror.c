@@ -12,6 +12,7 @@ int main(void)
 	suite_add_tcase(suite, args_tests());
 	suite_add_tcase(suite, commands_tests());
 	suite_add_tcase(suite, output_tests());
+	suite_add_tcase(suite, proof_tests());
 	suite_add_tcase(suite, view_tests());
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);

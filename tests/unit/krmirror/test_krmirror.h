@@ -6,4 +6,5 @@
 TCase *args_tests(void);
 TCase *commands_tests(void);
 TCase *output_tests(void);
+TCase *proof_tests(void);
 TCase *view_tests(void);

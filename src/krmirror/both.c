@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "krmirror/both.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "client/admin.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { PATIENCE_MS = 30000 };
+
+static enum outcome of_mirror(struct cli *cli, const char *topic, struct both *both, struct err *err)
+{
+	enum outcome outcome = session_resolve(&cli->session, cli->args.values[OPT_LINK], topic, &both->link, err);
+	struct mirror_wish wish = { 0 };
+	struct mirror_state state = { 0 };
+
+	if (outcome != OUTCOME_DONE)
+		return outcome;
+	if (control_log_mirror(cli->session.log, both->link, topic, &wish, err) != RC_OK ||
+	    control_log_mirror_state(cli->session.log, both->link, topic, &state, err) != RC_OK) {
+		outcome = OUTCOME_FAILED;
+	} else {
+		both->source_topic = xstrdup(wish.source_topic);
+		both->stopped = state.status == MIRROR_STOPPED;
+	}
+	mirror_wish_fini(&wish);
+	mirror_state_fini(&state);
+	return outcome;
+}
+
+static enum outcome partitions_of(struct both *both, int side, int64_t deadline_ns, int32_t *n, struct err *err)
+{
+	struct admin_topic t;
+
+	if (admin_topic(both->proof.clusters[side], both->proof.topics[side], deadline_ns, &both->arena, &t, err) != RC_OK)
+		return outcome_of(err, side == COMPARE_SOURCE ? SIDE_SOURCE : SIDE_DESTINATION);
+	*n = t.n_partitions;
+	if (admin_describe_configs(both->proof.clusters[side], both->proof.topics[side], deadline_ns, &both->arena,
+				   &both->settings[side], err) != RC_OK)
+		return outcome_of(err, side == COMPARE_SOURCE ? SIDE_SOURCE : SIDE_DESTINATION);
+	return OUTCOME_DONE;
+}
+
+/* One of the four numbers of each partition. */
+static enum outcome measure(struct both *both, int side, int64_t timestamp, int64_t deadline_ns, struct err *err)
+{
+	struct admin_offsets offsets = { .n = both->proof.n, .timestamp = timestamp, .replica_id = ADMIN_CONSUMER,
+					 .isolation = 1 };
+	enum outcome outcome = OUTCOME_DONE;
+
+	offsets.items = xcalloc((size_t)both->proof.n + 1, sizeof(*offsets.items));
+	for (int i = 0; i < both->proof.n; i++) {
+		offsets.items[i].topic = both->proof.topics[side];
+		offsets.items[i].partition = both->proof.partitions[i].partition;
+	}
+	if (admin_list_offsets(both->proof.clusters[side], &offsets, deadline_ns, err) != RC_OK)
+		outcome = outcome_of(err, side == COMPARE_SOURCE ? SIDE_SOURCE : SIDE_DESTINATION);
+	for (int i = 0; i < both->proof.n; i++) {
+		struct proof_partition *p = &both->proof.partitions[i];
+
+		*(timestamp == ADMIN_EARLIEST ? &p->start[side] : &p->end[side]) = offsets.items[i].offset;
+	}
+	xfree(offsets.items);
+	return outcome;
+}
+
+static const char *setting(const struct both *both, int side, const char *name)
+{
+	const struct admin_config *c = admin_config_find(&both->settings[side], name);
+
+	return c == NULL || c->value == NULL ? "" : c->value;
+}
+
+static void cleaning(struct both *both)
+{
+	int64_t kept_ms = strtoll(setting(both, COMPARE_SOURCE, "delete.retention.ms"), NULL, 10);
+
+	for (int side = 0; side < COMPARE_SIDES; side++)
+		if (strstr(setting(both, side, "cleanup.policy"), "compact") != NULL)
+			both->proof.compacted = true;
+	both->proof.expired_before_ms = clock_wall_ms() - MAX(kept_ms, 0);
+}
+
+/* The destination first: what it has now the source had before, and its start follows the source's. */
+static enum outcome measure_all(struct both *both, int64_t deadline_ns, struct err *err)
+{
+	static const struct {
+		int side;
+		int64_t timestamp;
+	} steps[] = {
+		{ COMPARE_DESTINATION, ADMIN_EARLIEST }, { COMPARE_DESTINATION, ADMIN_LATEST },
+		{ COMPARE_SOURCE, ADMIN_EARLIEST }, { COMPARE_SOURCE, ADMIN_LATEST },
+	};
+	enum outcome outcome = OUTCOME_DONE;
+
+	for (size_t i = 0; i < ARRAY_LEN(steps) && outcome == OUTCOME_DONE; i++)
+		outcome = measure(both, steps[i].side, steps[i].timestamp, deadline_ns, err);
+	return outcome;
+}
+
+enum outcome both_open(struct cli *cli, const char *topic, struct both *both, struct err *err)
+{
+	struct session *session = &cli->session;
+	enum outcome outcome;
+
+	/* The default bounds each step of the way, not the comparison of all that a topic holds. */
+	if (!cli->args.given[OPT_TIMEOUT])
+		session->deadline_ns = clock_mono_ns() + cli->args.timeout_ms * NS_PER_MS;
+	*both = (struct both){ .topic = xstrdup(topic) };
+	arena_init(&both->arena, 0);
+	outcome = of_mirror(cli, topic, both, err);
+	if (outcome == OUTCOME_DONE)
+		outcome = session_source(session, both->link, session->deadline_ns, &both->source, err);
+	if (outcome != OUTCOME_DONE)
+		return outcome;
+	both->proof = (struct proof){
+		.clusters = { both->source, session->destination },
+		.topics = { both->source_topic, both->topic },
+		.pool = session->pool, .patience_ms = PATIENCE_MS,
+		.deadline_ns = cli->args.given[OPT_TIMEOUT] ? session->deadline_ns : INT64_MAX,
+	};
+	outcome = partitions_of(both, COMPARE_SOURCE, session->deadline_ns, &both->n_source, err);
+	if (outcome == OUTCOME_DONE)
+		outcome = partitions_of(both, COMPARE_DESTINATION, session->deadline_ns, &both->n_destination, err);
+	if (outcome != OUTCOME_DONE)
+		return outcome;
+	cleaning(both);
+	both->proof.n = MIN(both->n_source, both->n_destination);
+	both->proof.partitions = xcalloc((size_t)both->proof.n + 1, sizeof(*both->proof.partitions));
+	for (int i = 0; i < both->proof.n; i++)
+		both->proof.partitions[i].partition = i;
+	return measure_all(both, session->deadline_ns, err);
+}
+
+void both_close(struct both *both)
+{
+	for (int i = 0; i < both->proof.n; i++)
+		compare_fini(&both->proof.partitions[i].compare);
+	xfree(both->proof.partitions);
+	xfree(both->link);
+	xfree(both->topic);
+	xfree(both->source_topic);
+	arena_fini(&both->arena);
+	*both = (struct both){ 0 };
+}
+
+struct showing {
+	struct cli *cli;
+	struct both *both;
+	void (*only)(void *owner, int32_t partition, int side, const struct record_view *v);
+	void *owner;
+};
+
+static void show(void *owner, int64_t passed, int64_t total)
+{
+	struct showing *showing = owner;
+
+	output_progress(&showing->cli->output, "%s: %lld of %lld offsets compared (%d%%)", showing->both->topic,
+			(long long)passed, (long long)total,
+			total > 0 ? (int)((double)passed * 100 / (double)total) : 100);
+}
+
+static void pass_on(void *owner, int32_t partition, int side, const struct record_view *v)
+{
+	struct showing *showing = owner;
+
+	showing->only(showing->owner, partition, side, v);
+}
+
+int both_compare(struct cli *cli, struct both *both, struct err *err)
+{
+	struct proof *proof = &both->proof;
+	struct showing showing = { cli, both, proof->only, proof->owner };
+	int rc;
+
+	proof->progress = show;
+	proof->only = showing.only != NULL ? pass_on : NULL;
+	proof->owner = &showing;
+	rc = proof_run(proof, err);
+	proof->only = showing.only;
+	proof->owner = showing.owner;
+	return rc;
+}
+
+enum outcome both_errors(const struct both *both)
+{
+	enum outcome worst = OUTCOME_DONE;
+
+	for (int i = 0; i < both->proof.n; i++) {
+		const struct proof_partition *p = &both->proof.partitions[i];
+
+		if (p->err.rc != RC_OK)
+			worst = outcome_worse(worst, outcome_of(&p->err, p->err_side == COMPARE_SOURCE ? SIDE_SOURCE :
+								SIDE_DESTINATION));
+	}
+	return worst;
+}

@@ -1,0 +1,602 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Happy path: a Fetch goes to the leader; its answer is walked batch by batch, what is no visible record is passed; as
+ * soon as an answer is there and its end is known, the next Fetch goes out.
+ *
+ * Failure modes: the leader moved or a connection was lost: metadata, a pause, and the same offset again; a CRC that
+ * does not hold: the same offset once more, then the stream fails; the log start passed the position: the stream goes
+ * on from there and says so. Nothing came for patience_ms: the stream fails with what was wrong last. */
+#include "proof/stream.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "mirror/flatten.h"
+#include "wire/kerr.h"
+#include "wire/msg/fetch.h"
+#include "wire/msg/kerr_codes.h"
+#include "wire/msg/list_offsets.h"
+
+enum {
+	FETCH_BY_NAME = 12, PAUSE_MS = 100, WAIT_MS = 500, CALL_MS = 30000, EARLIEST = -2, CONSUMER = -1,
+	STEP_BYTES = 16 << 20
+};
+
+/* One Fetch, from asking to the last of its records. */
+enum answer_state { ANSWER_FREE, ANSWER_ASKED, ANSWER_HERE };
+
+struct answer {
+	struct stream *stream;
+	struct call call;
+	enum answer_state state;
+	bool stale;              /* asked before the last seek: its records are not wanted */
+	int64_t from, next;      /* asked offset; behind the last batch that is whole */
+	struct bytes records;
+	const struct fetched_partition *part;
+};
+
+struct stream {
+	struct stream_opts opts;
+	char *topic;
+	struct broker *broker;
+	int32_t node;
+	struct answer answers[2];
+	int reading;             /* which answer is read, or will be */
+	struct call earliest;    /* after OFFSET_OUT_OF_RANGE */
+	bool asked_earliest;
+	struct timer pause;
+	int64_t position, to, asked_to, trimmed, last_hole;
+	int64_t trouble_ns;      /* since when nothing came in; 0: all is well */
+	bool ahead, told, closing, failed, walking, in_batch;
+	int empty;               /* answers in succession without a batch */
+	int64_t crc_failed_at;   /* -1: never */
+	struct flatten flatten;
+	struct reader in;
+	struct batch_header batch;
+	struct record_reader *records;
+	struct err error, last;
+};
+
+static void fetched(struct call *call);
+static void earliest_came(struct call *call);
+static void paused(struct timer *timer);
+
+static bool busy(const struct stream *s)
+{
+	return call_busy(&s->answers[0].call) || call_busy(&s->answers[1].call) || call_busy(&s->earliest);
+}
+
+struct stream *stream_create(const struct stream_opts *opts)
+{
+	struct stream *s = xcalloc(1, sizeof(*s));
+
+	s->opts = *opts;
+	s->topic = xstrdup(opts->topic);
+	s->node = -1;
+	s->trimmed = s->last_hole = s->crc_failed_at = -1;
+	s->pause.done = paused;
+	s->answers[0].stream = s->answers[1].stream = s;
+	s->records = record_reader_create(&RECORD_LIMITS_DEFAULT);
+	return s;
+}
+
+static void leave_answer(struct stream *s)
+{
+	if (s->walking) {
+		record_reader_close(s->records);
+		flatten_fini(&s->flatten);
+	}
+	s->walking = s->in_batch = false;
+}
+
+static void free_when_quiet(struct stream *s)
+{
+	if (!s->closing || busy(s))
+		return;
+	leave_answer(s);
+	for (int i = 0; i < 2; i++)
+		call_fini(&s->answers[i].call);
+	call_fini(&s->earliest);
+	record_reader_destroy(s->records);
+	xfree(s->topic);
+	xfree(s);
+}
+
+void stream_destroy(struct stream *s)
+{
+	s->closing = true;
+	loop_timer_clear(&s->pause);
+	if (s->broker != NULL)
+		broker_destroy(s->broker);
+	s->broker = NULL;
+	free_when_quiet(s);
+}
+
+static void tell(struct stream *s)
+{
+	if (s->told || s->closing)
+		return;
+	s->told = true;
+	s->opts.ready(s->opts.owner);
+}
+
+static void fail(struct stream *s)
+{
+	s->failed = true;
+	tell(s);
+}
+
+/* --- asking -------------------------------------------------------------------------------------------------- */
+
+/* False: it is not known who leads; metadata was asked for. */
+static bool dial(struct stream *s, int32_t *epoch)
+{
+	struct cluster *cluster = s->opts.cluster;
+	const struct topic_meta *t = cluster_topic(cluster, s->topic);
+	const struct partition_meta *p;
+
+	if (t == NULL || !t->known || t->error != 0 || s->opts.partition >= t->n_partitions) {
+		err_set(&s->last, RC_NOT_FOUND, "%s: %s-%d is not there", cluster_options(cluster)->side, s->topic,
+			s->opts.partition);
+		return false;
+	}
+	p = &t->partitions[s->opts.partition];
+	if (p->leader < 0) {
+		err_set(&s->last, RC_TIMEOUT, "%s: %s-%d has no leader", cluster_options(cluster)->side, s->topic,
+			s->opts.partition);
+		return false;
+	}
+	if (s->node != p->leader && !busy(s)) {
+		if (s->broker != NULL)
+			broker_destroy(s->broker);
+		s->broker = broker_create(cluster, p->leader, "read", s->opts.pool);
+		s->node = p->leader;
+	}
+	*epoch = p->leader_epoch;
+	return s->node == p->leader;
+}
+
+static void again_later(struct stream *s)
+{
+	if (s->trouble_ns == 0)
+		s->trouble_ns = clock_mono_ns();
+	cluster_refresh(s->opts.cluster);
+	if (!timer_is_set(&s->pause))
+		loop_timer_set(cluster_loop(s->opts.cluster), &s->pause, clock_mono_ns() + PAUSE_MS * NS_PER_MS);
+}
+
+static void fetch(struct stream *s, struct answer *a, int64_t from, int32_t epoch)
+{
+	struct fetch_request *req;
+	struct fetch_topic *t;
+	struct fetch_partition *p;
+
+	call_reset(&a->call);
+	call_init(&a->call, &fetch_api, fetched, a);
+	a->call.version_max = FETCH_BY_NAME;
+	a->call.deadline_ns = clock_mono_ns() + CALL_MS * NS_PER_MS;
+	req = call_req(&a->call, fetch);
+	t = arena_new(&a->call.arena, struct fetch_topic, 1);
+	p = arena_new(&a->call.arena, struct fetch_partition, 1);
+	req->max_wait_ms = WAIT_MS;
+	req->min_bytes = 1;
+	req->max_bytes = s->opts.bytes_max;
+	req->isolation_level = 1;
+	req->forgotten_topics_data.n = 0;
+	*p = (struct fetch_partition){ .partition = s->opts.partition, .current_leader_epoch = epoch,
+				       .fetch_offset = from, .last_fetched_epoch = -1, .log_start_offset = -1,
+				       .partition_max_bytes = s->opts.bytes_max };
+	t->topic = str_of(s->topic);
+	t->partitions.items = p;
+	t->partitions.n = 1;
+	req->topics.items = t;
+	req->topics.n = 1;
+	a->state = ANSWER_ASKED;
+	a->stale = false;
+	a->from = from;
+	broker_call(s->broker, &a->call);
+}
+
+static void ask_earliest(struct stream *s, int32_t epoch)
+{
+	struct list_offsets_request *req;
+	struct list_offsets_topic *t;
+	struct list_offsets_partition *p;
+
+	call_reset(&s->earliest);
+	call_init(&s->earliest, &list_offsets_api, earliest_came, s);
+	s->earliest.deadline_ns = clock_mono_ns() + CALL_MS * NS_PER_MS;
+	req = call_req(&s->earliest, list_offsets);
+	t = arena_new(&s->earliest.arena, struct list_offsets_topic, 1);
+	p = arena_new(&s->earliest.arena, struct list_offsets_partition, 1);
+	req->replica_id = CONSUMER;
+	*p = (struct list_offsets_partition){ .partition_index = s->opts.partition, .current_leader_epoch = epoch,
+					      .timestamp = EARLIEST };
+	t->name = str_of(s->topic);
+	t->partitions.items = p;
+	t->partitions.n = 1;
+	req->topics.items = t;
+	req->topics.n = 1;
+	broker_call(s->broker, &s->earliest);
+}
+
+/* Asks for what is needed, and for what will be. */
+static void pump(struct stream *s)
+{
+	struct answer *now = &s->answers[s->reading], *next = &s->answers[1 - s->reading];
+	int32_t epoch;
+
+	if (s->closing || s->failed || s->position >= s->to || timer_is_set(&s->pause) || call_busy(&s->earliest))
+		return;
+	if (now->state == ANSWER_HERE && (!s->ahead || next->state != ANSWER_FREE || now->next >= s->to))
+		return;
+	if (now->state == ANSWER_ASKED || call_busy(&now->call))
+		return;
+	if (now->state == ANSWER_HERE && call_busy(&next->call))
+		return;
+	if (!dial(s, &epoch)) {
+		again_later(s);
+		return;
+	}
+	if (s->asked_earliest)
+		ask_earliest(s, epoch);
+	else if (now->state == ANSWER_FREE)
+		fetch(s, now, s->position, epoch);
+	else
+		fetch(s, next, now->next, epoch);
+}
+
+static void paused(struct timer *timer)
+{
+	struct stream *s = container_of(timer, struct stream, pause);
+
+	if (s->trouble_ns != 0 && clock_mono_ns() - s->trouble_ns > s->opts.patience_ms * NS_PER_MS) {
+		s->error = s->last;
+		fail(s);
+		return;
+	}
+	pump(s);
+}
+
+/* --- answers ------------------------------------------------------------------------------------------------- */
+
+/* Behind the last whole batch; -1: there is none. */
+static int64_t end_of(struct bytes records)
+{
+	struct reader r = { .p = records.data, .end = records.data + records.len };
+	struct batch_header b;
+	int64_t end = -1;
+
+	while (batch_next(&r, &b) == BATCH_OK)
+		end = b.base_offset + b.last_delta + 1;
+	return end;
+}
+
+static const struct fetched_partition *only_part(struct call *call)
+{
+	const struct fetch_response *res = call_res(call, fetch);
+
+	return res->responses.n == 1 && res->responses.items[0].partitions.n == 1 ?
+	       &res->responses.items[0].partitions.items[0] : NULL;
+}
+
+static void refused(struct stream *s, int16_t code)
+{
+	const char *side = cluster_options(s->opts.cluster)->side;
+	const struct kerr *k = kerr_find(code);
+
+	if (code == KERR_TOPIC_AUTHORIZATION_FAILED) {
+		err_set(&s->error, RC_AUTH, "%s: cannot read %s: %s", side, s->topic, k->name);
+		err_hint(&s->error, "grant READ on Topic %s to krmirror's principal on the %s cluster", s->topic, side);
+		fail(s);
+		return;
+	}
+	err_set(&s->last, RC_KAFKA, "%s: cannot read %s-%d: %s", side, s->topic, s->opts.partition, k->name);
+	s->last.kafka = code;
+	if (code == KERR_OFFSET_OUT_OF_RANGE)
+		s->asked_earliest = true;
+	again_later(s);
+}
+
+/* True: no batch follows below `to`. Only a broker that has all of it below its last stable offset can say so, and
+ * one that throttles says nothing. */
+static bool nothing_left(struct stream *s, struct answer *a)
+{
+	const struct fetch_response *res = call_res(&a->call, fetch);
+
+	if (res->throttle_time_ms > 0 || MIN(a->part->high_watermark, a->part->last_stable_offset) < s->to)
+		return false;
+	return ++s->empty >= 2;
+}
+
+static void take(struct stream *s, struct answer *a)
+{
+	a->part = only_part(&a->call);
+	if (a->part == NULL || call_res(&a->call, fetch)->error_code != 0 || a->part->error_code != 0) {
+		a->state = ANSWER_FREE;
+		refused(s, a->part == NULL ? (int16_t)KERR_UNKNOWN_SERVER_ERROR :
+			a->part->error_code != 0 ? a->part->error_code : call_res(&a->call, fetch)->error_code);
+		return;
+	}
+	a->records = (struct bytes){ a->part->records.data, MAX(a->part->records.len, 0) };
+	a->next = end_of(a->records);
+	if (a->next > a->from) {
+		a->state = ANSWER_HERE;
+		s->empty = 0;
+		s->trouble_ns = 0;
+		tell(s);
+		return;
+	}
+	a->state = ANSWER_FREE;
+	if (a->records.len > 0) {
+		err_set(&s->error, RC_CORRUPT, "%s: what %s-%d has at offset %lld is no batch",
+			cluster_options(s->opts.cluster)->side, s->topic, s->opts.partition, (long long)a->from);
+		fail(s);
+	} else if (nothing_left(s, a)) {
+		if (a == &s->answers[s->reading]) {
+			s->last_hole = s->to - 1;
+			s->position = s->to;
+			tell(s);
+		}
+	} else {
+		err_set(&s->last, RC_TIMEOUT, "%s: %s-%d has nothing to read at offset %lld",
+			cluster_options(s->opts.cluster)->side, s->topic, s->opts.partition, (long long)a->from);
+		again_later(s);
+	}
+}
+
+static void fetched(struct call *call)
+{
+	struct answer *a = container_of(call, struct answer, call);
+	struct stream *s = a->stream;
+
+	if (s->closing) {
+		free_when_quiet(s);
+		return;
+	}
+	if (a->stale || a->state != ANSWER_ASKED) {
+		a->state = ANSWER_FREE;
+		call_reset(call);
+	} else if (call->rc != RC_OK) {
+		a->state = ANSWER_FREE;
+		s->last = call->err;
+		if (call->rc == RC_AUTH || call->rc == RC_REFUSED) {
+			s->error = call->err;
+			fail(s);
+			return;
+		}
+		again_later(s);
+	} else {
+		take(s, a);
+	}
+	pump(s);
+}
+
+static void earliest_came(struct call *call)
+{
+	struct stream *s = call->owner;
+	const struct list_offsets_response *res;
+	const struct listed_offsets_partition *p = NULL;
+
+	if (s->closing) {
+		free_when_quiet(s);
+		return;
+	}
+	if (call->rc == RC_OK) {
+		res = call_res(call, list_offsets);
+		if (res->topics.n == 1 && res->topics.items[0].partitions.n == 1)
+			p = &res->topics.items[0].partitions.items[0];
+	}
+	s->asked_earliest = false;
+	if (p != NULL && p->error_code == 0 && p->offset > s->position) {
+		s->trimmed = MAX(s->trimmed, p->offset);
+		s->position = MIN(p->offset, s->to);
+		s->trouble_ns = 0;
+		if (s->position >= s->to)
+			tell(s);
+	} else {
+		again_later(s);
+	}
+	pump(s);
+}
+
+/* --- reading ------------------------------------------------------------------------------------------------- */
+
+static void drop(struct answer *a)
+{
+	if (a->state == ANSWER_ASKED) {
+		a->stale = true;
+		return;
+	}
+	call_reset(&a->call);
+	a->state = ANSWER_FREE;
+}
+
+void stream_seek(struct stream *s, int64_t from, int64_t to, bool ahead)
+{
+	leave_answer(s);
+	drop(&s->answers[0]);
+	drop(&s->answers[1]);
+	if (s->answers[s->reading].state == ANSWER_ASKED)
+		s->reading = 1 - s->reading;
+	s->position = from;
+	s->to = to;
+	s->ahead = ahead;
+	s->empty = 0;
+	s->told = false;
+	s->trouble_ns = 0;
+	pump(s);
+}
+
+static void passed(struct stream *s, int64_t upto)
+{
+	if (upto > s->position) {
+		s->last_hole = upto - 1;
+		s->position = upto;
+	}
+}
+
+static enum stream_result bad(struct stream *s, const char *what)
+{
+	err_set(&s->error, RC_CORRUPT, "%s: %s-%d: %s at offset %lld", cluster_options(s->opts.cluster)->side, s->topic,
+		s->opts.partition, what, (long long)s->position);
+	s->failed = true;
+	return STREAM_FAILED;
+}
+
+/* The same once more; a second time it is the disk's fault. */
+static enum stream_result bad_crc(struct stream *s)
+{
+	if (s->crc_failed_at == s->position)
+		return bad(s, fault_text(FAULT_CRC));
+	s->crc_failed_at = s->position;
+	stream_seek(s, s->position, s->to, s->ahead);
+	return STREAM_WAIT;
+}
+
+/* STREAM_RECORD, STREAM_FAILED, STREAM_WAIT after a CRC; STREAM_END: the batch is through. */
+static enum stream_result from_batch(struct stream *s, struct record_view *v)
+{
+	size_t budget = STEP_BYTES;
+
+	for (;;) {
+		enum record_result result = record_reader_next(s->records, v, &budget);
+		const struct record_fault *fault;
+
+		switch (result) {
+		case RECORD_OK:
+			if (v->offset < s->position)
+				continue;
+			if (v->offset >= s->to)
+				return STREAM_END;
+			if (v->offset > s->position)
+				passed(s, v->offset);
+			s->position = v->offset + 1;
+			return STREAM_RECORD;
+		case RECORD_AGAIN:
+			budget = STEP_BYTES;
+			continue;
+		case RECORD_END:
+			return STREAM_END;
+		case RECORD_BAD:
+		case RECORD_LARGE:
+		default:
+			fault = record_reader_fault(s->records);
+			return fault->kind == FAULT_CRC ? bad_crc(s) : bad(s, fault_text(fault->kind));
+		}
+	}
+}
+
+static int64_t batch_end(const struct stream *s)
+{
+	return MIN(s->batch.base_offset + s->batch.last_delta + 1, s->to);
+}
+
+/* True: s->batch has records that may be wanted. */
+static bool next_batch(struct stream *s, enum stream_result *result)
+{
+	while (batch_next(&s->in, &s->batch) == BATCH_OK) {
+		enum flatten_kind kind = flatten_batch(&s->flatten, &s->batch);
+
+		/* An old compressed message has the offset of its last record. */
+		if (s->batch.magic == 2 && s->batch.base_offset >= s->to)
+			break;
+		if (batch_end(s) <= s->position)
+			continue;
+		if (kind == FLATTEN_CORRUPT) {
+			*result = bad_crc(s);
+			return false;
+		}
+		if (kind == FLATTEN_RECORDS) {
+			record_reader_open(s->records, &s->batch);
+			return true;
+		}
+		passed(s, batch_end(s));
+	}
+	*result = STREAM_END;
+	return false;
+}
+
+static void begin_answer(struct stream *s, struct answer *a)
+{
+	int32_t n = MAX(a->part->aborted_transactions.n, 0);
+	struct flatten_aborted *list = xcalloc((size_t)n + 1, sizeof(*list));
+
+	for (int32_t i = 0; i < n; i++)
+		list[i] = (struct flatten_aborted){ a->part->aborted_transactions.items[i].producer_id,
+						    a->part->aborted_transactions.items[i].first_offset };
+	flatten_init(&s->flatten, list, n);
+	xfree(list);
+	s->in = (struct reader){ .p = a->records.data, .end = a->records.data + a->records.len };
+	s->walking = true;
+}
+
+/* The answer is read: what it said about the offsets up to its end holds. */
+static void end_answer(struct stream *s, struct answer *a)
+{
+	passed(s, MIN(a->next, s->to));
+	leave_answer(s);
+	call_reset(&a->call);
+	a->state = ANSWER_FREE;
+	s->reading = 1 - s->reading;
+	pump(s);
+}
+
+enum stream_result stream_next(struct stream *s, struct record_view *v)
+{
+	s->told = false;
+	for (;;) {
+		struct answer *a = &s->answers[s->reading];
+		enum stream_result result;
+
+		if (s->failed)
+			return STREAM_FAILED;
+		if (s->position >= s->to)
+			return STREAM_END;
+		if (a->state != ANSWER_HERE) {
+			pump(s);
+			return STREAM_WAIT;
+		}
+		if (!s->walking) {
+			begin_answer(s, a);
+			pump(s);
+		}
+		if (!s->in_batch) {
+			s->in_batch = next_batch(s, &result);
+			if (!s->in_batch && result != STREAM_END)
+				return result;
+			if (!s->in_batch) {
+				end_answer(s, a);
+				continue;
+			}
+		}
+		result = from_batch(s, v);
+		if (result != STREAM_END)
+			return result;
+		s->in_batch = false;
+		passed(s, batch_end(s));
+	}
+}
+
+int64_t stream_position(const struct stream *s)
+{
+	return s->position;
+}
+
+bool stream_holds(const struct stream *s)
+{
+	return s->answers[0].state == ANSWER_HERE || s->answers[1].state == ANSWER_HERE;
+}
+
+int64_t stream_trimmed(const struct stream *s)
+{
+	return s->trimmed;
+}
+
+int64_t stream_last_hole(const struct stream *s)
+{
+	return s->last_hole;
+}
+
+const struct err *stream_error(const struct stream *s)
+{
+	return &s->error;
+}
