@@ -38,7 +38,7 @@ enum phase { OWNER_AWAY, OWNER_OPEN, OWNER_WAITS, OWNER_DONE };
 
 struct owner_model {
 	enum phase phase;
-	struct fence fence = { 0 };
+	struct fence fence;
 	int position, openings, losses;
 	int64_t claim;              /* 0: the first one */
 	struct request sent;
