@@ -260,6 +260,8 @@ static void arm_refresh(struct cluster *c)
 	int64_t now = loop_now(c->loop), at = now + c->opts.metadata_max_age_ms * NS_PER_MS;
 	int64_t pause = c->opts.retry_backoff_ms;
 
+	if (c->destroyed)
+		return;  /* who still has calls under way may ask for a refresh when they end */
 	for (int i = 1; i < c->failures && pause < 1000; i++)
 		pause *= 2;
 	if (c->refresh_wanted || c->failures > 0)

@@ -23,5 +23,5 @@ enum fill_beyond fill_judge_beyond(int64_t log_end, int64_t fill_end_max, bool o
 {
 	if (fill_end_max < 0 || log_end <= fill_end_max)
 		return BEYOND_NOT;
-	return others_wrote ? BEYOND_NEWER_OWNER : BEYOND_DIVERGED;
+	return others_wrote ? BEYOND_OTHER_OWNER : BEYOND_DIVERGED;
 }

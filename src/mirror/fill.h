@@ -25,7 +25,10 @@ enum fill_verdict {
  * own code is. */
 enum fill_verdict fill_judge(const struct fill_answer *answer);
 
-/* What a log end beyond the highest that a fill in doubt can have reached means. others_wrote: a producer epoch above
- * ours on the filler id, or a sequence of the data id that is not ours: a newer owner is at work. */
-enum fill_beyond { BEYOND_NOT, BEYOND_NEWER_OWNER, BEYOND_DIVERGED };
+/* What a log end beyond the highest that a fill in doubt can have reached means. others_wrote: the filler id's producer
+ * epoch is not that of our claim, or the data id's last sequence is not ours. Above ours, a newer owner is at work; below,
+ * a dead owner's fill came late and shut our claim out. Only a claim that stands keeps all others off: then it is nobody
+ * of this mirror. (DESIGN 4 says DIVERGED for the second case as well; the simulator has shown that it happens without
+ * any foreign writer.) */
+enum fill_beyond { BEYOND_NOT, BEYOND_OTHER_OWNER, BEYOND_DIVERGED };
 enum fill_beyond fill_judge_beyond(int64_t log_end, int64_t fill_end_max, bool others_wrote);

@@ -39,6 +39,7 @@ struct filler {
 	struct mirror *mirror;
 	int32_t node_id;
 	bool slow;
+	int n_lanes;               /* bound to it */
 	struct broker *broker;
 	struct list ready;
 	struct fill_part *parts;   /* of the round under way */
@@ -217,6 +218,13 @@ static void free_filler(struct filler *f)
 	xfree(f);
 }
 
+/* A closed one stays until nothing is under way and no lane is bound to it. */
+static void free_if_over(struct filler *f)
+{
+	if (f->closed && f->n_calls == 0 && f->n_lanes == 0 && !op_busy(&f->pump_op))
+		free_filler(f);
+}
+
 static void pump_now(struct op *op, int res)
 {
 	struct filler *f = container_of(op, struct filler, pump_op);
@@ -224,8 +232,8 @@ static void pump_now(struct op *op, int res)
 	(void)res;
 	if (!f->closed)
 		pump(f);
-	else if (f->n_calls == 0)
-		free_filler(f);
+	else
+		free_if_over(f);
 }
 
 void filler_ready(struct mirror_lane *ml)
@@ -339,8 +347,8 @@ static void finish_round(struct filler *f)
 	f->n_calls = 0;
 	if (!f->closed)
 		pump(f);
-	else if (!op_busy(&f->pump_op))
-		free_filler(f);
+	else
+		free_if_over(f);
 }
 
 static void answered(struct call *call)
@@ -377,24 +385,31 @@ static struct filler *filler_for(struct mirror *m, int32_t node_id, bool slow)
 void filler_bind(struct mirror_lane *ml)
 {
 	ml->fill.filler = filler_for(ml->mirror, ml->sink.leader, ml->sink.slow);
+	ml->fill.filler->n_lanes++;
 }
 
 void filler_unbind(struct mirror_lane *ml)
 {
+	struct filler *f = ml->fill.filler;
+
+	if (f == NULL)
+		return;
 	list_del(&ml->fill.ready_node);
 	ml->fill.filler = NULL;
+	f->n_lanes--;
+	free_if_over(f);
 }
 
 void filler_close_all(struct mirror *m)
 {
 	for (struct list *n = list_pop(&m->fillers); n != NULL; n = list_pop(&m->fillers)) {
 		struct filler *f = list_entry(n, struct filler, node);
-		bool idle = f->n_calls == 0 && !op_busy(&f->pump_op);
+		bool busy = f->n_calls > 0 || op_busy(&f->pump_op);
 
 		f->closed = true;
 		broker_destroy(f->broker);
-		if (idle)
-			free_filler(f);
+		if (!busy)
+			free_if_over(f);
 	}
 }
 

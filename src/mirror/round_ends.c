@@ -76,14 +76,15 @@ static bool producers_of(struct round *r, int i)
 	return true;
 }
 
-/* Somebody newer has claimed a filler id, or appended with the data id, since this lane did. */
+/* Another owner has filled or appended since this lane did: a newer one, or a dead one whose fill came late and before
+ * our claim, which it thereby shut out. Only a claim that stands keeps all others off. */
 static bool others_wrote(const struct mirror_lane *ml)
 {
 	const struct opening *o = &ml->opening;
 	const struct fence *fence = &ml->fill.fence;
 
 	if (o->fillers.current.known &&
-	    o->fillers.current.producer_epoch > fence_epoch_of(fence, ml->fill.ids[ml->spec.rotation]))
+	    o->fillers.current.producer_epoch != fence_epoch_of(fence, ml->fill.ids[ml->spec.rotation]))
 		return true;
 	return o->result.producer_known && !lane_sequence_is_ours(&ml->lane, o->result.last_sequence);
 }
@@ -96,8 +97,8 @@ static bool within_fill(struct mirror_lane *ml)
 	switch (fill_judge_beyond(end, end_max, others_wrote(ml))) {
 	case BEYOND_NOT:
 		return true;
-	case BEYOND_NEWER_OWNER:
-		log_info(ml->subject, "a newer owner has written", "log_end=%lld mine=%lld", (long long)end,
+	case BEYOND_OTHER_OWNER:
+		log_info(ml->subject, "another owner has written", "log_end=%lld mine=%lld", (long long)end,
 			 (long long)end_max);
 		return true;
 	case BEYOND_DIVERGED:

@@ -246,6 +246,13 @@ static void free_sink(struct sink *k)
 	xfree(k);
 }
 
+/* A closed one stays until nothing is under way and no lane is bound to it: a lane may still wait for its fill. */
+static void free_if_over(struct sink *k)
+{
+	if (k->closed && k->n_under_way == 0 && k->n_lanes == 0 && !op_busy(&k->pump_op))
+		free_sink(k);
+}
+
 static void pump_now(struct op *op, int res)
 {
 	struct sink *k = container_of(op, struct sink, pump_op);
@@ -253,8 +260,8 @@ static void pump_now(struct op *op, int res)
 	(void)res;
 	if (!k->closed)
 		pump(k);
-	else if (k->n_under_way == 0)
-		free_sink(k);
+	else
+		free_if_over(k);
 }
 
 void sink_ready(struct mirror_lane *ml)
@@ -400,7 +407,6 @@ static void appended(struct call *call)
 	struct sink *k = a->sink;
 
 	list_del(&a->node);
-	k->n_under_way--;
 	if (call->rc == RC_OK)
 		take_answers(a, call_res(call, produce));
 	for (int i = 0; i < a->n_lanes; i++)
@@ -410,10 +416,11 @@ static void appended(struct call *call)
 		}
 	call_reset(call);
 	list_push_front(&k->spare, &a->node);
+	k->n_under_way--;
 	if (!k->closed)
 		pump(k);
-	else if (k->n_under_way == 0 && !op_busy(&k->pump_op))
-		free_sink(k);
+	else
+		free_if_over(k);
 }
 
 /* ---- binding ---- */
@@ -451,12 +458,15 @@ void sink_bind(struct mirror_lane *ml)
 
 void sink_unbind(struct mirror_lane *ml)
 {
+	struct sink *k = ml->sink.sink;
+
 	CHECK(lane_in_flight(&ml->lane) == 0);
-	if (ml->sink.sink == NULL)
+	if (k == NULL)
 		return;
 	list_del(&ml->sink.ready_node);
-	ml->sink.sink->n_lanes--;
 	ml->sink.sink = NULL;
+	k->n_lanes--;
+	free_if_over(k);
 }
 
 const struct broker *sink_broker(const struct mirror_lane *ml)
@@ -468,12 +478,12 @@ void sink_close_all(struct mirror *m)
 {
 	for (struct list *n = list_pop(&m->sinks); n != NULL; n = list_pop(&m->sinks)) {
 		struct sink *k = list_entry(n, struct sink, node);
-		bool idle = k->n_under_way == 0 && !op_busy(&k->pump_op);
+		bool busy = k->n_under_way > 0 || op_busy(&k->pump_op);
 
 		k->closed = true;
 		broker_destroy(k->broker);
-		if (idle)
-			free_sink(k);
+		if (!busy)
+			free_if_over(k);
 	}
 }
 

@@ -377,7 +377,7 @@ START_TEST(a_log_that_is_too_long)
 	ck_assert_int_eq(fill_judge_beyond(10, -1, false), BEYOND_NOT);
 	ck_assert_int_eq(fill_judge_beyond(10, 10, false), BEYOND_NOT);
 	ck_assert_int_eq(fill_judge_beyond(11, 10, false), BEYOND_DIVERGED);
-	ck_assert_int_eq(fill_judge_beyond(11, 10, true), BEYOND_NEWER_OWNER);
+	ck_assert_int_eq(fill_judge_beyond(11, 10, true), BEYOND_OTHER_OWNER);
 }
 END_TEST
 

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "workers.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define LINK "sim"
+
+void workers_init(struct workers *workers, struct world *world)
+{
+	*workers = (struct workers){ .world = world, .owner = -1 };
+	for (int p = 0; p < PARTITIONS; p++)
+		workers->stored_offset[p] = workers->stored_epoch[p] = -1;
+}
+
+void workers_fini(struct workers *workers)
+{
+	for (int i = 0; i < workers->n; i++) {
+		struct worker *w = &workers->all[i];
+
+		net_cut_off(w->fiber);
+		w->fiber->frozen = false;
+		mirror_destroy(w->mirror, 0);
+	}
+}
+
+static struct cluster_opts cluster_at(const char *side, const struct net_broker *broker, const struct endpoint *at)
+{
+	struct cluster_opts o;
+
+	cluster_opts_default(&o);
+	o.side = side;
+	o.cluster_id = sandbox_cluster_id(broker->sandbox);
+	o.bootstrap = at;
+	o.n_bootstrap = 1;
+	o.metadata_max_age_ms = 5000;
+	return o;
+}
+
+static void open_lanes(struct workers *workers, struct mirror *m)
+{
+	struct world *world = workers->world;
+
+	for (int32_t p = 0; p < PARTITIONS; p++)
+		mirror_lane_open(m, &(struct lane_spec){
+			.key = { LINK, TOPIC, p }, .source_topic = TOPIC, .source_topic_id = world->source_topic,
+			.destination_topic_id = world->destination_topic, .adopted_end = -1,
+			.rotation = workers->rotation[p], .stored_offset = workers->stored_offset[p],
+			.stored_epoch = workers->stored_epoch[p],
+		});
+}
+
+void workers_start(struct workers *workers)
+{
+	char host[] = "10.0.0.1";
+	struct world *world = workers->world;
+	struct endpoint source = { host, world->source->port }, destination = { host, world->destination->port };
+	struct worker *w = &workers->all[workers->n];
+	struct mirror_opts opts = {
+		.destination = cluster_at("destination", world->destination, &destination),
+		.buffer_memory = (size_t)8 << 20, .max_request_size = (size_t)1 << 20,
+	};
+	struct link_spec link = {
+		.name = LINK, .source_cluster_id = sandbox_cluster_id(world->source->sandbox),
+		.source = cluster_at("source", world->source, &source),
+		.fetch_max_bytes = 1 << 20, .fetch_response_max_bytes = 1 << 20, .fetch_min_bytes = 1,
+		.fetch_wait_max_ms = 500, .fetch_backoff_ms = 1000, .n_fetchers = 1, .fill_limit = 10000000,
+		.availability_check_ms = 5000,
+	};
+	struct err err;
+
+	CHECK(workers->n < WORKERS_MAX);
+	w->mirror = mirror_create(&opts, &err);
+	CHECK(w->mirror != NULL);
+	w->fiber = list_entry(fiber_all()->prev, struct fiber, node);
+	workers->owner = workers->n++;
+	mirror_set_claim(w->mirror, workers->claim = ++workers->claims);
+	workers_tick(workers);
+	mirror_link_open(w->mirror, &link);
+	open_lanes(workers, w->mirror);
+}
+
+void workers_kill(struct workers *workers)
+{
+	struct worker *w = &workers->all[workers->owner];
+
+	net_cut_off(w->fiber);
+	w->fiber->frozen = true;
+	workers->owner = -1;
+}
+
+void workers_stop(struct workers *workers, bool stop)
+{
+	if (workers->owner >= 0)
+		workers->all[workers->owner].fiber->frozen = stop;
+}
+
+void workers_lose(struct workers *workers)
+{
+	workers_stop(workers, true);
+	workers->owner = -1;
+}
+
+void workers_wake_lost(struct workers *workers, struct rng *rng)
+{
+	int i = (int)rng_in(rng, 0, workers->n - 1);
+	struct fiber *f = workers->all[i].fiber;
+
+	if (i != workers->owner && !f->cut_off)
+		f->frozen = !f->frozen;
+}
+
+static bool failed(struct workers *workers, const struct lane_status *s)
+{
+	snprintf(workers->fault, sizeof(workers->fault), "partition %d FAILED: %s %s", s->partition,
+		 lane_reason_name(s->reason), s->error);
+	return false;
+}
+
+static void store(struct workers *workers, struct mirror *m, const struct lane_status *s)
+{
+	if (s->rotation_wanted > workers->rotation[s->partition]) {
+		workers->rotation[s->partition] = s->rotation_wanted;
+		mirror_lane_rotate(m, &(struct lane_key){ LINK, TOPIC, s->partition }, s->rotation_wanted);
+	}
+	if (s->claim_used == workers->claim)
+		mirror_set_claim(m, workers->claim = ++workers->claims);
+	if (s->state == LANE_COPYING && s->local_log_end_offset >= 0 && s->batch_epoch >= 0) {
+		workers->stored_offset[s->partition] = s->local_log_end_offset;
+		workers->stored_epoch[s->partition] = s->batch_epoch;
+	}
+}
+
+bool workers_tick(struct workers *workers)
+{
+	struct worker *w = workers->owner < 0 ? NULL : &workers->all[workers->owner];
+	struct mirror_snapshot *snap;
+	bool good = true;
+
+	if (w == NULL || w->fiber->frozen)
+		return true;
+	workers->lease_until_ns = net_now_ns() + LEASE_MS * NS_PER_MS;
+	mirror_set_lease(w->mirror, workers->lease_until_ns);
+	snap = mirror_snapshot(w->mirror);
+	for (int i = 0; i < snap->n_lanes; i++) {
+		store(workers, w->mirror, &snap->lanes[i]);
+		if (snap->lanes[i].state == LANE_FAILED)
+			good = failed(workers, &snap->lanes[i]);
+	}
+	mirror_snapshot_free(snap);
+	return good;
+}
+
+const char *workers_lane(const struct workers *workers, int32_t partition)
+{
+	struct mirror_snapshot *snap;
+	const char *state = "no owner";
+
+	if (workers->owner < 0)
+		return state;
+	if (workers->all[workers->owner].fiber->frozen)
+		return "its worker is stopped";
+	snap = mirror_snapshot(workers->all[workers->owner].mirror);
+	for (int i = 0; i < snap->n_lanes; i++)
+		if (snap->lanes[i].partition == partition)
+			state = lane_state_name(snap->lanes[i].state);
+	mirror_snapshot_free(snap);
+	return state;
+}

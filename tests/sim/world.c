@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "world.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "wire/batch.h"
+#include "wire/msg/add_partitions_to_txn.h"
+#include "wire/msg/end_txn.h"
+#include "wire/msg/fetch.h"
+#include "wire/msg/init_producer_id.h"
+#include "wire/msg/list_offsets.h"
+#include "wire/msg/metadata.h"
+#include "wire/msg/produce.h"
+#include "wire/record_reader.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { RECORDS_MAX = 20, VALUE_MAX = 3000, FETCH_MAX = 1 << 20, TXN_TIMEOUT_MS = 900000 };
+
+/* ---- the clusters ---- */
+
+static struct uuid topic_id(struct talk *t)
+{
+	struct metadata_request *req;
+
+	talk_begin(t);
+	req = talk_request(t, metadata);
+	talk_items(t, &req->topics, metadata_topic, 1);
+	req->topics.items[0].name = str_of(TOPIC);
+	return talk_call(t, metadata, 12, req)->topics.items[0].topic_id;
+}
+
+static void open_cluster(struct net_broker **broker, struct talk *talk, struct uuid *id, uint16_t port)
+{
+	*broker = net_add_broker(port);
+	CHECK(sandbox_topic_create((*broker)->sandbox, TOPIC, PARTITIONS) == 0);
+	talk_open(talk, *broker);
+	*id = topic_id(talk);
+}
+
+static void open_producer(struct world *w, struct producer *p, int number)
+{
+	const struct init_producer_id_response *got;
+	struct init_producer_id_request *req;
+	struct talk *t = &w->at_source;
+
+	snprintf(p->id, sizeof(p->id), "producer-%d", number);
+	talk_begin(t);
+	req = talk_request(t, init_producer_id);
+	req->transactional_id = str_of(p->id);
+	req->transaction_timeout_ms = TXN_TIMEOUT_MS;
+	got = talk_call(t, init_producer_id, 4, req);
+	CHECK(got->error_code == 0);
+	p->producer_id = got->producer_id;
+	p->epoch = got->producer_epoch;
+}
+
+void world_open(struct world *world, struct rng *rng)
+{
+	*world = (struct world){ .rng = rng, .n_txns = 1 };
+	open_cluster(&world->source, &world->at_source, &world->source_topic, 9001);
+	open_cluster(&world->destination, &world->at_destination, &world->destination_topic, 9002);
+	for (int i = 0; i < PRODUCERS; i++)
+		open_producer(world, &world->producers[i], i);
+}
+
+void world_close(struct world *world)
+{
+	talk_close(&world->at_source);
+	talk_close(&world->at_destination);
+	for (int p = 0; p < PARTITIONS; p++)
+		xfree(world->ledgers[p].entries);
+	xfree(world->txns);
+}
+
+/* ---- producing ---- */
+
+static void note(struct world *w, int32_t partition, const struct entry *e)
+{
+	struct ledger *l = &w->ledgers[partition];
+
+	if (l->n == l->cap) {
+		l->cap = MAX(l->cap * 2, (int64_t)64);
+		l->entries = xrealloc(l->entries, (size_t)l->cap, sizeof(*l->entries));
+	}
+	l->entries[l->n++] = *e;
+}
+
+/* A batch whose values begin with numbers that never come again. */
+static struct bytes make_batch(struct world *w, struct entry *entries, int n, const struct batch_draft *like)
+{
+	struct talk *t = &w->at_source;
+	struct batch_record *records = talk_alloc(t, sizeof(*records) * (size_t)n);
+	struct batch_draft draft = *like;
+
+	for (int i = 0; i < n; i++) {
+		uint32_t len = (uint32_t)rng_in(w->rng, sizeof(uint64_t), rng_one_in(w->rng, 4) ? VALUE_MAX : 40);
+		uint8_t *value = talk_alloc(t, len);
+
+		entries[i] = (struct entry){ .value = ++w->last_value, .timestamp = like->timestamp, .len = len };
+		memset(value, 'x', len);
+		memcpy(value, &entries[i].value, sizeof(uint64_t));
+		records[i].key = (struct bytes){ NULL, -1 };
+		records[i].value = (struct bytes){ value, (int32_t)len };
+	}
+	draft.records = records;
+	draft.n = n;
+	return batch_build(&draft, &t->arena);
+}
+
+static void send_batch(struct world *w, int32_t partition, const char *id, struct bytes batch)
+{
+	const struct produced_partition *got;
+	struct produce_partition *pp;
+	struct produce_request *req;
+	struct talk *t = &w->at_source;
+
+	req = talk_request(t, produce);
+	req->acks = -1;
+	req->transactional_id = str_of(id);
+	talk_items(t, &req->topic_data, produce_topic, 1);
+	req->topic_data.items[0].name = str_of(TOPIC);
+	talk_items(t, &req->topic_data.items[0].partition_data, produce_partition, 1);
+	pp = &req->topic_data.items[0].partition_data.items[0];
+	pp->index = partition;
+	pp->records = (struct records){ .data = batch.data, .len = batch.len };
+	got = &talk_call(t, produce, 9, req)->responses.items[0].partition_responses.items[0];
+	CHECK(got->error_code == 0 && got->base_offset == w->ledgers[partition].n);
+}
+
+static void produce(struct world *w, int32_t partition, struct producer *p)
+{
+	int n = (int)rng_in(w->rng, 1, RECORDS_MAX);
+	struct entry entries[RECORDS_MAX];
+	struct batch_draft like = {
+		.timestamp = net_wall_ms() - rng_in(w->rng, 0, 1000), .stamp = { -1, -1, -1 },
+	};
+
+	talk_begin(&w->at_source);
+	if (p != NULL) {
+		like.attributes = BATCH_TRANSACTIONAL;
+		like.stamp = (struct batch_stamp){ p->producer_id, p->epoch, p->sequence[partition] };
+		p->sequence[partition] += n;
+	}
+	send_batch(w, partition, p == NULL ? NULL : p->id, make_batch(w, entries, n, &like));
+	for (int i = 0; i < n; i++) {
+		entries[i].txn = p == NULL ? 0 : p->txn;
+		note(w, partition, &entries[i]);
+	}
+}
+
+void world_produce(struct world *world)
+{
+	produce(world, (int32_t)rng_in(world->rng, 0, PARTITIONS - 1), NULL);
+}
+
+/* ---- transactions ---- */
+
+static void begin(struct world *w, struct producer *p)
+{
+	p->txn = w->n_txns++;
+	w->txns = xrealloc(w->txns, (size_t)w->n_txns, sizeof(*w->txns));
+	w->txns[p->txn] = TXN_OPEN;
+	memset(p->in_txn, 0, sizeof(p->in_txn));
+}
+
+static void join(struct world *w, struct producer *p, int32_t partition)
+{
+	struct add_partitions_to_txn_request *req;
+	struct talk *t = &w->at_source;
+
+	talk_begin(t);
+	req = talk_request(t, add_partitions_to_txn);
+	req->v3_and_below_transactional_id = str_of(p->id);
+	req->v3_and_below_producer_id = p->producer_id;
+	req->v3_and_below_producer_epoch = p->epoch;
+	talk_items(t, &req->v3_and_below_topics, txn_topic, 1);
+	req->v3_and_below_topics.items[0].name = str_of(TOPIC);
+	req->v3_and_below_topics.items[0].partitions.n = 1;
+	req->v3_and_below_topics.items[0].partitions.items = talk_alloc(t, sizeof(int32_t));
+	req->v3_and_below_topics.items[0].partitions.items[0] = partition;
+	CHECK(talk_call(t, add_partitions_to_txn, 3, req)->results_by_topic_v3_and_below.items[0]
+		      .results_by_partition.items[0].partition_error_code == 0);
+	p->in_txn[partition] = true;
+}
+
+static void end(struct world *w, struct producer *p, bool commit)
+{
+	struct end_txn_request *req;
+	struct talk *t = &w->at_source;
+	bool any = false;
+
+	for (int32_t i = 0; i < PARTITIONS; i++)
+		any = any || p->in_txn[i];
+	if (any) {
+		talk_begin(t);
+		req = talk_request(t, end_txn);
+		req->transactional_id = str_of(p->id);
+		req->producer_id = p->producer_id;
+		req->producer_epoch = p->epoch;
+		req->committed = commit;
+		CHECK(talk_call(t, end_txn, 3, req)->error_code == 0);
+	}
+	for (int32_t i = 0; i < PARTITIONS; i++)
+		if (p->in_txn[i])
+			note(w, i, &(struct entry){ .value = 0 });
+	w->txns[p->txn] = commit ? TXN_COMMITTED : TXN_ABORTED;
+	p->txn = 0;
+}
+
+void world_transact(struct world *world)
+{
+	struct producer *p = &world->producers[rng_in(world->rng, 0, PRODUCERS - 1)];
+	int32_t partition = (int32_t)rng_in(world->rng, 0, PARTITIONS - 1);
+
+	if (p->txn == 0)
+		begin(world, p);
+	if (!p->in_txn[partition])
+		join(world, p, partition);
+	for (int64_t n = rng_in(world->rng, 0, 4); n > 0; n--)   /* 0: an empty transaction */
+		produce(world, partition, p);
+	if (rng_one_in(world->rng, 2))
+		end(world, p, !rng_one_in(world->rng, 3));
+}
+
+void world_settle(struct world *world)
+{
+	for (int i = 0; i < PRODUCERS; i++)
+		if (world->producers[i].txn != 0)
+			end(world, &world->producers[i], rng_one_in(world->rng, 2));
+}
+
+/* ---- judging ---- */
+
+static bool is_visible(const struct world *w, const struct entry *e)
+{
+	return e->value != 0 && (e->txn == 0 || w->txns[e->txn] == TXN_COMMITTED);
+}
+
+int64_t world_stable(const struct world *world, int32_t partition)
+{
+	const struct ledger *l = &world->ledgers[partition];
+
+	for (int64_t o = 0; o < l->n; o++)
+		if (l->entries[o].txn != 0 && world->txns[l->entries[o].txn] == TXN_OPEN)
+			return o;
+	return l->n;
+}
+
+int64_t world_copied(struct world *world, int32_t partition)
+{
+	struct talk *t = &world->at_destination;
+	const struct listed_offsets_partition *got;
+	struct list_offsets_request *req;
+
+	talk_begin(t);
+	req = talk_request(t, list_offsets);
+	req->replica_id = -3;
+	talk_items(t, &req->topics, list_offsets_topic, 1);
+	req->topics.items[0].name = str_of(TOPIC);
+	talk_items(t, &req->topics.items[0].partitions, list_offsets_partition, 1);
+	req->topics.items[0].partitions.items[0].partition_index = partition;
+	req->topics.items[0].partitions.items[0].timestamp = -1;
+	got = &talk_call(t, list_offsets, 5, req)->topics.items[0].partitions.items[0];
+	CHECK(got->error_code == 0);
+	return got->offset;
+}
+
+static bool wrong(struct world *w, int32_t partition, int64_t offset, const char *what)
+{
+	if (w->fault[0] == '\0')
+		snprintf(w->fault, sizeof(w->fault), "partition %d offset %lld: %s", partition, (long long)offset, what);
+	return false;
+}
+
+/* [from, to) of the copy has no record. */
+static bool check_hole(struct world *w, int32_t partition, int64_t from, int64_t to)
+{
+	const struct ledger *l = &w->ledgers[partition];
+
+	for (int64_t o = from; o < to; o++) {
+		if (o >= l->n)
+			return wrong(w, partition, o, "the copy is longer than the source");
+		if (l->entries[o].txn != 0 && w->txns[l->entries[o].txn] == TXN_OPEN)
+			return wrong(w, partition, o, "copied before its transaction ended");
+		if (is_visible(w, &l->entries[o]))
+			return wrong(w, partition, o, "a record is missing");
+	}
+	return true;
+}
+
+static bool check_record(struct world *w, int32_t partition, const struct record_view *r)
+{
+	const struct ledger *l = &w->ledgers[partition];
+	const struct entry *e;
+	uint64_t value;
+
+	if (r->offset >= l->n)
+		return wrong(w, partition, r->offset, "the copy is longer than the source");
+	e = &l->entries[r->offset];
+	if (!is_visible(w, e))
+		return wrong(w, partition, r->offset, "a record where the source shows none");
+	if (r->value.len != (int32_t)e->len)
+		return wrong(w, partition, r->offset, "the value has another length");
+	memcpy(&value, r->value.data, sizeof(value));
+	if (value != e->value)
+		return wrong(w, partition, r->offset, "another record's value");
+	if (r->timestamp != e->timestamp)
+		return wrong(w, partition, r->offset, "another timestamp");
+	return true;
+}
+
+static bool check_batch(struct world *w, int32_t partition, const struct batch_header *b, struct record_reader *rr)
+{
+	struct ledger *l = &w->ledgers[partition];
+	struct record_view r;
+	size_t budget = SIZE_MAX;
+	enum record_result got;
+
+	record_reader_open(rr, b);
+	while (!(b->attributes & BATCH_CONTROL) && (got = record_reader_next(rr, &r, &budget)) != RECORD_END) {
+		if (got != RECORD_OK)
+			return wrong(w, partition, b->base_offset, fault_text(record_reader_fault(rr)->kind));
+		if (r.offset < l->checked)
+			continue;
+		if (!check_hole(w, partition, l->checked, r.offset) || !check_record(w, partition, &r))
+			return false;
+		l->checked = r.offset + 1;
+	}
+	if (!check_hole(w, partition, l->checked, b->base_offset + b->last_delta + 1))
+		return false;
+	l->checked = MAX(l->checked, b->base_offset + b->last_delta + 1);
+	return true;
+}
+
+static const struct fetched_partition *fetch(struct world *w, int32_t partition, int64_t offset)
+{
+	struct talk *t = &w->at_destination;
+	const struct fetch_response *got;
+	struct fetch_partition *p;
+	struct fetch_request *req;
+
+	talk_begin(t);
+	req = talk_request(t, fetch);
+	req->max_bytes = FETCH_MAX;
+	talk_items(t, &req->topics, fetch_topic, 1);
+	req->topics.items[0].topic = str_of(TOPIC);
+	talk_items(t, &req->topics.items[0].partitions, fetch_partition, 1);
+	p = &req->topics.items[0].partitions.items[0];
+	p->partition = partition;
+	p->fetch_offset = offset;
+	p->partition_max_bytes = FETCH_MAX;
+	got = talk_call(t, fetch, 12, req);
+	CHECK(got->error_code == 0 && got->responses.n == 1);
+	return &got->responses.items[0].partitions.items[0];
+}
+
+static bool check_partition(struct world *w, int32_t partition, struct record_reader *rr)
+{
+	struct ledger *l = &w->ledgers[partition];
+	int64_t to = world_copied(w, partition);
+
+	while (l->checked < to) {
+		const struct fetched_partition *got = fetch(w, partition, l->checked);
+		struct reader r = { .p = got->records.data, .end = got->records.data + MAX(got->records.len, 0) };
+		int64_t before = l->checked;
+		struct batch_header b;
+
+		while (batch_next(&r, &b) == BATCH_OK)
+			if (!check_batch(w, partition, &b, rr))
+				return false;
+		if (l->checked == before)
+			return wrong(w, partition, before, "cannot be read");
+	}
+	return true;
+}
+
+bool world_check(struct world *world)
+{
+	struct record_reader *rr = record_reader_create(&RECORD_LIMITS_DEFAULT);
+	bool good = true;
+
+	for (int32_t p = 0; good && p < PARTITIONS; p++)
+		good = check_partition(world, p, rr);
+	record_reader_destroy(rr);
+	return good;
+}
+
+bool world_is_equal(struct world *world)
+{
+	for (int32_t p = 0; p < PARTITIONS; p++)
+		if (world_copied(world, p) != world_stable(world, p))
+			return false;
+	return true;
+}
