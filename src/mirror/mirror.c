@@ -61,15 +61,17 @@ static void free_lane(struct mirror_lane *ml)
 
 static void tell_changes(struct mirror_lane *ml)
 {
-	if (ml->told_state == ml->lane.state && ml->told_reason == ml->lane.reason)
+	enum lane_state state = snapshot_state(ml);
+
+	if (ml->told_state == state && ml->told_reason == ml->lane.reason)
 		return;
-	if (ml->lane.state == LANE_FAILED)
+	if (state == LANE_FAILED)
 		log_warn(ml->subject, "failed", "reason=%s offset=%lld error=" LOG_Q,
 			 lane_reason_name(ml->lane.reason), (long long)ml->lane.acked, ml->lane.error);
 	else
 		log_debug(ml->subject, "state", "from=%s to=%s offset=%lld", lane_state_name(ml->told_state),
-			  lane_state_name(ml->lane.state), (long long)ml->lane.acked);
-	ml->told_state = ml->lane.state;
+			  lane_state_name(state), (long long)ml->lane.acked);
+	ml->told_state = state;
 	ml->told_reason = ml->lane.reason;
 	ml->since_wall_ms = clock_wall_ms();
 	snapshot_soon(ml->mirror);

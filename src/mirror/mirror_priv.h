@@ -173,6 +173,8 @@ void mirror_lane_trouble(struct mirror_lane *ml, int16_t code);
 void mirror_lane_want_rotation(struct mirror_lane *ml);
 
 /* ---- snapshot.c ---- */
+/* What is told as the lane's state: short fills, which come with every transaction, are part of COPYING. */
+enum lane_state snapshot_state(const struct mirror_lane *ml);
 /* Publishes soon: at most every 50 ms. */
 void snapshot_soon(struct mirror *mirror);
 void snapshot_publish(struct mirror *mirror);

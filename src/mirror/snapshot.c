@@ -6,7 +6,7 @@
 
 #include <time.h>
 
-enum { PERIOD_MS = 1000, SOON_MS = 20 };
+enum { PERIOD_MS = 1000, SOON_MS = 20, FILLING_MS = 500 };
 
 static int count(const struct list *l)
 {
@@ -25,6 +25,13 @@ static int64_t left_ms(const struct broker *broker, int64_t now)
 	return until > now ? (until - now) / NS_PER_MS : 0;
 }
 
+enum lane_state snapshot_state(const struct mirror_lane *ml)
+{
+	int64_t age_ns = loop_now(ml->mirror->loop) - ml->lane.since_ns;
+
+	return ml->lane.state == LANE_FILLING && age_ns < FILLING_MS * NS_PER_MS ? LANE_COPYING : ml->lane.state;
+}
+
 static void describe_lane(const struct mirror_lane *ml, struct lane_status *s, int64_t now)
 {
 	const struct lane *lane = &ml->lane;
@@ -33,7 +40,7 @@ static void describe_lane(const struct mirror_lane *ml, struct lane_status *s, i
 
 	*s = (struct lane_status){
 		.link = xstrdup(ml->link->name), .topic = xstrdup(ml->topic), .partition = ml->partition,
-		.state = lane->state, .reason = lane->reason, .since_wall_ms = ml->since_wall_ms,
+		.state = snapshot_state(ml), .reason = lane->reason, .since_wall_ms = ml->since_wall_ms,
 		.source_log_start_offset = ml->source_log_start,
 		.source_high_watermark = ml->source_high_watermark,
 		.source_last_stable_offset = ml->source_last_stable,
