@@ -31,7 +31,7 @@ class Proxy:
         self.change = {}
         self.seen = {}
         self.lost = 0
-        self._lose = deque()
+        self._lose, self._swallow = deque(), deque()
         self._lock = threading.Lock()
         self.server = Server(self._serve, port)
         self.address = self.server.address
@@ -40,10 +40,14 @@ class Proxy:
         """The request goes through, its answer does not, and its connection ends."""
         self._lose.extend([api] * times)
 
+    def swallow(self, api, times=1):
+        """The request does not go through, and its connection ends."""
+        self._swallow.extend([api] * times)
+
     @property
     def losing(self):
-        """Whether an answer is still to be lost."""
-        return bool(self._lose)
+        """Whether an answer or a request is still to be lost."""
+        return bool(self._lose or self._swallow)
 
     def __enter__(self):
         return self
@@ -64,6 +68,10 @@ class Proxy:
         calls[correlation] = (api, version)
         with self._lock:
             self.seen[api] = self.seen.get(api, 0) + 1
+            if api in self._swallow:
+                self._swallow.remove(api)
+                self.lost += 1
+                return None
         return frame
 
     def _answer(self, calls, frame):

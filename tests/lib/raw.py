@@ -60,9 +60,18 @@ def blob(b):
     return struct.pack(">i", len(b)) + b
 
 
+def uvarint(n):
+    out = bytearray()
+    while n >= 0x80:
+        out.append(n & 0x7F | 0x80)
+        n >>= 7
+    out.append(n)
+    return bytes(out)
+
+
 def compact(items):
     items = list(items)
-    return bytes([len(items) + 1]) + b"".join(items)
+    return uvarint(len(items) + 1) + b"".join(items)
 
 
 def compact_text(s):

@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fills while things fail: never one offset too many, whatever is killed, stopped or lost on the wire."""
+import random
+import struct
+import time
+
+import pytest
+
+from lib import judge
+from lib.produce import Load, produce
+from lib.proxy import LIST_OFFSETS, WRITE_TXN_MARKERS
+from lib.raw import Raw, compact, compact_text
+from lib.transactions import Interleaved, producer
+from lib.util import wait_until
+
+HOLE = 20000
+
+
+def mirrored(site, partitions=1):
+    topic = site.topic("fill")
+    site.source.create_topic(topic, partitions)
+    site.create_link()
+    site.create_mirror(topic)
+    return topic
+
+
+class Holes:
+    """A producer whose transactions are aborted: holes of any length, each between two records."""
+
+    def __init__(self, site, topic, partition=0):
+        self.site, self.topic, self.partition = site, topic, partition
+        self.producer = producer(site.source, f"holes-{topic}",
+                                 **{"linger.ms": 5, "queue.buffering.max.messages": 1000000})
+        self.records = 0
+
+    def add(self, offsets):
+        """One hole of so many offsets at least: it is longer by the marker."""
+        self._record()
+        self.producer.begin_transaction()
+        for i in range(offsets):
+            self.producer.produce(self.topic, b"gone", None, self.partition)
+            if i % 10000 == 0:
+                self.producer.poll(0)
+        assert self.producer.flush(60) == 0
+        self.producer.abort_transaction(60)
+        self._record()
+
+    def _record(self):
+        produce(self.site.source, self.topic, 1, only=[self.partition], first=self.records)
+        self.records += 1
+
+
+def equal(site, topic, count):
+    """Both ends stand still at the same offset, and so does every record."""
+    wait_until(lambda: site.source.stable_ends(topic) == site.source.ends(topic), 30, f"transactions of {topic} end")
+    site.wait_caught_up(topic)
+    site.assert_equal(topic, count)
+    assert judge.whole(site.source, topic) == judge.whole(site.destination, topic)
+
+
+def in_the_hole(site, topic, start, end):
+    """Waits until the fill is under way; True when it is not over yet."""
+    wait_until(lambda: site.destination.ends(topic)[0] > start, 60, "the fill begins", every=0.01)
+    return site.destination.ends(topic)[0] < end
+
+
+def test_killed_while_it_fills(site, counts):
+    topic = mirrored(site)
+    holes, rng, inside = Holes(site, topic), random.Random(1), 0
+    worker = site.worker()
+    for _ in range(counts(4, 100)):
+        start = site.source.ends(topic)[0]
+        holes.add(HOLE)
+        if in_the_hole(site, topic, start + 1, start + HOLE):
+            time.sleep(rng.random() * 0.3)  # the moment is what is varied
+            inside += site.destination.ends(topic)[0] < start + HOLE
+        worker.kill()
+        worker.start()
+    equal(site, topic, holes.records)
+    assert inside > 0, "no kill fell into a fill"
+
+
+def test_stopped_while_it_fills_and_replaced(site, counts):
+    """The worker is stopped in the middle of a fill, another one finishes it, the first one wakes up."""
+    for turn in range(counts(1, 20)):
+        site.link = f"link-{site.id}-{turn}"
+        topic = f"{site.topic('zombie')}-{turn}"
+        site.source.create_topic(topic, 1)
+        site.create_link()
+        site.create_mirror(topic)
+        holes = Holes(site, topic)
+        zombie = site.worker(session__timeout__ms=6000)
+        holes.add(100)
+        equal(site, topic, holes.records)
+        site.destination.hold()
+        holes.add(4 * HOLE)
+        time.sleep(0.5)
+        site.destination.release()
+        in_the_hole(site, topic, holes_start := site.destination.ends(topic)[0], site.source.ends(topic)[0])
+        zombie.pause()
+        assert site.lag(topic) > 0, f"the fill from {holes_start} was over: the scenario would prove nothing"
+        other = site.worker(session__timeout__ms=6000)
+        wait_until(lambda: site.lag(topic) == 0, 60, "the other worker fills the rest")
+        at = len(zombie.text())
+        zombie.resume()
+        wait_until(lambda: not zombie.alive or len(zombie.text()) > at, 30, "the stopped one has noticed")
+        time.sleep(1)  # time to do harm
+        holes.add(50)
+        equal(site, topic, holes.records)
+        for w in (zombie, other):
+            if w.alive:
+                w.kill()
+            w.process = None
+
+
+@pytest.mark.real_only
+@pytest.mark.parametrize("length", (1, HOLE), ids=("short", "long"))
+def test_answers_to_fills_lost_on_the_wire(doors, counts, length):
+    """The broker has written, the worker never hears of it: also the answer to a claim."""
+    site, proxies = doors("destination")
+    topic = mirrored(site)
+    holes = Holes(site, topic)
+    site.worker()
+    for _ in range(counts(4, 50)):
+        for api in (WRITE_TXN_MARKERS, LIST_OFFSETS):
+            holes.add(100)
+            proxies.all[0].lose(WRITE_TXN_MARKERS)
+            proxies.all[0].lose(api)
+            holes.add(length)
+            wait_until(lambda: (holes.add(1), not proxies.all[0].losing)[1], 60, "answers were lost", every=0.2)
+    equal(site, topic, holes.records)
+    assert proxies.all[0].lost >= counts(4, 50)
+
+
+@pytest.mark.real_only
+def test_a_claim_that_may_still_be_under_way(doors, counts):
+    """A claim is lost before the broker has it: for all that is known it may come later, so it is not sent again with
+    the same numbers. The worker takes another claim number."""
+    site, proxies = doors("destination")
+    topic = mirrored(site)
+    holes = Holes(site, topic)
+    worker = site.worker()
+    holes.add(1)
+    equal(site, topic, holes.records)
+    for turn in range(counts(2, 20)):
+        worker.kill()
+        proxies.all[0].swallow(WRITE_TXN_MARKERS, 1 + turn % 2)
+        worker.start()
+        holes.add(3)
+        wait_until(lambda t=turn: worker.text().count("claims anew") > t, 60, "another claim")
+        equal(site, topic, holes.records)
+
+
+def bare_rate(cluster, topic, seconds):
+    """Markers a second that one connection gets from the broker in a bare loop, 1000 entries a request."""
+    c = Raw(cluster.bootstrap)
+    entry = struct.pack(">qh?", 12345678, 1, True) + compact(
+        [compact_text(topic) + compact([struct.pack(">i", 0)]) + b"\0"]) + struct.pack(">i", 1) + b"\0"
+    body = compact([entry] * 1000) + b"\0"
+    c.call(27, 1, body, flexible=True)
+    n, began = 0, time.monotonic()
+    while time.monotonic() < began + seconds:
+        c.call(27, 1, body, flexible=True)
+        n += 1000
+    c.close()
+    return n / (time.monotonic() - began)
+
+
+def test_the_rate_of_fills(site, counts):
+    """At least 60% of a bare loop; other partitions keep their speed meanwhile."""
+    topic, bare = mirrored(site), site.topic("bare")
+    site.destination.create_topic(bare, 1)
+    n = counts(200000, 2000000)
+    holes = Holes(site, topic)
+    holes.add(n)
+    rate = bare_rate(site.destination, bare, 3)
+    site.worker()
+    wait_until(lambda: site.destination.ends(topic)[0] > 1000, 60, "the fill begins", every=0.02)
+    first, began = site.destination.ends(topic)[0], time.monotonic()
+    wait_until(lambda: site.destination.ends(topic)[0] >= n * 9 // 10, 300, "the fill goes on", every=0.02)
+    filled = (site.destination.ends(topic)[0] - first) / (time.monotonic() - began)
+    print(f"bare loop {rate:.0f} markers/s, fill {filled:.0f}/s, {filled / rate:.2f}")
+    assert filled >= 0.6 * rate, f"{filled:.0f} offsets/s are filled, the bare loop writes {rate:.0f}"
+    equal(site, topic, holes.records)
+
+
+def test_interleaved_producers_and_kills(site, counts):
+    """A crowd of transactional producers while the worker is killed again and again."""
+    topic = mirrored(site, 2)
+    crowd = Interleaved(site.source, topic, 2)
+    worker = site.worker()
+    with Load(site.source, topic, 2, rate=200) as load:
+        for _ in range(counts(3, 40)):
+            crowd.run(8)
+            worker.kill()
+            worker.start()
+    equal(site, topic, crowd.expect + load.done.count)
