@@ -98,6 +98,20 @@ struct admin_offsets {
 int admin_list_offsets(struct cluster *cluster, struct admin_offsets *offsets, int64_t deadline_ns,
 		       struct err *err) MUST_USE;
 
+struct admin_deletion {
+	const char *topic;
+	int32_t partition;
+	int64_t offset;                 /* records below it are deleted */
+	int64_t log_start;              /* afterwards; -1: not known */
+	int16_t error;                  /* of the answer; INT16_MAX: there was none */
+	int32_t leader;
+};
+
+/* DeleteRecords: one request to each leader that is known, once; what failed is for the caller to try again. RC_OK when
+ * every leader answered, whatever it said of its partitions (44 POLICY_VIOLATION: cleanup.policy is without delete). */
+int admin_delete_records(struct cluster *cluster, struct admin_deletion *items, int n, int64_t deadline_ns,
+			 struct err *err) MUST_USE;
+
 struct admin_producer {
 	int64_t producer_id;
 	int32_t epoch;

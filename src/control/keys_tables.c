@@ -114,7 +114,7 @@ static const struct key_row link_rows[] = {
 	  "missed probes before UNAVAILABLE" },
 	{ "auto.create.mirror.topics.enable", KEY_BOOL, "false", 0, 0, NULL, KEY_LATER, "mirror matching topics" },
 	{ "auto.create.mirror.topics.filters", KEY_JSON, NULL, 0, 0, NULL, KEY_LATER, "which topics" },
-	{ "mirror.start.offset.spec", KEY_STRING, "earliest", 0, 0, NULL, 0, "this version has earliest" },
+	{ "mirror.start.offset.spec", KEY_STRING, "earliest", 0, 0, NULL, 0, "where new mirrors begin" },
 	{ "consumer.offset.sync.enable", KEY_BOOL, "false", 0, 0, NULL, KEY_LATER, "copy committed group offsets" },
 	{ "consumer.offset.sync.ms", KEY_MS, "30000", 1000, NUM_MAX, NULL, KEY_LATER, "period of it" },
 	{ "consumer.offset.group.filters", KEY_JSON, NULL, 0, 0, NULL, KEY_LATER, "which groups" },

@@ -84,11 +84,14 @@ static int modes_check(const struct props *props, struct err *err)
 {
 	const char *mode = text(props, "link.mode"), *format = text(props, "mirror.topic.rename.format");
 	const char *start = text(props, "mirror.start.offset.spec");
+	struct start_spec spec;
 
 	if (strcasecmp(mode, "DESTINATION") != 0)
 		return not_yet(err, "link.mode", mode, "make the link on the destination, with link.mode=DESTINATION");
-	if (strcasecmp(start, "earliest") != 0)
-		return not_yet(err, "mirror.start.offset.spec", start, "mirrors start at the earliest offset");
+	if (!start_spec_parse(start, &spec)) {
+		err_set(err, RC_USAGE, "mirror.start.offset.spec=%s is neither earliest nor latest nor a time", start);
+		return err_hint(err, "a time is written like 2024-01-31T12:00:00Z");
+	}
 	if (strcmp(format, "${topic}") != 0)
 		return not_yet(err, "mirror.topic.rename.format", format, "use cluster.link.prefix");
 	if (props_find(props, "broker.address.map") != NULL)
@@ -207,6 +210,7 @@ static void read_fields(struct link_conf *conf)
 	conf->fetch_min_bytes = number(props, "replica.fetch.min.bytes");
 	conf->fetch_wait_max_ms = number(props, "replica.fetch.wait.max.ms");
 	conf->fetch_backoff_ms = number(props, "replica.fetch.backoff.ms");
+	CHECK(start_spec_parse(text(props, "mirror.start.offset.spec"), &conf->start));
 	conf->fill_limit = keys_number(&link_key_table, props, "mirror.fill.limit");
 	conf->progress_group_id = group == NULL ? NULL : xstrdup(group);
 	/* The keys of replica fetchers, where they were given, are those of the client. */

@@ -2,6 +2,7 @@
 /* A link's configuration: link.config as Cluster Linking has it, and krmirror's own keys. */
 #pragma once
 
+#include "control/start_spec.h"
 #include "control/client_conf.h"
 #include "mirror/mirror.h"
 
@@ -18,6 +19,7 @@ struct link_conf {
 	int32_t availability_check_ms, availability_threshold;
 	int32_t n_fetchers;
 	int32_t fetch_max_bytes, fetch_response_max_bytes, fetch_min_bytes, fetch_wait_max_ms, fetch_backoff_ms;
+	struct start_spec start;      /* mirror.start.offset.spec */
 	int64_t fill_limit;           /* mirror.fill.limit */
 	char *progress_group_id;      /* NULL: none */
 };

@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "control/mirror_heads.h"
 #include "control/settings.h"
 #include "control/verbs.h"
 #include "wire/msg/kerr_codes.h"
@@ -27,6 +28,8 @@ struct creation {
 	char *source_topic;
 	struct admin_topic source_meta;
 	struct settings_out settings;
+	struct mirror_heads heads;
+	json_t *start_offsets;        /* where the mirror begins; NULL: where the source does */
 	struct mirror_wish wish;      /* what is recorded, ours or that of whoever was first */
 	bool exists;                  /* a live mirror of the same kind is recorded */
 	struct uuid destination_id;
@@ -113,6 +116,8 @@ static enum outcome names(struct creation *c, struct err *err)
 		rc = link_conf_source_topic(&conf, opts->topic, &c->source_topic, err);
 	if (rc == RC_OK && opts->source_topic != NULL)
 		record_set(&c->source_topic, opts->source_topic);
+	c->heads.spec = conf.start;
+	c->heads.fill_limit = conf.fill_limit;
 	link_conf_fini(&conf);
 	link_wish_fini(&link);
 	return rc == RC_OK ? OUTCOME_DONE : rc == RC_USAGE ? OUTCOME_USAGE : OUTCOME_FAILED;
@@ -134,6 +139,19 @@ static enum outcome ask_source(struct creation *c, struct admin_configs *configs
 	if (rc == RC_OK)
 		rc = admin_describe_configs(c->source, c->source_topic, deadline, c->arena, configs, err);
 	return rc == RC_OK ? OUTCOME_DONE : outcome_of(err, SIDE_SOURCE);
+}
+
+/* Where the partitions begin; recorded when it is chosen here and not by the source. */
+static enum outcome plan_heads(struct creation *c, struct err *err)
+{
+	enum outcome outcome;
+
+	c->heads.n = c->source_meta.n_partitions;
+	c->heads.starts = arena_new(c->arena, int64_t, c->heads.n);
+	outcome = mirror_heads_find(c->source, c->source_topic, &c->heads, c->session->deadline_ns, err);
+	if (outcome == OUTCOME_DONE)
+		c->start_offsets = mirror_heads_record(&c->heads);
+	return outcome;
 }
 
 /* The control topic tells which settings the destination's topics have. */
@@ -175,6 +193,7 @@ static void fill(struct creation *c, struct mirror_wish *wish)
 		.source_topic = xstrdup(c->source_topic), .source_topic_id = c->source_meta.id,
 		.n_partitions = c->source_meta.n_partitions, .wish = WISH_MIRROR, .wish_ms = -1,
 		.created_ms = clock_wall_ms(), .replication_factor = c->opts->replication_factor,
+		.start_offsets = json_incref(c->start_offsets),
 		.settings = json_incref(c->settings.promotion), .create_settings = json_incref(c->settings.create),
 	};
 }
@@ -361,6 +380,8 @@ static enum outcome plan(struct creation *c, struct err *err)
 	outcome = ask_source(c, &source, err);
 	if (outcome == OUTCOME_DONE)
 		outcome = plan_settings(c, &source, err);
+	if (outcome == OUTCOME_DONE)
+		outcome = plan_heads(c, err);
 	if (outcome == OUTCOME_DONE && !c->exists)
 		outcome = must_be_absent(c, err);
 	return outcome;
@@ -368,6 +389,7 @@ static enum outcome plan(struct creation *c, struct err *err)
 
 static enum outcome dry(struct creation *c, struct err *err)
 {
+	mirror_heads_tell(&c->heads, &c->session->notes);
 	if (make_topic(c, true, err) == RC_OK)
 		return OUTCOME_DONE;
 	return outcome_of(err, SIDE_DESTINATION);
@@ -399,6 +421,7 @@ enum outcome mirror_create_topic(struct session *session, const struct mirror_cr
 	if (outcome == OUTCOME_DONE)
 		tell(&c, created);
 	mirror_wish_fini(&c.wish);
+	json_decref(c.start_offsets);
 	json_decref(c.settings.create);
 	json_decref(c.settings.promotion);
 	xfree(c.source_topic);

@@ -46,6 +46,7 @@ static const struct field mirror_wish_rows[] = {
 	FIELD(mirror_wish, settings, FIELD_OBJECT),
 	FIELD(mirror_wish, create_settings, FIELD_OBJECT),
 	FIELD(mirror_wish, adopted_end, FIELD_OBJECT),
+	FIELD(mirror_wish, start_offsets, FIELD_OBJECT),
 };
 static const struct fields mirror_wish_fields = FIELDS(mirror_wish_rows);
 
@@ -65,6 +66,7 @@ static const struct field mirror_state_rows[] = {
 	FIELD(mirror_state, seen, FIELD_I64),
 	FIELD(mirror_state, closing, FIELD_FLAG),
 	FIELD(mirror_state, sealed, FIELD_FLAG),
+	FIELD(mirror_state, policy_opened, FIELD_FLAG),
 	FIELD(mirror_state, ends, FIELD_OBJECT),
 	FIELD(mirror_state, stopped_how, FIELD_TEXT),
 	FIELD(mirror_state, door, FIELD_TEXT),
@@ -83,6 +85,9 @@ static const struct field partition_rows[] = {
 	FIELD(partition_state, time_ms, FIELD_I64),
 	FIELD_AS(partition_state, rotation, "rotation", FIELD_I32, 0, false),
 	FIELD(partition_state, source_end, FIELD_I64),
+	FIELD(partition_state, seed_from, FIELD_I64),
+	FIELD(partition_state, seed_to, FIELD_I64),
+	FIELD(partition_state, emptied_end, FIELD_I64),
 	FIELD(partition_state, worker, FIELD_TEXT),
 };
 static const struct fields partition_fields = FIELDS(partition_rows);
@@ -204,7 +209,9 @@ int mirror_wish_decode(struct mirror_wish *w, const char *link, const char *topi
 	if (texts_check(w->settings, "settings", true, err) != RC_OK ||
 	    texts_check(w->create_settings, "create_settings", false, err) != RC_OK)
 		return err->rc;
-	return offsets_check(w->adopted_end, "adopted_end", err);
+	if (offsets_check(w->adopted_end, "adopted_end", err) != RC_OK)
+		return err->rc;
+	return offsets_check(w->start_offsets, "start_offsets", err);
 }
 
 json_t *mirror_wish_encode(const struct mirror_wish *w)

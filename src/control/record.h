@@ -60,6 +60,7 @@ struct mirror_wish {
 	json_t *settings;                 /* object: setting -> value at promotion; null: back to the broker's default */
 	json_t *create_settings;          /* object: what the topic is created with */
 	json_t *adopted_end;              /* object: partition -> offset; NULL: not adopted */
+	json_t *start_offsets;            /* object: partition -> where the mirror begins; NULL: where the source does */
 	json_t *raw;
 };
 
@@ -91,6 +92,8 @@ struct partition_state {
 	int32_t epoch;                    /* ... and the source's epoch of the batch below it; -1: none */
 	int64_t time_ms;                  /* when the pair was written */
 	int32_t rotation;                 /* of the filler id; 0 at first */
+	int64_t seed_from, seed_to;       /* a seeding under way; -1: none */
+	int64_t emptied_end;              /* the log end before a DeleteRecords that may have left no batch; -1: none */
 	int64_t source_end;               /* last stable offset of the source as last seen; -1 */
 	char *worker;                     /* who wrote this entry */
 	json_t *raw;
@@ -103,6 +106,7 @@ struct mirror_state {
 	int64_t since_ms;
 	int64_t seen;                     /* the offset of the mirror wish acted on; -1 */
 	bool closing;                     /* the door is being closed: nobody may write to the topic any more */
+	bool policy_opened;               /* cleanup.policy allows DeleteRecords for a while, and is to be set back */
 	bool sealed;                      /* a marker of the door may be in the log: no way back to mirroring */
 	json_t *ends;                     /* object: partition -> the end that both sides had at `closing`; NULL */
 	char *stopped_how;                /* "promoted", "failed_over"; NULL */

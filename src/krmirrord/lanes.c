@@ -111,6 +111,17 @@ static int64_t adopted_end(const struct mirror_row *row, int32_t partition)
 	return json_is_integer(value) ? json_integer_value(value) : -1;
 }
 
+/* Where the mirror begins, when that was chosen at its creation. */
+int64_t lane_start_offset(const struct mirror_row *row, int32_t partition)
+{
+	char name[16];
+	const json_t *value;
+
+	snprintf(name, sizeof(name), "%d", partition);
+	value = row->wish.start_offsets != NULL ? json_object_get(row->wish.start_offsets, name) : NULL;
+	return json_is_integer(value) ? json_integer_value(value) : 0;
+}
+
 static void open_lane(struct worker *worker, struct mirror_row *row, int32_t partition)
 {
 	const struct partition_state *entry = mirror_state_find(&row->mirror_state, partition);
@@ -119,16 +130,23 @@ static void open_lane(struct worker *worker, struct mirror_row *row, int32_t par
 		.key = { row->link, row->topic, partition }, .source_topic = row->wish.source_topic,
 		.source_topic_id = row->wish.source_topic_id, .destination_topic_id = row->wish.destination_topic_id,
 		.adopted_end = adopted_end(row, partition), .stored_offset = -1, .stored_epoch = -1,
+		.start_offset = lane_start_offset(row, partition), .compacted = mirror_row_policy(row, "compact"),
+		.seed_from = -1, .seed_to = -1, .emptied_end = -1,
 	};
 
 	if (entry != NULL) {
 		spec.stored_offset = entry->offset;
 		spec.stored_epoch = entry->epoch;
 		spec.rotation = entry->rotation;
+		spec.seed_from = entry->seed_from;
+		spec.seed_to = entry->seed_to;
+		spec.emptied_end = entry->emptied_end;
 	}
 	lane->held = HELD_OPEN;
 	lane->seen = lane->present = false;
 	lane->rotation = spec.rotation;
+	lane->source_start = lane->local_start = lane->seed_from = lane->seed_to = lane->emptying = -1;
+	lane->seed_lost = lane->seeded = lane->seed_told = false;
 	lane->rotation_wanted = 0;
 	lane->claim_used = -1;
 	lane->resumes_at = row->wish.resumes;
@@ -199,12 +217,42 @@ static void tell_rotation(struct worker *worker, struct mirror_row *row, int32_t
 	mirror_lane_rotate(mirror_of(worker, row, partition), &key, entry->rotation);
 }
 
+/* A seeding may begin once it stands in the log. */
+static void tell_seed(struct worker *worker, struct mirror_row *row, int32_t partition)
+{
+	const struct partition_state *entry = mirror_state_find(&row->mirror_state, partition);
+	struct lane_key key = { row->link, row->topic, partition };
+	struct lane_row *lane = &row->lanes[partition];
+
+	if (lane->held != HELD_OPEN || lane->seed_told || lane->seed_to < 0 || entry == NULL ||
+	    entry->seed_from != lane->seed_from || entry->seed_to != lane->seed_to)
+		return;
+	lane->seed_told = true;
+	mirror_lane_seed(mirror_of(worker, row, partition), &key, entry->seed_from, entry->seed_to);
+}
+
+void lane_may_empty(struct worker *worker, struct mirror_row *row, int32_t partition, int64_t end)
+{
+	struct lane_key key = { row->link, row->topic, partition };
+
+	mirror_lane_may_empty(mirror_of(worker, row, partition), &key, end);
+}
+
+void lane_trimmed(struct worker *worker, struct mirror_row *row, int32_t partition, int64_t log_start)
+{
+	struct lane_key key = { row->link, row->topic, partition };
+
+	row->lanes[partition].local_start = MAX(row->lanes[partition].local_start, log_start);
+	mirror_lane_trimmed(mirror_of(worker, row, partition), &key, log_start);
+}
+
 static void apply_row(struct worker *worker, struct mirror_row *row)
 {
 	int64_t again_ns;
 
 	for (int32_t p = 0; p < row->n_lanes; p++) {
 		tell_rotation(worker, row, p);
+		tell_seed(worker, row, p);
 		switch (decide(worker, row, p, &again_ns)) {
 		case DO_NOTHING:
 			break;
@@ -251,6 +299,13 @@ static void take_status(struct lane_row *lane, const struct lane_status *status)
 	lane->source_end = status->source_last_stable_offset;
 	lane->rotation_wanted = status->rotation_wanted;
 	lane->claim_used = status->claim_used;
+	lane->seed_told = lane->seed_told && status->seed_from == lane->seed_from && status->seed_to == lane->seed_to;
+	lane->seed_from = status->seed_from;
+	lane->seed_to = status->seed_to;
+	lane->seed_lost = status->seed_lost;
+	lane->seeded = status->seeded;
+	lane->source_start = status->source_log_start_offset;
+	lane->local_start = status->local_log_start_offset;
 	if (status->local_log_end_offset >= 0) {
 		lane->offset = status->local_log_end_offset;
 		lane->epoch = status->batch_epoch;

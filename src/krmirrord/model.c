@@ -254,6 +254,15 @@ bool entry_stands(const struct mirror_row *row, const struct partition_state *en
 	return reason == REASON_DATA_LOSS || lane_state_parse(entry->state) == LANE_FAILED;
 }
 
+bool mirror_row_policy(const struct mirror_row *row, const char *word)
+{
+	const json_t *value = row->wish.create_settings != NULL ?
+			      json_object_get(row->wish.create_settings, "cleanup.policy") : NULL;
+	const char *policy = json_is_string(value) ? json_string_value(value) : "delete";
+
+	return strstr(policy, word) != NULL;  /* no word of it is part of another */
+}
+
 void mirror_row_plan(struct mirror_row *row)
 {
 	static const struct plan_link unknown = { 0 };

@@ -25,6 +25,11 @@ struct lane_row {
 	int32_t epoch;
 	int64_t source_end;
 	int64_t claim_used;          /* this claim number must not be used by it again; -1 */
+	int64_t source_start, local_start;
+	int64_t seed_from, seed_to;  /* what it seeds, as in lane_status */
+	bool seed_lost, seeded;
+	bool seed_told;              /* that the seeding is recorded */
+	int64_t emptying;            /* a log end to be recorded before records are deleted up to it; -1: none */
 	int32_t rotation_wanted;     /* of the filler id; 0: none */
 	int32_t rotation;            /* that the data loop was told */
 	int64_t written_ns;          /* when its entry was written last; 0: not by this process */
@@ -72,6 +77,8 @@ struct mirror_row {
 	struct link_row *tracked_at;
 	int64_t act_ns;              /* when the leader may try again: promotion, growth */
 	int64_t grow_ns;
+	int64_t policy_ns;           /* trims.c: until when it stays as it is opened */
+	bool policy_refused;         /* likewise: the last DeleteRecords was not allowed by it */
 	int64_t told_ns;             /* when its lag was logged last */
 };
 
@@ -98,6 +105,8 @@ struct link_row *model_link(const struct model *model, const char *name);
 struct mirror_row *model_mirror(const struct model *model, const char *link, const char *topic);
 /* Recomputes plan and want of a row from its link and its lanes. */
 void mirror_row_plan(struct mirror_row *row);
+/* Whether cleanup.policy, as the topic has it while it is mirrored, has a word. */
+bool mirror_row_policy(const struct mirror_row *row, const char *word);
 /* The entry's failure is one that only resume ends, and nobody has resumed since. */
 bool entry_stands(const struct mirror_row *row, const struct partition_state *entry);
 /* wish.resumes as the writer of the entry knew it. */

@@ -30,8 +30,30 @@ struct entry_news {
 	int64_t since_ms, offset, source_end;
 	int32_t epoch;
 	int64_t resumes;
+	char text[160];          /* an error that is made here */
 	int32_t rotation;        /* of the filler id, at least */
+	int64_t seed_from, seed_to;  /* -1: as it is */
+	bool seed_over;          /* nothing is seeded any more */
+	int64_t emptied_end;     /* -1: as it is */
 };
+
+/* Seeding is recorded before it begins, and over when the lane copies. */
+static void news_of_seed(const struct lane_row *lane, struct entry_news *news)
+{
+	news->seed_from = lane->seed_from;
+	news->seed_to = lane->seed_to;
+	news->seed_over = lane->seed_to < 0 && lane->state == LANE_COPYING;
+	news->emptied_end = lane->emptying;
+}
+
+/* The range itself stands in the entry as what is seeded; here it is for people. */
+static void news_of_loss(const struct lane_row *lane, struct entry_news *news, char error[160])
+{
+	snprintf(error, 160, "the source has lost offsets %lld to %lld: they are no records here; "
+		 "`krmirror mirror resume` acknowledges it", (long long)lane->seed_from, (long long)lane->seed_to - 1);
+	news->reason = lane_reason_name(REASON_DATA_LOSS);
+	news->error = error;
+}
 
 static bool news_of_open(const struct mirror_row *row, const struct lane_row *lane,
 			 const struct partition_state *entry, struct entry_news *news)
@@ -43,6 +65,11 @@ static bool news_of_open(const struct mirror_row *row, const struct lane_row *la
 		.since_ms = lane->since_ms, .offset = lane->offset, .epoch = lane->epoch,
 		.source_end = lane->source_end, .resumes = lane->resumes_at, .rotation = lane->rotation_wanted,
 	};
+	news_of_seed(lane, news);
+	if (lane->seed_lost && lane->seed_to >= 0 && lane->reason == REASON_NONE) {
+		news_of_loss(lane, news, news->text);
+		return true;
+	}
 	/* A loss of data is acknowledged by resume, not by a restart of the worker. */
 	if (lane->reason == REASON_NONE && entry != NULL && entry_stands(row, entry)) {
 		news->reason = entry->reason;
@@ -64,6 +91,7 @@ static bool news_of_closed(const struct mirror_row *row, int32_t partition, cons
 	*news = (struct entry_news){
 		.since_ms = clock_wall_ms(), .offset = row->lanes[partition].offset, .source_end = -1, .epoch = -1,
 		.resumes = row->wish.resumes,
+		.seed_from = -1, .seed_to = -1, .emptied_end = -1,
 	};
 	if (news->offset >= 0)
 		news->epoch = row->lanes[partition].epoch;
@@ -112,10 +140,17 @@ static bool news_of(const struct mirror_row *row, int32_t partition, const struc
 	return false;
 }
 
+static bool seed_due(const struct entry_news *news, const struct partition_state *entry)
+{
+	return (news->seed_to >= 0 && (entry->seed_to != news->seed_to || entry->seed_from != news->seed_from)) ||
+	       (news->seed_over && entry->seed_to >= 0) ||
+	       (news->emptied_end >= 0 && entry->emptied_end != news->emptied_end);
+}
+
 static bool transition(const struct entry_news *news, const struct partition_state *entry)
 {
 	return entry == NULL || !same_text(entry->state, news->state) || !same_text(entry->reason, news->reason) ||
-	       !same_text(entry->error, news->error) || entry->rotation < news->rotation;
+	       !same_text(entry->error, news->error) || entry->rotation < news->rotation || seed_due(news, entry);
 }
 
 static bool offsets_due(const struct lane_row *lane, const struct entry_news *news, const struct partition_state *entry)
@@ -150,6 +185,16 @@ static void entry_write(const struct worker *worker, const struct entry_news *ne
 	if (news->source_end >= 0)
 		entry->source_end = news->source_end;
 	entry->rotation = MAX(entry->rotation, news->rotation);
+	if (news->emptied_end >= 0)
+		entry->emptied_end = news->emptied_end;
+	if (news->seed_over && entry->seed_to >= 0) {
+		entry->emptied_end = MAX(entry->emptied_end, entry->seed_to);
+		entry->seed_from = entry->seed_to = -1;
+	}
+	if (news->seed_to >= 0) {
+		entry->seed_from = news->seed_from;
+		entry->seed_to = news->seed_to;
+	}
 	entry_set_resumes(entry, news->resumes);
 }
 

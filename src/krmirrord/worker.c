@@ -242,6 +242,7 @@ static void act(struct worker *worker)
 	model_sweep(&worker->model);
 	member_claim_again(worker);
 	states_write(worker);
+	trims_work(worker);
 	leader_work(worker);
 }
 

@@ -63,6 +63,8 @@ struct worker {
 	int64_t snapshot_ns;         /* of the last one */
 	int64_t states_ns;           /* when states were written last */
 	int64_t states_retry_ns;
+	int64_t trims_ns;            /* when trims_work looks again */
+	bool trims_trouble;          /* records could not be deleted; told once */
 	bool log_trouble;            /* the log cannot be read or written; told once */
 	struct signals signals;
 	bool told_first;             /* the first log line is out */
@@ -133,6 +135,16 @@ bool lanes_need_claim(const struct worker *worker);
 /* True when a lane is open or closing that an assignment took away. */
 bool lanes_losing(const struct worker *worker);
 void lanes_set_lease(struct worker *worker, int64_t until_boot_ns);
+/* Tell the data loop of a lane: mirror_lane_may_empty, mirror_lane_trimmed. */
+void lane_may_empty(struct worker *worker, struct mirror_row *row, int32_t partition, int64_t end);
+void lane_trimmed(struct worker *worker, struct mirror_row *row, int32_t partition, int64_t log_start);
+/* Where the mirror's partition begins at least, as chosen at its creation; 0. */
+int64_t lane_start_offset(const struct mirror_row *row, int32_t partition);
+
+/* ---- trims.c ---- */
+
+/* Deletes records of this worker's lanes below the start of the source's log, and seeds that are all there. */
+void trims_work(struct worker *worker);
 
 /* ---- states.c ---- */
 

@@ -43,41 +43,47 @@ static bool tail_is_ours(const struct align_input *in)
 	       (in->tail.producer_id == in->data_id || tail_is_fill(in));
 }
 
-static void judge_empty(const struct align_input *in, struct align_result *out)
+/* A log without a batch tells nothing of who wrote it; it is ours when its end was recorded before it was emptied. */
+static bool emptied_by_us(const struct align_input *in)
 {
-	if (in->source_start > 0)
-		stop(out, REASON_UNSUPPORTED_MESSAGE_FORMAT,
-		     "trimmed head: the source log starts at offset %lld: this version cannot seed the mirror",
-		     (long long)in->source_start);
+	return in->local_start == in->local_end && (in->local_end == in->emptied_end || in->local_end == in->seed_to);
+}
+
+static void judge_tail(const struct align_input *in, struct align_result *out)
+{
+	if (!in->tail.found)
+		stop(out, REASON_DIVERGED, "no batch stands below the mirror's log end %lld",
+		     (long long)in->local_end);
 	else
-		out->verdict = ALIGN_FRESH;
+		stop(out, REASON_DIVERGED,
+		     "the last batch of the mirror (offset %lld, producer id %lld) was not written by krmirror",
+		     (long long)in->tail.last_offset, (long long)in->tail.producer_id);
+}
+
+/* Seeds that are all there are deleted before anything is copied behind them. */
+static bool wants_seeds(const struct align_input *in, int64_t start)
+{
+	return in->local_end < start ||
+	       (in->local_end == start && in->local_start < start && in->seed_to == start);
 }
 
 void align_judge(const struct align_input *in, struct align_result *out)
 {
+	int64_t start = MAX(in->source_start, in->start_offset);
+	const struct seed_input seed = { in->local_end, start, in->seed_from, in->seed_to };
+
 	*out = (struct align_result){ .verdict = ALIGN_RESUME };
-	if (in->local_end == 0) {
-		judge_empty(in, out);
-		return;
-	}
-	if (!tail_is_ours(in)) {
-		if (!in->tail.found)
-			stop(out, REASON_DIVERGED, "no batch stands below the mirror's log end %lld",
-			     (long long)in->local_end);
-		else
-			stop(out, REASON_DIVERGED,
-			     "the last batch of the mirror (offset %lld, producer id %lld) was not written by krmirror",
-			     (long long)in->tail.last_offset, (long long)in->tail.producer_id);
-		return;
-	}
-	if (in->local_end > in->source_end)
+	if (in->local_end > 0 && !emptied_by_us(in) && !tail_is_ours(in)) {
+		judge_tail(in, out);
+	} else if (wants_seeds(in, start)) {
+		out->verdict = ALIGN_SEED;
+		seed_judge(&seed, &out->seed);
+	} else if (in->local_end == 0) {
+		out->verdict = ALIGN_FRESH;
+	} else if (in->local_end > in->source_end) {
 		stop(out, REASON_UNEXPECTED_TRUNCATION, "the mirror ends at offset %lld, the source already at %lld",
 		     (long long)in->local_end, (long long)in->source_end);
-	else if (in->local_end < in->source_start)
-		stop(out, REASON_UNSUPPORTED_MESSAGE_FORMAT,
-		     "trimmed head: offsets %lld to %lld are gone from the source, its log starts at offset %lld: "
-		     "this version cannot fill them", (long long)in->local_end, (long long)in->source_start - 1,
-		     (long long)in->source_start);
+	}
 }
 
 enum align_pair_verdict align_judge_pair(int64_t offset, int32_t epoch, int32_t found_epoch, int64_t found_end)

@@ -4,6 +4,7 @@
 
 #include "base/crypto.h"
 #include "mirror/mirror.h"
+#include "mirror/seed.h"
 #include "wire/batch.h"
 
 /* The four numbers that bracket DescribeProducers at the destination; and the leader epoch they were asked with. */
@@ -27,7 +28,10 @@ struct align_tail {
 struct align_input {
 	int64_t source_start, source_end;
 	int64_t local_start, local_end;
+	int64_t start_offset;    /* where the mirror is to begin, if not where the source does */
 	int64_t adopted_end;     /* -1: none */
+	int64_t seed_from, seed_to;  /* a seeding that is recorded as under way; -1: none */
+	int64_t emptied_end;     /* the log end before a DeleteRecords that may have left no batch; -1: none */
 	int64_t data_id;
 	const int64_t *filler_ids;   /* of every rotation up to the recorded one */
 	int32_t n_filler_ids;
@@ -36,6 +40,7 @@ struct align_input {
 
 enum align_verdict {
 	ALIGN_FRESH,             /* both begin at 0 */
+	ALIGN_SEED,              /* the mirror ends below its start, or its seeds are not deleted yet */
 	ALIGN_RESUME,            /* go on at the destination's end, once the last batch is equal on both sides */
 	ALIGN_STOP               /* reason and text */
 };
@@ -44,6 +49,7 @@ struct align_result {
 	enum align_verdict verdict;
 	enum lane_reason reason;
 	char error[256];
+	struct seed_plan seed;   /* of ALIGN_SEED */
 };
 void align_judge(const struct align_input *in, struct align_result *out);
 

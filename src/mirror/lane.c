@@ -269,6 +269,23 @@ enum lane_verdict lane_offer_hole(struct lane *lane, const struct batch_header *
 	return LANE_TAKE;
 }
 
+void lane_seeding(struct lane *lane, int64_t now_ns)
+{
+	CHECK(lane->state == LANE_ALIGNED);
+	set_state(lane, LANE_FILLING, now_ns);
+}
+
+void lane_offer_seed(struct lane *lane, struct buf *frame)
+{
+	struct reader r = { .p = frame->data, .end = frame->data + frame->len };
+	struct batch_header b;
+
+	CHECK(lane->state == LANE_FILLING && batch_next(&r, &b) == BATCH_OK);
+	b.base_offset = lane->accepted;
+	b.leader_epoch = lane->accepted_epoch;
+	push_batch(lane, frame, &b);
+}
+
 void lane_copying(struct lane *lane, int64_t now_ns)
 {
 	if (lane->state == LANE_ALIGNED)

@@ -107,6 +107,11 @@ enum lane_verdict lane_offer(struct lane *lane, struct buf *frame, const struct 
 enum lane_verdict lane_offer_hole(struct lane *lane, const struct batch_header *b, int64_t now_ns)
 	__attribute__((warn_unused_result));
 
+/* ALIGNED -> FILLING: seeds come instead of batches of the source, until the lane is opened again. */
+void lane_seeding(struct lane *lane, int64_t now_ns);
+/* A batch of seeds in frame, from its first byte to its last, for the offsets from the position on. */
+void lane_offer_seed(struct lane *lane, struct buf *frame);
+
 /* Whether the data id's last sequence, as listed, is that of the last batch that this lane sent. */
 bool lane_sequence_is_ours(const struct lane *lane, int32_t last_sequence);
 

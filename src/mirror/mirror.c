@@ -353,6 +353,7 @@ static struct mirror_lane *create_lane(struct mirror_link *link, struct command 
 	ml->lane.fill_limit = link->spec.fill_limit;
 	ml->source_log_start = ml->source_high_watermark = ml->source_last_stable = ml->local_log_start = -1;
 	ml->sink.corrupt_at = -1;
+	ml->seed.to = -1;
 	ml->known_offset = c->lane.stored_offset;
 	ml->known_epoch = c->lane.stored_offset >= 0 ? c->lane.stored_epoch : -1;
 	ml->source_topic = lane_table_add(&link->table, ml->source_topic_name, &ml->spec.source_topic_id,
@@ -398,6 +399,33 @@ static bool run_lane_close(struct mirror *m, struct command *c)
 	ml->successor = NULL;
 	ml->closing = true;
 	mirror_lane_settle(ml);
+	return false;
+}
+
+static bool run_lane_seed(struct mirror *m, struct command *c)
+{
+	struct mirror_lane *ml = find_lane(m, c->topic, c->lane.key.partition);
+
+	if (ml != NULL && !ml->closing)
+		seeder_recorded(ml, c->lane.seed_from, c->lane.seed_to);
+	return false;
+}
+
+static bool run_lane_may_empty(struct mirror *m, struct command *c)
+{
+	struct mirror_lane *ml = find_lane(m, c->topic, c->lane.key.partition);
+
+	if (ml != NULL)
+		ml->spec.emptied_end = c->lane.emptied_end;
+	return false;
+}
+
+static bool run_lane_trimmed(struct mirror *m, struct command *c)
+{
+	struct mirror_lane *ml = find_lane(m, c->topic, c->lane.key.partition);
+
+	if (ml != NULL && !ml->closing)
+		seeder_trimmed(ml, c->lane.start_offset);
 	return false;
 }
 
@@ -460,6 +488,31 @@ void mirror_lane_rotate(struct mirror *m, const struct lane_key *key, int32_t ro
 	struct command *c = lane_command(m, run_lane_rotate, key);
 
 	c->lane.rotation = rotation;
+	loop_post(m->loop, &c->post);
+}
+
+void mirror_lane_seed(struct mirror *m, const struct lane_key *key, int64_t from, int64_t to)
+{
+	struct command *c = lane_command(m, run_lane_seed, key);
+
+	c->lane.seed_from = from;
+	c->lane.seed_to = to;
+	loop_post(m->loop, &c->post);
+}
+
+void mirror_lane_may_empty(struct mirror *m, const struct lane_key *key, int64_t end)
+{
+	struct command *c = lane_command(m, run_lane_may_empty, key);
+
+	c->lane.emptied_end = end;
+	loop_post(m->loop, &c->post);
+}
+
+void mirror_lane_trimmed(struct mirror *m, const struct lane_key *key, int64_t log_start)
+{
+	struct command *c = lane_command(m, run_lane_trimmed, key);
+
+	c->lane.start_offset = log_start;
 	loop_post(m->loop, &c->post);
 }
 
@@ -592,6 +645,7 @@ void mirror_destroy(struct mirror *m, int32_t grace_ms)
 	pthread_join(m->thread, NULL);
 	mirror_snapshot_free(m->snapshot);
 	lane_table_fini(&m->table);
+	seeder_fini(m);
 	buf_pool_destroy(m->data_pool);
 	buf_pool_destroy(m->small_pool);
 	free_cluster_opts(&m->opts.destination);

@@ -55,6 +55,11 @@ struct lane_spec {
 	                                   * means that the door was closed: the lane waits, it never takes it over */
 	int64_t adopted_end;              /* below it the log was proven by `--adopt`; -1: none */
 	int32_t rotation;                 /* of the filler id, as recorded; 0 at first */
+	int64_t start_offset;             /* the mirror begins there, or where the source does; 0 */
+	bool compacted;                   /* the mirror topic's records must have keys */
+	int64_t seed_from, seed_to;       /* a seeding that is recorded as under way; -1: none */
+	int64_t emptied_end;              /* the log end that was recorded before a DeleteRecords that may have left no
+	                                   * batch; -1: none */
 	int64_t stored_offset;            /* the last stored (offset, batch epoch) pair; -1: none */
 	int32_t stored_epoch;
 };
@@ -111,6 +116,13 @@ void mirror_set_claim(struct mirror *mirror, int64_t claim);
 /* A higher rotation of the lane's filler id is recorded in the control log: it is opened again with it. */
 void mirror_lane_rotate(struct mirror *mirror, const struct lane_key *key, int32_t rotation);
 
+/* The seeding that a lane asked for (lane_status) is recorded in the control log: it may begin. */
+void mirror_lane_seed(struct mirror *mirror, const struct lane_key *key, int64_t from, int64_t to);
+/* The end is recorded before a DeleteRecords that may leave no batch: lane_spec.emptied_end. */
+void mirror_lane_may_empty(struct mirror *mirror, const struct lane_key *key, int64_t end);
+/* The mirror's log starts there, after a DeleteRecords. */
+void mirror_lane_trimmed(struct mirror *mirror, const struct lane_key *key, int64_t log_start);
+
 /* What a lane is doing. Offsets are -1 when not known. */
 struct lane_status {
 	char *link, *topic;               /* owned by the snapshot */
@@ -131,6 +143,9 @@ struct lane_status {
 	uint64_t bytes, batches;          /* appended since the lane was opened */
 	uint64_t filled;                  /* offsets without a record, likewise */
 	int64_t claim_used;               /* its claim number may not be used again: mirror_set_claim a new one; -1: fine */
+	int64_t seed_from, seed_to;       /* offsets that it seeds: to be recorded, then mirror_lane_seed; -1: none */
+	bool seed_lost;                   /* they are lost: DATA_LOSS */
+	bool seeded;                      /* they stand in the log and are to be deleted: then mirror_lane_trimmed */
 	int32_t rotation_wanted;          /* of the filler id: to be recorded, then mirror_lane_rotate; 0: none */
 	int64_t source_throttled_ms, destination_throttled_ms;  /* left */
 };

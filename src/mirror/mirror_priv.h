@@ -10,6 +10,7 @@
 #include "mirror/lane.h"
 #include "mirror/lane_table.h"
 #include "mirror/mirror.h"
+#include "mirror/seed.h"
 
 #include <pthread.h>
 
@@ -97,6 +98,7 @@ struct mirror_lane {
 	struct source_slot source;
 	struct sink_slot sink;
 	struct fill_slot fill;
+	struct seed_plan seed;      /* what the last opening found to be seeded; to -1: nothing */
 	struct list node;           /* in mirror->lanes */
 	bool closing;
 	struct command *successor;  /* to be run when this lane is gone: it is opened again */
@@ -137,6 +139,7 @@ struct mirror {
 	struct cluster *destination;
 	struct cluster_watch watch;
 	struct lane_table table;        /* by the destination's names */
+	struct buf *seeds[2];           /* full batches of seeds, without and with keys; NULL: not made yet */
 	struct list links, lanes, sinks, fillers;
 	struct list opening_queue, opening_waiting;
 	struct op opening_op;
@@ -220,6 +223,26 @@ void filler_unbind(struct mirror_lane *ml);
 void filler_ready(struct mirror_lane *ml);
 void filler_close_all(struct mirror *mirror);
 void filler_tick(struct mirror *mirror, int64_t now);
+
+/* ---- seeder.c ---- */
+/* The lane was aligned with a seed plan. */
+void seeder_begin(struct mirror_lane *ml);
+/* Something of the lane was appended or dropped. */
+void seeder_feed(struct mirror_lane *ml);
+/* The control log says so. */
+void seeder_recorded(struct mirror_lane *ml, int64_t from, int64_t to);
+/* The log starts there now. */
+void seeder_trimmed(struct mirror_lane *ml, int64_t log_start);
+void seeder_fini(struct mirror *m);
+static inline bool mirror_lane_seeds(const struct mirror_lane *ml)
+{
+	return ml->seed.to >= 0 && ml->lane.state == LANE_FILLING;
+}
+/* All seeds stand in the log: they are to be deleted. */
+static inline bool mirror_lane_seeded(const struct mirror_lane *ml)
+{
+	return mirror_lane_seeds(ml) && ml->seed.recorded && ml->lane.acked >= ml->seed.to;
+}
 
 /* Where a partition's leader is; false with *why (a static word) when it has none that is known. */
 bool leader_of(const struct cluster *cluster, const char *topic, int32_t partition, int32_t *leader,

@@ -11,6 +11,7 @@
  *           log end, high watermark, log start. All four ends must be equal; else something is still on its way.
  *  TAIL     the batch just below the log end: it must be this mirror's own.
  *  SOURCE   the source's log start and log end, from its leader.
+ *           Where the mirror ends below the source's start it is seeded (seeder.c) and then opened again.
  *  EPOCH    OffsetForLeaderEpoch settles that the source still has everything up to the known (offset, epoch) pair.
  *  LOCAL, COMPARE  from there on, and for the last batch always, what stands on both sides is compared piece by piece.
  *           The leader epoch of the source's last batch goes into every further fetch.
@@ -87,6 +88,7 @@ void opening_start(struct mirror_lane *ml)
 	CHECK(ml->lane.state == LANE_PROBING && ml->opening.round == NULL);
 	ml->opening.attempts = 0;
 	ml->opening.alone = false;
+	ml->seed.to = -1;
 	if (ml->sink.failures++ == 0)
 		enqueue(ml, OPENING_ENDS);
 	else
@@ -123,7 +125,10 @@ void opening_done(struct mirror_lane *ml)
 	ml->sink.leader_epoch = o->leader_epoch;
 	sink_bind(ml);
 	filler_bind(ml);
-	source_bind(ml);
+	if (ml->seed.to >= 0)
+		seeder_begin(ml);
+	else
+		source_bind(ml);
 	mirror_lane_settle(ml);
 }
 

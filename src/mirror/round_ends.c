@@ -163,6 +163,10 @@ void round_take_ends(struct round *r, int i)
 	o->in.filler_ids = ml->fill.ids;
 	o->in.n_filler_ids = ml->spec.rotation + 1;
 	o->in.adopted_end = ml->spec.adopted_end;
+	o->in.start_offset = ml->spec.start_offset;
+	o->in.seed_from = ml->spec.seed_from;
+	o->in.seed_to = ml->spec.seed_to;
+	o->in.emptied_end = ml->spec.emptied_end;
 	o->in.tail.found = false;
 	opening_next(ml, o->in.local_end > 0 ? OPENING_TAIL : OPENING_SOURCE);
 }
@@ -179,6 +183,22 @@ static void start_compare(struct mirror_lane *ml, int64_t settled)
 		opening_next(ml, OPENING_LOCAL);
 }
 
+static void start_seed(struct mirror_lane *ml, const struct seed_plan *plan)
+{
+	int64_t n = plan->to - ml->opening.in.local_end, seconds, mib;
+
+	if (n > ml->lane.fill_limit) {
+		seed_estimate(n, &seconds, &mib);
+		mirror_lane_fail(ml, REASON_FILL_LIMIT,
+				 "%lld offsets below %lld are to be seeded: mirror.fill.limit is %lld; it takes about "
+				 "%lld s and %lld MiB at the destination", (long long)n, (long long)plan->to,
+				 (long long)ml->lane.fill_limit, (long long)seconds, (long long)mib);
+		return;
+	}
+	ml->seed = *plan;
+	opening_done(ml);
+}
+
 void round_take_source(struct round *r, int i)
 {
 	struct mirror_lane *ml = r->lanes[i];
@@ -192,6 +212,8 @@ void round_take_source(struct round *r, int i)
 		mirror_lane_fail(ml, verdict.reason, "%s", verdict.error);
 	else if (verdict.verdict == ALIGN_FRESH)
 		opening_done(ml);
+	else if (verdict.verdict == ALIGN_SEED)
+		start_seed(ml, &verdict.seed);
 	else if (ml->known_epoch >= 0)
 		opening_next(ml, OPENING_EPOCH);
 	else

@@ -105,6 +105,8 @@ void source_touch(struct mirror_lane *ml)
 {
 	struct fetcher *f = ml->source.fetcher;
 
+	if (mirror_lane_seeds(ml))
+		seeder_feed(ml);
 	if (f == NULL)
 		return;
 	if (!list_linked(&ml->source.dirty_node))

@@ -13,7 +13,6 @@ enum {
 	BATCH_PRODUCER_ID = 43, BATCH_PRODUCER_EPOCH = 51, BATCH_BASE_SEQUENCE = 53, BATCH_COUNT = 57,
 	BATCH_LENGTH_END = 12   /* what the length field does not count */
 };
-enum { CODEC_ZSTD = 4 };
 
 /* A batch on its way to the log. */
 struct batch_view {

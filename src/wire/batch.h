@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "base/str.h"
 #include "wire/codec.h"
+#include "wire/compress.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -98,3 +99,6 @@ struct batch_draft {
 /* The encoded batch in memory of the arena, with base offset 0, leader epoch -1 and its CRC. data NULL: beyond the
  * arena's limit or larger than 2 GiB. */
 struct bytes batch_build(const struct batch_draft *draft, struct arena *arena);
+
+/* A batch that batch_build made, with its records packed; it goes behind out->end. */
+void batch_pack(struct bytes plain, enum codec codec, struct packer *packer, struct window *out);

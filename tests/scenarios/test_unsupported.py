@@ -46,30 +46,3 @@ def test_log_append_time_after_create_time(site):
     site.source.alter_topic(topic, message__timestamp__type="LogAppendTime")
     produce(site.source, topic, 40, first=40)
     stopped(site, topic, 0, 40, "logappendtime", 40)
-
-
-def test_trimmed_head(site):
-    topic = mirrored(site)
-    produce(site.source, topic, 100, 2)
-    site.source.delete_records(topic, {0: 20})
-    run(site, topic)
-    stopped(site, topic, 0, 20, "start", 0)
-    site.wait_caught_up(topic, partitions=[1])
-    site.assert_equal(topic, 50, partitions=[1])
-
-
-def test_source_trimmed_beyond_our_position(site):
-    """Retention overtakes a mirror that was not running: what is lost cannot be copied, so it stops."""
-    topic = mirrored(site)
-    produce(site.source, topic, 100, 2)
-    worker = run(site, topic)
-    site.wait_caught_up(topic)
-    worker.terminate()
-    produce(site.source, topic, 100, 2, first=100)
-    site.source.delete_records(topic, {0: 70})
-    worker.start()
-    row = site.wait_partition(topic, 0, state="FAILED")
-    assert row["reason"] in ("UNSUPPORTED_MESSAGE_FORMAT", "DATA_LOSS") and "70" in row["mirror_topic_error"], row
-    assert site.destination.ends(topic)[0] == 50
-    site.wait_caught_up(topic, partitions=[1])
-    site.assert_equal(topic, 100, partitions=[1])

@@ -172,7 +172,7 @@ static const struct refused refusals[] = {
 	{ "client.id=x", "no source cluster" },
 	{ "bootstrap.servers=s:1\nsecurity.protocol=SASL_SSL", "not supported yet" },
 	{ "bootstrap.servers=s:1\nlink.mode=SOURCE", "not supported yet" },
-	{ "bootstrap.servers=s:1\nmirror.start.offset.spec=latest", "not supported yet" },
+	{ "bootstrap.servers=s:1\nmirror.start.offset.spec=newest", "neither earliest nor latest" },
 	{ "bootstrap.servers=s:1\ncluster.link.prefix=abcdefghijklm", "longer than 12" },
 	{ "bootstrap.servers=s:1\ncluster.link.prefix=a/b", "cannot begin" },
 	{ "bootstrap.servers=s:1\nacl.sync.enable=true", "needs acl.filters" },

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "control/keys.h"
 #include "base/mem.h"
+#include "control/start_spec.h"
 #include "test_control.h"
 
 #include <string.h>
@@ -139,6 +140,36 @@ START_TEST(typed_reads_take_the_file_or_the_default)
 }
 END_TEST
 
+static const struct { const char *text; enum start_kind kind; int64_t time_ms; } starts[] = {
+	{ "earliest", START_EARLIEST, 0 }, { "Latest", START_LATEST, 0 },
+	{ "1970-01-01", START_TIME, 0 }, { "2024-01-01T00:00:00Z", START_TIME, 1704067200000 },
+	{ "2024-01-01T00:00:00.4Z", START_TIME, 1704067200400 },
+	{ "2024-01-01T00:00:00.123456", START_TIME, 1704067200123 },
+	{ "2024-01-01T02:30+02:30", START_TIME, 1704067200000 },
+	{ "2023-12-31 19:00:00-0500", START_TIME, 1704067200000 },
+	{ "2024-02-29T12:00", START_TIME, 1709208000000 },
+};
+
+static const char *const no_starts[] = {
+	"", "now", "2024", "2024-13-01", "2023-02-29", "2024-01-32", "2024-01-01T", "2024-01-01T24:00", "2024-01-01T1:00",
+	"2024-01-01T00:00:60", "2024-01-01T00:00:00.", "2024-01-01T00:00Zulu", "2024-01-01T00:00+99", "2024-01-01 ", "1969-12-31",
+	"2024-01-01T00:00:00.1234567890",
+};
+
+START_TEST(start_offsets_are_words_or_times)
+{
+	struct start_spec spec;
+
+	for (size_t i = 0; i < ARRAY_LEN(starts); i++) {
+		ck_assert_msg(start_spec_parse(starts[i].text, &spec), "%s", starts[i].text);
+		ck_assert_int_eq(spec.kind, starts[i].kind);
+		ck_assert_int_eq(spec.time_ms, starts[i].time_ms);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(no_starts); i++)
+		ck_assert_msg(!start_spec_parse(no_starts[i], &spec), "%s", no_starts[i]);
+}
+END_TEST
+
 TCase *keys_tests(void)
 {
 	TCase *tc = tcase_create("keys");
@@ -149,5 +180,6 @@ TCase *keys_tests(void)
 	tcase_add_test(tc, json_values_are_read_in_both_dialects);
 	tcase_add_loop_test(tc, the_tables_hold_together, 0, 3);
 	tcase_add_test(tc, typed_reads_take_the_file_or_the_default);
+	tcase_add_test(tc, start_offsets_are_words_or_times);
 	return tc;
 }

@@ -22,7 +22,7 @@ static const struct row rows[] = {
 	/* fresh, and a source that has trimmed its head */
 	{ 0, 0, 0, -1, false, 0, 0, ALIGN_FRESH, REASON_NONE },
 	{ 0, 50, 0, -1, false, 0, 0, ALIGN_FRESH, REASON_NONE },
-	{ 5, 50, 0, -1, false, 0, 0, ALIGN_STOP, REASON_UNSUPPORTED_MESSAGE_FORMAT },
+	{ 5, 50, 0, -1, false, 0, 0, ALIGN_SEED, REASON_NONE },
 	/* resume, also at the very end and behind a filler */
 	{ 0, 50, 20, -1, true, OURS, 19, ALIGN_RESUME, REASON_NONE },
 	{ 0, 20, 20, -1, true, OURS, 19, ALIGN_RESUME, REASON_NONE },
@@ -38,7 +38,7 @@ static const struct row rows[] = {
 	{ 0, 50, 20, 19, true, 7, 19, ALIGN_STOP, REASON_DIVERGED },
 	/* the source is shorter than the mirror; its retention went past the mirror */
 	{ 0, 19, 20, -1, true, OURS, 19, ALIGN_STOP, REASON_UNEXPECTED_TRUNCATION },
-	{ 21, 50, 20, -1, true, OURS, 19, ALIGN_STOP, REASON_UNSUPPORTED_MESSAGE_FORMAT },
+	{ 21, 50, 20, -1, true, OURS, 19, ALIGN_SEED, REASON_NONE },
 	/* a foreign tail is divergence even where the source is shorter */
 	{ 0, 19, 20, -1, true, 7, 19, ALIGN_STOP, REASON_DIVERGED },
 };
@@ -49,7 +49,8 @@ START_TEST(verdicts)
 	struct align_result out;
 	struct align_input in = {
 		.source_start = r->source_start, .source_end = r->source_end, .local_end = r->local_end,
-		.adopted_end = r->adopted_end, .data_id = OURS, .filler_ids = fillers, .n_filler_ids = 2,
+		.adopted_end = r->adopted_end,
+		.seed_from = -1, .seed_to = -1, .emptied_end = -1, .data_id = OURS, .filler_ids = fillers, .n_filler_ids = 2,
 		.tail = { r->found, r->producer, r->last, r->last },
 	};
 
@@ -57,6 +58,114 @@ START_TEST(verdicts)
 	ck_assert_int_eq(out.verdict, r->verdict);
 	ck_assert_int_eq(out.reason, r->reason);
 	ck_assert_int_eq(out.error[0] != '\0', r->verdict == ALIGN_STOP);
+}
+END_TEST
+
+struct seed_row {
+	int64_t source_start, start_offset, local_start, local_end, seed_from, seed_to, emptied_end;
+	bool found;
+	enum align_verdict verdict;
+	int64_t from, to;
+	bool lost, recorded;
+};
+
+static const struct seed_row seed_rows[] = {
+	/* a head: nothing is recorded, is recorded, is half there, is all there and not deleted yet, is deleted */
+	{ 50, 0, 0, 0, -1, -1, -1, false, ALIGN_SEED, 0, 50, false, false },
+	{ 50, 0, 0, 0, 0, 50, -1, false, ALIGN_SEED, 0, 50, false, true },
+	{ 50, 0, 0, 20, 0, 50, -1, true, ALIGN_SEED, 0, 50, false, true },
+	{ 50, 0, 0, 50, 0, 50, -1, true, ALIGN_SEED, 0, 50, false, true },
+	{ 50, 0, 50, 50, 0, 50, -1, false, ALIGN_RESUME, 0, 0, false, false },
+	/* the source's log start went on meanwhile */
+	{ 70, 0, 0, 20, 0, 50, -1, true, ALIGN_SEED, 0, 70, false, false },
+	{ 70, 0, 50, 50, 0, 50, -1, false, ALIGN_SEED, 0, 70, false, false },
+	/* the mirror had records: what comes after them is lost, and stays so when it is half filled */
+	{ 70, 0, 0, 20, -1, -1, -1, true, ALIGN_SEED, 20, 70, true, false },
+	{ 70, 0, 0, 40, 20, 70, -1, true, ALIGN_SEED, 20, 70, false, true },
+	{ 70, 0, 50, 50, -1, -1, 50, false, ALIGN_SEED, 50, 70, true, false },
+	/* a log that was emptied: by us, and by somebody */
+	{ 50, 0, 50, 50, -1, -1, 50, false, ALIGN_RESUME, 0, 0, false, false },
+	{ 50, 0, 50, 50, -1, -1, 49, false, ALIGN_STOP, 0, 0, false, false },
+	{ 50, 0, 50, 50, -1, -1, -1, false, ALIGN_STOP, 0, 0, false, false },
+	{ 70, 0, 50, 50, -1, -1, -1, false, ALIGN_STOP, 0, 0, false, false },
+	/* the mirror begins where it was told to */
+	{ 0, 30, 0, 0, -1, -1, -1, false, ALIGN_SEED, 0, 30, false, false },
+	{ 0, 30, 30, 30, 0, 30, -1, false, ALIGN_RESUME, 0, 0, false, false },
+	{ 0, 30, 30, 40, -1, -1, 30, true, ALIGN_RESUME, 0, 0, false, false },
+	{ 60, 30, 30, 40, -1, -1, 30, true, ALIGN_SEED, 40, 60, true, false },
+	/* the log start follows later; nothing is seeded */
+	{ 40, 0, 0, 40, -1, -1, -1, true, ALIGN_RESUME, 0, 0, false, false },
+};
+
+START_TEST(what_is_seeded)
+{
+	const struct seed_row *r = &seed_rows[_i];
+	struct align_result out;
+	struct align_input in = {
+		.source_start = r->source_start, .source_end = 100, .start_offset = r->start_offset,
+		.local_start = r->local_start, .local_end = r->local_end, .adopted_end = -1, .seed_from = r->seed_from,
+		.seed_to = r->seed_to, .emptied_end = r->emptied_end, .data_id = OURS,
+		.tail = { r->found, OURS, r->local_end - 1, r->local_end - 1 },
+	};
+
+	align_judge(&in, &out);
+	ck_assert_int_eq(out.verdict, r->verdict);
+	ck_assert_int_eq(out.reason, r->verdict == ALIGN_STOP ? REASON_DIVERGED : REASON_NONE);
+	if (r->verdict != ALIGN_SEED)
+		return;
+	ck_assert_int_eq(out.seed.from, r->from);
+	ck_assert_int_eq(out.seed.to, r->to);
+	ck_assert_int_eq(out.seed.lost, r->lost);
+	ck_assert_int_eq(out.seed.recorded, r->recorded);
+}
+END_TEST
+
+static void check_seed(int32_t n, bool keys)
+{
+	struct buf_pool *pool = buf_pool_create(1 << 20);
+	struct buf *buf = seed_batch(pool, n, keys);
+	struct reader r = { .p = buf->data, .end = buf->data + buf->len };
+	struct unpacker *u = unpacker_create();
+	struct window w = { 0 };
+	struct batch_header b;
+	size_t work = 0;
+
+	ck_assert_int_eq(batch_next(&r, &b), BATCH_OK);
+	ck_assert(r.p == r.end && batch_crc_ok(&b));
+	ck_assert_int_eq(b.count, n);
+	ck_assert_int_eq(b.last_delta, n - 1);
+	ck_assert_int_eq(b.attributes, 1);
+	ck_assert_int_eq(b.base_timestamp, -1);
+	ck_assert_int_eq(b.max_timestamp, -1);
+	ck_assert_int_eq(b.producer_id, -1);
+	unpacker_begin(u, &(struct unpack_opts){ .codec = CODEC_GZIP, .data = b.data + BATCH_HEADER_LEN,
+						 .len = b.size - BATCH_HEADER_LEN, .piece_max = 1 << 20 });
+	while (unpacker_more(u, &w, &work) == UNPACK_OK)
+		;
+	r = (struct reader){ .p = w.data + w.at, .end = w.data + w.end };
+	for (int32_t i = 0; i < n; i++) {
+		struct record rec;
+
+		ck_assert_int_eq(record_next(&r, &rec), BATCH_OK);
+		ck_assert_int_eq(rec.offset_delta, i);
+		ck_assert_int_eq(rec.timestamp_delta, 0);
+		ck_assert_int_eq(rec.key.len, keys ? 0 : -1);
+		ck_assert_int_eq(rec.value.len, -1);
+	}
+	ck_assert(r.p == r.end);
+	unpacker_destroy(u);
+	xfree(w.data);
+	buf_unref(buf);
+	buf_pool_destroy(pool);
+}
+
+START_TEST(seeds_are_records_without_content)
+{
+	check_seed(SEED_RECORDS, false);
+	check_seed(SEED_RECORDS, true);
+	check_seed(1, false);
+	ck_assert_int_eq(seed_records(0, 1500000), SEED_RECORDS);
+	ck_assert_int_eq(seed_records(1490001, 1500000), 9999);
 }
 END_TEST
 
@@ -131,6 +240,8 @@ TCase *align_tests(void)
 	TCase *tc = tcase_create("align");
 
 	tcase_add_loop_test(tc, verdicts, 0, (int)ARRAY_LEN(rows));
+	tcase_add_loop_test(tc, what_is_seeded, 0, (int)ARRAY_LEN(seed_rows));
+	tcase_add_test(tc, seeds_are_records_without_content);
 	tcase_add_test(tc, four_equal_ends_are_needed);
 	tcase_add_test(tc, pair_is_judged_by_epoch_and_end);
 	tcase_add_test(tc, comparison_covers_what_is_not_settled_and_always_the_last_batch);

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "mirror/seed.h"
+
+#include "base/mem.h"
+
+#include <string.h>
+
+void seed_judge(const struct seed_input *in, struct seed_plan *plan)
+{
+	bool under_way = in->recorded_to >= 0 && in->log_end >= in->recorded_from && in->log_end <= in->recorded_to;
+
+	*plan = (struct seed_plan){ .from = in->log_end, .to = in->start };
+	if (under_way)
+		plan->from = in->recorded_from;
+	else
+		plan->lost = in->log_end > 0;
+	plan->recorded = under_way && in->recorded_to == in->start;
+}
+
+int32_t seed_records(int64_t at, int64_t to)
+{
+	return (int32_t)MIN(to - at, (int64_t)SEED_RECORDS);
+}
+
+static struct bytes plain_batch(int32_t n, bool keys, struct arena *arena)
+{
+	struct batch_record *records = arena_alloc(arena, (size_t)n * sizeof(*records));
+	const struct batch_draft draft = { .records = records, .n = n, .timestamp = -1, .stamp.producer_id = -1,
+					   .stamp.producer_epoch = -1, .stamp.base_sequence = -1 };
+
+	for (int32_t i = 0; i < n; i++)
+		records[i] = (struct batch_record){ .key = { (const uint8_t *)"", keys ? 0 : -1 },
+						    .value = { NULL, -1 } };
+	return batch_build(&draft, arena);
+}
+
+struct buf *seed_batch(struct buf_pool *pool, int32_t n, bool keys)
+{
+	struct packer *packer = packer_create();
+	struct window out = { 0 };
+	struct arena arena;
+	struct buf *buf;
+
+	arena_init(&arena, 0);
+	batch_pack(plain_batch(n, keys, &arena), CODEC_GZIP, packer, &out);
+	buf = buf_get(pool, out.end - out.at);
+	if (buf != NULL) {
+		buf->len = out.end - out.at;
+		memcpy(buf->data, out.data + out.at, buf->len);
+	}
+	xfree(out.data);
+	packer_destroy(packer);
+	arena_fini(&arena);
+	return buf;
+}
+
+void seed_estimate(int64_t n, int64_t *seconds, int64_t *mib)
+{
+	*seconds = n / SEED_RATE + 1;
+	*mib = (n / SEED_RECORDS * SEED_BATCH_BYTES >> 20) + 1;
+}
