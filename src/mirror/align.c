@@ -104,33 +104,3 @@ int64_t align_compare_from(const struct align_input *in, int64_t settled)
 		return from;
 	return MAX(from, MIN(settled, in->tail.first_offset - (tail_is_fill(in) ? BEHIND_FILL : 0)));
 }
-
-enum {
-	KEPT_ATTRIBUTES = BATCH_CODEC | BATCH_LOG_APPEND_TIME | BATCH_CONTROL,
-	EPOCH_AT = 12, EPOCH_LEN = 4, CRC_AT = 17, CRC_LEN = 4, ATTRIBUTES_AT = 21, PRODUCER_AT = 43, PRODUCER_LEN = 14,
-};
-
-void align_digest(const uint8_t *b, size_t len, uint8_t digest[SHA256_LEN])
-{
-	uint8_t head[BATCH_HEADER_LEN], both[2 * SHA256_LEN];
-	uint16_t attributes;
-
-	CHECK(len >= BATCH_HEADER_LEN);
-	memcpy(head, b, BATCH_HEADER_LEN);
-	attributes = (uint16_t)((head[ATTRIBUTES_AT] << 8 | head[ATTRIBUTES_AT + 1]) & KEPT_ATTRIBUTES);
-	head[ATTRIBUTES_AT] = (uint8_t)(attributes >> 8);
-	head[ATTRIBUTES_AT + 1] = (uint8_t)attributes;
-	memset(head + EPOCH_AT, 0, EPOCH_LEN);
-	memset(head + CRC_AT, 0, CRC_LEN);
-	memset(head + PRODUCER_AT, 0, PRODUCER_LEN);
-	sha256(head, sizeof(head), both);
-	sha256(b + BATCH_HEADER_LEN, len - BATCH_HEADER_LEN, both + SHA256_LEN);
-	sha256(both, sizeof(both), digest);
-}
-
-void align_piece(const struct batch_header *b, struct align_piece *piece)
-{
-	piece->first = b->base_offset;
-	piece->last = b->base_offset + b->last_delta;
-	align_digest(b->data, b->size, piece->digest);
-}

@@ -2,7 +2,6 @@
 /* What an opening means: pure. The numbers of both sides go in, one verdict comes out (DESIGN 3 and 5). */
 #pragma once
 
-#include "base/crypto.h"
 #include "mirror/mirror.h"
 #include "mirror/seed.h"
 #include "wire/batch.h"
@@ -52,17 +51,6 @@ struct align_result {
 	struct seed_plan seed;   /* of ALIGN_SEED */
 };
 void align_judge(const struct align_input *in, struct align_result *out);
-
-/* A digest of what a mirrored batch keeps of its source batch: base offset, the header fields that are not rewritten,
- * and the records byte by byte. Two batches with one digest are one batch. b points to a whole batch of magic 2. */
-void align_digest(const uint8_t *b, size_t len, uint8_t digest[SHA256_LEN]);
-
-/* A batch with records, as it is compared. */
-struct align_piece {
-	int64_t first, last;
-	uint8_t digest[SHA256_LEN];
-};
-void align_piece(const struct batch_header *b, struct align_piece *piece);
 
 /* What OffsetForLeaderEpoch of the source says of the known pair (offset, epoch): end_offset is the end of the largest
  * epoch that is not above the one asked for. HOLDS: everything below offset is still what was mirrored. CUT: it was

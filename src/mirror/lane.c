@@ -122,18 +122,11 @@ void lane_rest(struct lane *lane, enum lane_state state, int64_t now_ns)
 
 /* ---- accepting ---- */
 
-/* The kind of a batch that cannot be appended as it is, or NULL. */
-static const char *unsupported_kind(const struct batch_header *b)
+/* Whether record by record something must change: raw bytes cannot be appended (DESIGN 3). */
+static bool needs_rewriting(const struct lane *lane, const struct batch_header *b)
 {
-	if (b->magic != 2)
-		return b->magic == 0 ? "message format v0" : "message format v1";
-	if (b->attributes & BATCH_LOG_APPEND_TIME)
-		return "LogAppendTime batch";
-	if ((b->attributes & BATCH_CODEC) > 4)
-		return "unknown compression codec";
-	if (b->count != b->last_delta + 1)
-		return "hole inside a batch (compaction)";
-	return NULL;
+	return b->magic != 2 || (b->attributes & BATCH_LOG_APPEND_TIME) || b->count != b->last_delta + 1 ||
+	       b->base_offset < lane->accepted;
 }
 
 static enum lane_verdict stop(struct lane *lane, enum lane_reason reason, int64_t now_ns, const char *fmt, ...)
@@ -212,7 +205,8 @@ static bool push_hole(struct lane *lane, int64_t end, int32_t epoch, int64_t now
 
 static bool epoch_went_back(struct lane *lane, const struct batch_header *b, int64_t now_ns)
 {
-	if (b->leader_epoch >= lane->accepted_epoch)
+	/* Batches made of messages v0 and v1 have none. */
+	if (b->leader_epoch >= lane->accepted_epoch || b->leader_epoch < 0)
 		return false;
 	lane_fail(lane, REASON_UNEXPECTED_TRUNCATION, now_ns,
 		  "the source's leader epoch went back from %d to %d at offset %lld", lane->accepted_epoch,
@@ -222,21 +216,17 @@ static bool epoch_went_back(struct lane *lane, const struct batch_header *b, int
 
 enum lane_verdict lane_offer(struct lane *lane, struct buf *frame, const struct batch_header *b, int64_t now_ns)
 {
-	const char *kind;
 	int64_t last = b->base_offset + b->last_delta;
 
 	CHECK(lane_is_open(lane));
-	if (b->magic == 2 && last < lane->accepted)
+	if (last < lane->accepted)
 		return LANE_SKIP;
-	kind = unsupported_kind(b);
-	if (kind != NULL)
+	if ((b->attributes & BATCH_CODEC) > BATCH_CODEC_LAST)
 		return stop(lane, REASON_UNSUPPORTED_MESSAGE_FORMAT, now_ns,
-			    "%s at offset %lld: this version cannot copy it exactly", kind,
+			    "unknown compression codec at offset %lld: this version cannot copy it exactly",
 			    (long long)MAX(b->base_offset, lane->accepted));
-	if (b->base_offset < lane->accepted)
-		return stop(lane, REASON_UNSUPPORTED_MESSAGE_FORMAT, now_ns,
-			    "resume in the middle of a batch at offset %lld: this version cannot copy it exactly",
-			    (long long)lane->accepted);
+	if (needs_rewriting(lane, b))
+		return LANE_REWRITE;
 	if (epoch_went_back(lane, b, now_ns))
 		return LANE_STOP;
 	if ((b->attributes & BATCH_CODEC) == 0 && !batch_deltas_ok(b))

@@ -95,11 +95,12 @@ struct lane_opening {
 /* PROBING -> ALIGNED: the position is the destination's log end. */
 void lane_align(struct lane *lane, const struct lane_opening *opening, int64_t now_ns);
 
-enum lane_verdict { LANE_TAKE, LANE_SKIP, LANE_LATER, LANE_STOP };
+enum lane_verdict { LANE_TAKE, LANE_SKIP, LANE_LATER, LANE_REWRITE, LANE_STOP };
 /* A complete batch of the source with records that are to be copied. Offsets between the position and the batch are a
  * hole. TAKE: it is queued, a reference to frame is held. SKIP: it lies below the position. LATER: the hole before it is
- * taken, and so long that the batch should be fetched again when it is filled. STOP: it cannot be copied exactly, or the
- * hole is too long; the lane is FAILED with kind and offset in `error`. */
+ * taken, and so long that the batch should be fetched again when it is filled. REWRITE: it cannot be appended as it is;
+ * nothing happened, and what the rewriter makes of it, from the position on, is to be offered in its place. STOP: it
+ * cannot be copied exactly, or the hole is too long; the lane is FAILED with kind and offset in `error`. */
 enum lane_verdict lane_offer(struct lane *lane, struct buf *frame, const struct batch_header *b, int64_t now_ns)
 	__attribute__((warn_unused_result));
 /* A complete batch, magic 2, none of whose offsets has a record to be copied: everything up to its last offset is a

@@ -16,6 +16,7 @@ enum {
 	SMALL_POOL = 256 << 20,   /* a bound for answers, far above what they need */
 	STOP_POLL_MS = 20,
 	ROTATIONS_MAX = 100000,
+	REWRITE_DIVISOR = 4,      /* of the budget, for rewritten batches; fetched ones have the rest */
 };
 
 /* ---- lanes ---- */
@@ -354,6 +355,7 @@ static struct mirror_lane *create_lane(struct mirror_link *link, struct command 
 	ml->source_log_start = ml->source_high_watermark = ml->source_last_stable = ml->local_log_start = -1;
 	ml->sink.corrupt_at = -1;
 	ml->seed.to = -1;
+	ml->rewriting.crc_at = -1;
 	ml->known_offset = c->lane.stored_offset;
 	ml->known_epoch = c->lane.stored_offset >= 0 ? c->lane.stored_epoch : -1;
 	ml->source_topic = lane_table_add(&link->table, ml->source_topic_name, &ml->spec.source_topic_id,
@@ -575,7 +577,7 @@ static void stop_poll(struct timer *timer)
 		sink_close_all(m);
 		filler_close_all(m);
 	}
-	if (list_empty(&m->links) && list_empty(&m->lanes) && m->n_rounds == 0) {
+	if (list_empty(&m->links) && list_empty(&m->lanes) && m->n_rounds == 0 && rewriting_idle(m)) {
 		sink_close_all(m);
 		filler_close_all(m);
 		loop_stop(m->loop);
@@ -619,7 +621,7 @@ struct mirror *mirror_create(const struct mirror_opts *opts, struct err *err)
 	m->opts = *opts;
 	copy_cluster_opts(&m->opts.destination, &opts->destination);
 	m->loop = loop;
-	m->data_pool = buf_pool_create(opts->buffer_memory);
+	m->data_pool = buf_pool_create(opts->buffer_memory - opts->buffer_memory / REWRITE_DIVISOR);
 	m->small_pool = buf_pool_create(SMALL_POOL);
 	m->destination = cluster_create(loop, m->small_pool, &m->opts.destination);
 	m->watch.changed = sink_metadata;
@@ -629,6 +631,7 @@ struct mirror *mirror_create(const struct mirror_opts *opts, struct err *err)
 	list_init(&m->sinks);
 	list_init(&m->fillers);
 	opening_init(m);
+	rewriting_init(m, opts->buffer_memory / REWRITE_DIVISOR);
 	m->tick_timer.done = tick;
 	m->stop_post.run = stop_now;
 	atomic_init(&m->lease_boot_ns, 0);
@@ -646,6 +649,7 @@ void mirror_destroy(struct mirror *m, int32_t grace_ms)
 	mirror_snapshot_free(m->snapshot);
 	lane_table_fini(&m->table);
 	seeder_fini(m);
+	rewriting_fini(m);
 	buf_pool_destroy(m->data_pool);
 	buf_pool_destroy(m->small_pool);
 	free_cluster_opts(&m->opts.destination);

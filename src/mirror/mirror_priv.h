@@ -3,9 +3,9 @@
 #pragma once
 
 #include "base/buf.h"
-#include "base/crypto.h"
 #include "base/map.h"
 #include "mirror/align.h"
+#include "mirror/compare.h"
 #include "mirror/fence.h"
 #include "mirror/lane.h"
 #include "mirror/lane_table.h"
@@ -19,6 +19,8 @@ struct command;
 struct fetcher;
 struct sink;
 struct filler;
+struct rewrite_job;
+struct rewriting;
 struct round;
 
 /* Where a lane is in being opened (opening.c). */
@@ -46,9 +48,7 @@ struct opening {
 	struct align_input in;
 	struct lane_opening result;
 	int64_t compared;           /* below it both sides are known to be equal */
-	struct align_piece *local;  /* the destination's next batches with records, */
-	int n_local;
-	int64_t local_upto;         /* below this offset */
+	struct compare compare;     /* the destination's next records */
 	struct fence_opening fillers;
 	struct fence_seen filler_before;
 };
@@ -84,6 +84,23 @@ struct fill_slot {
 	bool claim_wanted;          /* waits for another claim number */
 };
 
+/* A fetched batch that waits for being rewritten, or for one before it. */
+struct rewriting_item {
+	struct buf *frame;
+	struct batch_header b;
+	bool hole;                  /* none of its records is to be copied */
+};
+
+struct rewriting_slot {
+	struct rewriting_item *items;
+	uint32_t head, n, cap;      /* items[head, n) wait */
+	int64_t position;           /* of the lane, after what was offered last */
+	struct rewrite_job *job;    /* works on the first items, */
+	uint32_t n_in_job;          /* on so many */
+	int64_t crc_at;             /* the batch that was fetched again for its CRC last; -1 */
+	struct list turn_node;
+};
+
 struct mirror_lane {
 	struct lane lane;
 	struct mirror *mirror;
@@ -99,6 +116,7 @@ struct mirror_lane {
 	struct sink_slot sink;
 	struct fill_slot fill;
 	struct seed_plan seed;      /* what the last opening found to be seeded; to -1: nothing */
+	struct rewriting_slot rewriting;
 	struct list node;           /* in mirror->lanes */
 	bool closing;
 	struct command *successor;  /* to be run when this lane is gone: it is opened again */
@@ -135,6 +153,7 @@ struct mirror {
 	struct loop *loop;
 	pthread_t thread;
 	struct buf_pool *data_pool;     /* fetched frames: the budget */
+	struct rewriting *rewriting;
 	struct buf_pool *small_pool;    /* everything else, so that answers never wait for records */
 	struct cluster *destination;
 	struct cluster_watch watch;
@@ -243,6 +262,24 @@ static inline bool mirror_lane_seeded(const struct mirror_lane *ml)
 {
 	return mirror_lane_seeds(ml) && ml->seed.recorded && ml->lane.acked >= ml->seed.to;
 }
+
+/* ---- rewriting.c ---- */
+/* budget: of the buffers of runs, bytes. */
+void rewriting_init(struct mirror *mirror, size_t budget);
+/* Whether no job is under way. */
+bool rewriting_idle(const struct mirror *mirror);
+/* Only when it is idle. */
+void rewriting_fini(struct mirror *mirror);
+/* Whether batches of the lane wait: what is fetched goes behind them, and nothing more is fetched. */
+static inline bool rewriting_busy(const struct mirror_lane *ml)
+{
+	return ml->rewriting.n > 0;
+}
+/* The next batch in the order of the log: the first one that the lane answered with LANE_REWRITE, or one behind it.
+ * Takes a reference to frame. */
+void rewriting_add(struct mirror_lane *ml, struct buf *frame, const struct batch_header *b, bool hole);
+/* Drops what waits. */
+void rewriting_stop(struct mirror_lane *ml);
 
 /* Where a partition's leader is; false with *why (a static word) when it has none that is known. */
 bool leader_of(const struct cluster *cluster, const char *topic, int32_t partition, int32_t *leader,

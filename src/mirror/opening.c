@@ -104,9 +104,7 @@ void opening_stop(struct mirror_lane *ml)
 
 void opening_forget_local(struct mirror_lane *ml)
 {
-	xfree(ml->opening.local);
-	ml->opening.local = NULL;
-	ml->opening.n_local = 0;
+	compare_fini(&ml->opening.compare);
 }
 
 void opening_done(struct mirror_lane *ml)

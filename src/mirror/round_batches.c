@@ -7,8 +7,6 @@
 #include "wire/msg/fetch.h"
 #include "wire/msg/kerr_codes.h"
 
-enum { LOCAL_MAX = 1024 };  /* digests that a lane holds at a time */
-
 static const struct fetched_partition *fetched(struct round *r, int i)
 {
 	const struct fetch_response *res = call_res(&r->calls[0], fetch);
@@ -48,7 +46,7 @@ static enum batch_answer first_batch(struct round *r, int i, struct reader *in, 
 	}
 	*in = (struct reader){ .p = p->records.data, .end = p->records.data + MAX(p->records.len, 0) };
 	next = p->records.len > 0 ? batch_next(in, b) : BATCH_END;
-	if (next == BATCH_OK && b->magic == 2)
+	if (next == BATCH_OK)
 		return BATCH_HERE;
 	if (next != BATCH_BAD && next != BATCH_OK && r->n_lanes > 1) {
 		opening_alone(ml);
@@ -68,7 +66,7 @@ void round_take_tail(struct round *r, int i)
 	if (answer == BATCH_LATER)
 		return;
 	/* An empty answer is a failed check, not a passed one: align judges it. */
-	tail->found = answer == BATCH_HERE;
+	tail->found = answer == BATCH_HERE && b.magic == 2;
 	if (tail->found) {
 		tail->producer_id = b.producer_id;
 		tail->first_offset = b.base_offset;
@@ -81,36 +79,41 @@ void round_take_local(struct round *r, int i)
 {
 	struct mirror_lane *ml = r->lanes[i];
 	struct opening *o = &ml->opening;
+	enum compare_result result = COMPARE_ON;
+	struct record_reader *rr;
 	struct batch_header b;
 	struct reader in;
 	enum batch_answer answer = first_batch(r, i, &in, &b);
-	enum batch_next next = BATCH_OK;
 
 	if (answer == BATCH_LATER)
 		return;
-	if (answer == BATCH_ABSENT) {
+	if (answer == BATCH_ABSENT || b.magic != 2) {
 		opening_retry(ml, "the destination does not serve what it holds");
 		return;
 	}
 	opening_forget_local(ml);
-	o->local = xcalloc(LOCAL_MAX, sizeof(*o->local));
-	for (; next == BATCH_OK && b.magic == 2 && o->n_local < LOCAL_MAX; next = batch_next(&in, &b)) {
-		o->local_upto = b.base_offset + b.last_delta + 1;
-		if ((b.attributes & BATCH_CONTROL) == 0 && b.count > 0)
-			align_piece(&b, &o->local[o->n_local++]);
-	}
-	opening_next(ml, OPENING_COMPARE);
+	compare_init(&o->compare, o->compared);
+	rr = record_reader_create(&RECORD_LIMITS_DEFAULT);
+	do
+		result = compare_local(&o->compare, rr, &b);
+	while (result == COMPARE_ON && batch_next(&in, &b) == BATCH_OK && b.magic == 2);
+	record_reader_destroy(rr);
+	if (result == COMPARE_BROKEN)
+		mirror_lane_fail(ml, REASON_DIVERGED, "the mirror's batch at offset %lld cannot be read",
+				 (long long)b.base_offset);
+	else
+		opening_next(ml, OPENING_COMPARE);
 }
 
-static void differs(struct mirror_lane *ml, int64_t offset, const struct batch_header *b)
+static void differs(struct mirror_lane *ml, enum compare_result result, const struct batch_header *b)
 {
-	if (b != NULL && b->count != b->last_delta + 1)
-		mirror_lane_fail(ml, REASON_UNSUPPORTED_MESSAGE_FORMAT,
-				 "the source has compacted the batch at offset %lld since it was mirrored: "
-				 "this version cannot compare it", (long long)offset);
-	else
+	if (result == COMPARE_DIFFERS)
 		mirror_lane_fail(ml, REASON_UNEXPECTED_TRUNCATION,
-				 "what the source holds at offset %lld is not what was mirrored", (long long)offset);
+				 "what the source holds at offset %lld is not what was mirrored",
+				 (long long)ml->opening.compare.differs_at);
+	else
+		mirror_lane_fail(ml, REASON_CORRUPT_SOURCE_BATCH, "source: the batch at offset %lld cannot be read",
+				 (long long)b->base_offset);
 }
 
 static void flatten_partition(struct flatten *flatten, const struct fetched_partition *p)
@@ -125,40 +128,45 @@ static void flatten_partition(struct flatten *flatten, const struct fetched_part
 	xfree(list);
 }
 
-/* One source batch against the local ones, *k of which are behind us. False: they differ, and the lane was failed. */
-static bool compare_batch(struct mirror_lane *ml, const struct batch_header *b, bool hole, int *k)
+/* All source batches of the answer that reach into what is known of the destination. False: the lane was failed. *upto:
+ * behind the last of them. A wrapper v0 or v1 tells only its last offset. */
+static bool compare_all(struct round *r, int i, struct reader *in, struct batch_header *b, int64_t *upto)
 {
-	const struct opening *o = &ml->opening;
-	const struct align_piece *local = *k < o->n_local ? &o->local[*k] : NULL;
-	struct align_piece piece;
+	struct mirror_lane *ml = r->lanes[i];
+	struct opening *o = &ml->opening;
+	struct record_reader *rr = record_reader_create(&RECORD_LIMITS_DEFAULT);
+	enum compare_result result = COMPARE_ON;
+	enum batch_next next = BATCH_OK;
+	struct flatten flatten;
 
-	if (hole)
-		return true;  /* records that stand there locally are found with the next batch */
-	if (local != NULL && local->last < b->base_offset) {
-		differs(ml, local->first, NULL);
-		return false;
+	flatten_partition(&flatten, fetched(r, i));
+	while (next == BATCH_OK && *upto < o->compare.upto && (b->magic != 2 || b->base_offset < o->compare.upto)) {
+		bool hole = flatten_batch(&flatten, b) != FLATTEN_RECORDS;
+
+		result = compare_source(&o->compare, rr, b, hole);
+		if (result != COMPARE_ON)
+			break;
+		*upto = b->base_offset + b->last_delta + 1;
+		o->result.source_epoch = b->leader_epoch;
+		next = batch_next(in, b);
 	}
-	align_piece(b, &piece);
-	if (local == NULL || memcmp(local->digest, piece.digest, sizeof(piece.digest)) != 0) {
-		differs(ml, b->base_offset, b);
-		return false;
-	}
-	++*k;
-	return true;
+	if (next == BATCH_OK && b->magic == 2 && b->base_offset >= o->compare.upto)
+		*upto = o->compare.upto;  /* nothing stands between */
+	flatten_fini(&flatten);
+	record_reader_destroy(rr);
+	if (result != COMPARE_ON)
+		differs(ml, result, b);
+	return result == COMPARE_ON;
 }
 
 void round_take_compare(struct round *r, int i)
 {
 	struct mirror_lane *ml = r->lanes[i];
 	struct opening *o = &ml->opening;
-	struct flatten flatten;
 	struct batch_header b;
 	struct reader in;
 	enum batch_answer answer = first_batch(r, i, &in, &b);
-	enum batch_next next = BATCH_OK;
 	int64_t upto = o->compared;
-	bool equal = true;
-	int k = 0;
 
 	if (answer == BATCH_LATER)
 		return;
@@ -166,24 +174,9 @@ void round_take_compare(struct round *r, int i)
 		opening_retry(ml, "the source does not serve what was mirrored");
 		return;
 	}
-	flatten_partition(&flatten, fetched(r, i));
-	for (; equal && next == BATCH_OK && b.base_offset < o->local_upto; next = batch_next(&in, &b)) {
-		bool hole = flatten_batch(&flatten, &b) != FLATTEN_RECORDS;
-
-		equal = compare_batch(ml, &b, hole, &k);
-		upto = b.base_offset + b.last_delta + 1;
-		o->result.source_epoch = b.leader_epoch;
-	}
-	flatten_fini(&flatten);
-	if (next == BATCH_OK)
-		upto = o->local_upto;  /* the next batch begins behind it */
-	if (equal && k < o->n_local && o->local[k].last < upto) {
-		differs(ml, o->local[k].first, NULL);
-		equal = false;
-	}
-	if (!equal)
+	if (!compare_all(r, i, &in, &b, &upto))
 		return;
-	o->compared = MIN(upto, o->local_upto);
+	o->compared = MIN(upto, o->compare.upto);
 	opening_forget_local(ml);
 	if (o->compared >= o->in.local_end)
 		opening_done(ml);

@@ -568,6 +568,7 @@ static void tick_lane(struct mirror_lane *ml, int64_t now)
 	if (ml->lane.unsent_bytes == 0 || now - ml->sink.progress_ns < BLOCKED_MS * NS_PER_MS)
 		return;
 	lane_drop_unsent(&ml->lane);
+	rewriting_stop(ml);
 	list_del(&ml->sink.ready_node);
 	ml->source.parked = lane_in_flight(&ml->lane) > 0;
 	source_touch(ml);

@@ -83,7 +83,7 @@ static bool has_room(const struct mirror_lane *ml)
 
 static bool is_wanted(const struct mirror_lane *ml, int64_t now)
 {
-	return lane_is_open(&ml->lane) && !ml->closing && !ml->source.parked && has_room(ml) &&
+	return lane_is_open(&ml->lane) && !ml->closing && !ml->source.parked && !rewriting_busy(ml) && has_room(ml) &&
 	       ml->source.quiet_until_ns <= now;
 }
 
@@ -177,7 +177,7 @@ static void forget_lane(struct build *b, struct mirror_lane *ml)
 
 static void note_room(struct build *b, const struct mirror_lane *ml)
 {
-	if (lane_is_open(&ml->lane) && !ml->source.parked && !has_room(ml))
+	if (lane_is_open(&ml->lane) && !ml->source.parked && (rewriting_busy(ml) || !has_room(ml)))
 		b->waits_for_room = true;
 }
 
@@ -386,12 +386,18 @@ static enum lane_verdict take_batch(struct mirror_lane *ml, struct flatten *flat
 				    const struct batch_header *b)
 {
 	int64_t now = loop_now(ml->mirror->loop);
+	enum flatten_kind kind = flatten_batch(flatten, b);
+	enum lane_verdict verdict = LANE_REWRITE;
 
-	switch (flatten_batch(flatten, b)) {
+	switch (kind) {
 	case FLATTEN_RECORDS:
-		return lane_offer(&ml->lane, frame, b, now);
 	case FLATTEN_HOLE:
-		return lane_offer_hole(&ml->lane, b, now);
+		if (!rewriting_busy(ml))
+			verdict = kind == FLATTEN_HOLE ? lane_offer_hole(&ml->lane, b, now)
+						       : lane_offer(&ml->lane, frame, b, now);
+		if (verdict == LANE_REWRITE)
+			rewriting_add(ml, frame, b, kind == FLATTEN_HOLE);
+		return verdict;
 	case FLATTEN_CORRUPT:
 	default:
 		mirror_lane_fail(ml, REASON_CORRUPT_SOURCE_BATCH,
@@ -417,7 +423,7 @@ static void take_records(struct mirror_lane *ml, struct buf *frame, const struct
 			break;
 	}
 	flatten_fini(&flatten);
-	if (next == BATCH_BAD)
+	if (next == BATCH_BAD && !rewriting_busy(ml))  /* else it is met again behind what is being rewritten */
 		mirror_lane_fail(ml, REASON_CORRUPT_SOURCE_BATCH,
 				 "source: what stands at offset %lld is no record batch", (long long)ml->lane.accepted);
 }
@@ -427,7 +433,8 @@ static void take_partition(struct fetcher *f, struct mirror_lane *ml, const stru
 {
 	struct source_slot *s = &ml->source;
 
-	if (s->fetcher != f || !s->in_session || !lane_is_open(&ml->lane) || s->told_offset != ml->lane.accepted)
+	if (s->fetcher != f || !s->in_session || !lane_is_open(&ml->lane) || s->told_offset != ml->lane.accepted ||
+	    rewriting_busy(ml))
 		return;  /* the answer to a question that does not stand any more */
 	if (p->error_code != 0) {
 		partition_error(ml, p->error_code);
@@ -626,6 +633,7 @@ void source_unbind(struct mirror_lane *ml)
 	struct source_slot *s = &ml->source;
 	struct fetcher *f = s->fetcher;
 
+	rewriting_stop(ml);
 	if (f == NULL)
 		return;
 	list_del(&s->node);

@@ -14,6 +14,7 @@
 enum {
 	BATCH_HEADER_LEN = 61,
 	BATCH_CODEC = 0x07,             /* 0 none, 1 gzip, 2 snappy, 3 lz4, 4 zstd */
+	BATCH_CODEC_LAST = 4,
 	BATCH_LOG_APPEND_TIME = 0x08,
 	BATCH_TRANSACTIONAL = 0x10,
 	BATCH_CONTROL = 0x20,

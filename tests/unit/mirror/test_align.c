@@ -206,35 +206,6 @@ START_TEST(comparison_covers_what_is_not_settled_and_always_the_last_batch)
 }
 END_TEST
 
-START_TEST(digest_sees_what_is_kept_and_nothing_else)
-{
-	uint8_t a[100], b[100], da[SHA256_LEN], db[SHA256_LEN];
-	struct batch_stamp stamp = { 77, 0, 5 };
-
-	for (size_t i = 0; i < sizeof(a); i++)
-		a[i] = (uint8_t)(i * 7);
-	a[22] = BATCH_TRANSACTIONAL | BATCH_DELETE_HORIZON | 3;
-	a[21] = 0;
-	memcpy(b, a, sizeof(b));
-	batch_rewrite(a, sizeof(a) - BATCH_HEADER_LEN, &stamp, b);
-	memcpy(b, a, 8);  /* the broker gives it its offset */
-	align_digest(a, sizeof(a), da);
-	align_digest(b, sizeof(b), db);
-	ck_assert_mem_eq(da, db, SHA256_LEN);
-	/* offset, codec, last delta, timestamps, count, records */
-	for (size_t at = 0; at < sizeof(b); at++) {
-		bool kept = at < 8 || (at >= 23 && at < 43) || at >= 57;
-
-		if (!kept)
-			continue;
-		b[at] ^= 1;
-		align_digest(b, sizeof(b), db);
-		ck_assert_mem_ne(da, db, SHA256_LEN);
-		b[at] ^= 1;
-	}
-}
-END_TEST
-
 TCase *align_tests(void)
 {
 	TCase *tc = tcase_create("align");
@@ -245,6 +216,5 @@ TCase *align_tests(void)
 	tcase_add_test(tc, four_equal_ends_are_needed);
 	tcase_add_test(tc, pair_is_judged_by_epoch_and_end);
 	tcase_add_test(tc, comparison_covers_what_is_not_settled_and_always_the_last_batch);
-	tcase_add_test(tc, digest_sees_what_is_kept_and_nothing_else);
 	return tc;
 }

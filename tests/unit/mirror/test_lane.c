@@ -171,14 +171,48 @@ struct refusal {
 
 static const struct refusal refusals[] = {
 	{ 26, 1, 1, 2, 1, 1, REASON_FILL_LIMIT, "hole of 21 offsets or more at offset 5" },
-	{ 4, 3, 3, 2, 1, 1, REASON_UNSUPPORTED_MESSAGE_FORMAT, "in the middle of a batch at offset 5" },
-	{ 5, 3, 2, 2, 1, 1, REASON_UNSUPPORTED_MESSAGE_FORMAT, "hole inside a batch" },
-	{ 5, 1, 1, 2, 1 | BATCH_LOG_APPEND_TIME, 1, REASON_UNSUPPORTED_MESSAGE_FORMAT, "LogAppendTime" },
 	{ 5, 1, 1, 2, 5, 1, REASON_UNSUPPORTED_MESSAGE_FORMAT, "unknown compression codec" },
-	{ 5, 1, 0, 1, 0, 1, REASON_UNSUPPORTED_MESSAGE_FORMAT, "message format v1" },
-	{ 5, 1, 0, 0, 0, 1, REASON_UNSUPPORTED_MESSAGE_FORMAT, "message format v0" },
 	{ 5, 1, 1, 2, 1, 0, REASON_UNEXPECTED_TRUNCATION, "went back from 1 to 0" },
 };
+
+/* Holes inside, a resume in the middle, LogAppendTime, v1, v0: the lane is as before. */
+START_TEST(what_raw_bytes_cannot_carry_is_to_be_rewritten)
+{
+	static const struct { int64_t base; int32_t n, count; int8_t magic; int16_t attributes; } rows[] = {
+		{ 5, 3, 2, 2, 1 }, { 4, 3, 3, 2, 1 }, { 5, 1, 1, 2, 1 | BATCH_LOG_APPEND_TIME }, { 5, 1, 0, 1, 0 },
+		{ 9, 1, 0, 0, 2 },
+	};
+	struct batch_header b;
+
+	align_at(5, true, 4);
+	b = batch(rows[_i].base, rows[_i].n);
+	b.count = rows[_i].count;
+	b.magic = rows[_i].magic;
+	b.attributes = rows[_i].attributes;
+	ck_assert_int_eq(lane_offer(&lane, frame, &b, 3), LANE_REWRITE);
+	ck_assert_int_eq(lane.state, LANE_ALIGNED);
+	ck_assert_int_eq(lane.accepted, 5);
+	ck_assert_uint_eq(lane.queued_bytes, 0);
+	b.base_offset = 1;
+	b.last_delta = 3;
+	ck_assert_int_eq(lane_offer(&lane, frame, &b, 3), LANE_SKIP);
+}
+END_TEST
+
+/* What is made of messages v0 and v1 has no leader epoch. */
+START_TEST(a_batch_without_an_epoch_is_no_truncation)
+{
+	struct batch_header b;
+
+	align_at(5, true, 4);
+	b = batch(5, 1);
+	b.leader_epoch = -1;
+	ck_assert_int_eq(lane_offer(&lane, frame, &b, 3), LANE_TAKE);
+	ck_assert_int_eq(lane.accepted_epoch, -1);
+	ck_assert_int_eq(offer(6, 1), LANE_TAKE);
+	ck_assert_int_eq(lane.accepted_epoch, 1);
+}
+END_TEST
 
 START_TEST(what_cannot_be_exact_stops_the_lane_with_kind_and_offset)
 {
@@ -191,8 +225,6 @@ START_TEST(what_cannot_be_exact_stops_the_lane_with_kind_and_offset)
 	b.magic = r->magic;
 	b.attributes = r->attributes;
 	b.leader_epoch = r->epoch;
-	if (r->magic < 2)
-		b.last_delta = 0;
 	ck_assert_int_eq(lane_offer(&lane, frame, &b, 3), LANE_STOP);
 	ck_assert_int_eq(lane.state, LANE_FAILED);
 	ck_assert_int_eq(lane.reason, r->reason);
@@ -393,6 +425,8 @@ TCase *lane_tests(void)
 	tcase_add_test(tc, doubt_stops_sending_until_opened_again);
 	tcase_add_test(tc, dropped_batches_are_wanted_again);
 	tcase_add_test(tc, what_lies_below_the_position_is_skipped);
+	tcase_add_loop_test(tc, what_raw_bytes_cannot_carry_is_to_be_rewritten, 0, 5);
+	tcase_add_test(tc, a_batch_without_an_epoch_is_no_truncation);
 	tcase_add_loop_test(tc, what_cannot_be_exact_stops_the_lane_with_kind_and_offset, 0,
 			    (int)ARRAY_LEN(refusals));
 	tcase_add_test(tc, queue_grows_and_keeps_its_order);

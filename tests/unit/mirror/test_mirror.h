@@ -9,3 +9,4 @@ TCase *ids_tests(void);
 TCase *lane_table_tests(void);
 TCase *fence_tests(void);
 TCase *flatten_tests(void);
+TCase *compare_tests(void);

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What cannot be appended as it was fetched is rewritten record by record: LogAppendTime, the message formats v0 and v1,
+holes inside batches, a resume in the middle of a batch."""
+import pytest
+
+from lib.compaction import CONFIG, Keyed, cleaned_to, wait_cleaned
+from lib.produce import CODECS, produce
+
+
+def mirrored(site, name, partitions=1, config=None):
+    topic = site.topic(name)
+    site.source.create_topic(topic, partitions, config=config)
+    site.create_link()
+    site.create_mirror(topic)
+    return topic
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_log_append_time(site, counts, codec):
+    count = counts(1200, 20000)
+    topic = mirrored(site, f"lat-{codec}", 2, {"message.timestamp.type": "LogAppendTime"})
+    produce(site.source, topic, count, 2, codec=codec)
+    worker = site.worker()
+    site.wait_caught_up(topic)
+    worker.kill()
+    produce(site.source, topic, count, 2, codec=codec, first=count)
+    worker.start()
+    site.wait_caught_up(topic)
+    site.assert_equal(topic, 2 * count, timestamp_type=False)
+
+
+def test_log_append_time_comes_and_goes(site):
+    topic = mirrored(site, "turns")
+    site.worker()
+    for turn in range(4):
+        site.source.alter_topic(topic, message__timestamp__type=("CreateTime", "LogAppendTime")[turn % 2])
+        produce(site.source, topic, 100, first=100 * turn, codec=CODECS[turn])
+        site.wait_caught_up(topic)
+    site.assert_equal(topic, 400, timestamp_type=False)
+
+
+def test_large_records_with_log_append_time(site):
+    """They go over the helper thread; other partitions go on beside them."""
+    topic = mirrored(site, "large", 2, {"message.timestamp.type": "LogAppendTime"})
+    site.worker()
+    first = 0
+    for codec in CODECS:
+        produce(site.source, topic, 6, 2, codec=codec, size=900 * 1024, first=first)
+        produce(site.source, topic, 50, 2, codec=codec, size=100, first=first + 6)
+        first += 56
+    site.wait_caught_up(topic)
+    site.assert_equal(topic, first, timestamp_type=False)
+
+
+@pytest.mark.real_only  # the sandbox has no cleaner yet
+@pytest.mark.parametrize("transactions", (False, True), ids=("plain", "transactions"))
+def test_compacted(site, counts, transactions):
+    """Holes between and inside batches, batches without records: as the broker's own cleaner leaves them."""
+    topic = site.topic("compacted")
+    site.source.create_topic(topic, config=CONFIG)
+    keyed = Keyed(site.source, topic, transactional_id=f"{topic}-txn" if transactions else None)
+    keyed.write(60, counts(1500, 20000))
+    keyed.supersede()
+    keyed.close_segments()
+    wait_cleaned(site.source, topic, len(keyed.newest))
+    assert cleaned_to(site.source, topic) > 0
+    site.create_link()
+    site.create_mirror(topic)
+    worker = site.worker()
+    site.wait_caught_up(topic)
+    site.assert_equal(topic, len(keyed.newest))
+    worker.kill()
+    keyed.close_segments()  # two records more
+    worker.start()
+    site.wait_caught_up(topic)
+    site.assert_equal(topic, len(keyed.newest))
+
+
+@pytest.fixture
+def old_site(matrix, pool, make_site):
+    """From a 2.8.2, which writes the formats v0 and v1."""
+    _, destination, engine = matrix
+    source, _ = pool.pair("2.8.2", "2.8.2") if destination == "2.8.2" else (old_source(pool), None)
+    return make_site(source, pool.pair(destination, destination)[1], engine)
+
+
+def old_source(pool):
+    key = ("source", "2.8.2", 1)
+    if key not in pool.shared:
+        pool.shared[key] = pool.new("2.8.2", "source").start()
+    return pool.shared[key]
+
+
+@pytest.mark.real_only
+@pytest.mark.parametrize("format", ("0.9.0", "0.10.2"), ids=("v0", "v1"))
+@pytest.mark.parametrize("codec", CODECS[:4])
+def test_old_formats(old_site, counts, codec, format):
+    site, count = old_site, counts(600, 20000)
+    topic = site.topic(f"old-{codec}")
+    site.source.create_topic(topic, 2, config={"message.format.version": format})
+    produce(site.source, topic, count, 2, codec=codec, idempotent=False, headers=False)
+    site.create_link()
+    site.create_mirror(topic)
+    worker = site.worker()
+    site.wait_caught_up(topic)
+    worker.kill()
+    produce(site.source, topic, count, 2, codec=codec, idempotent=False, headers=False, first=count)
+    worker.start()
+    site.wait_caught_up(topic)
+    # The format is raised, as one does before an upgrade.
+    site.source.alter_topic(topic, message__format__version="2.8")
+    produce(site.source, topic, count, 2, codec=codec, first=2 * count)
+    site.wait_caught_up(topic)
+    site.assert_equal(topic, 3 * count, timestamp_type=False)

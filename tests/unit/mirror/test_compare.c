@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/crc32c.h"
+#include "base/mem.h"
+#include "mirror/compare.h"
+#include "test_mirror.h"
+#include "wire/batch_impl.h"
+
+static struct arena arena;
+static struct record_reader *rr;
+static struct compare c;
+
+static void setup(void)
+{
+	arena_init(&arena, 0);
+	rr = record_reader_create(&RECORD_LIMITS_DEFAULT);
+	compare_init(&c, 100);
+}
+
+static void teardown(void)
+{
+	compare_fini(&c);
+	record_reader_destroy(rr);
+	arena_fini(&arena);
+}
+
+/* A batch from `base` on with a record for each letter. */
+static struct batch_header batch(int64_t base, const char *values, int16_t attributes)
+{
+	struct batch_record records[64];
+	struct batch_draft draft = { .records = records, .timestamp = 1000, .attributes = attributes,
+				     .stamp = { -1, -1, -1 } };
+	struct batch_header h;
+	struct reader r;
+	struct bytes b;
+
+	for (; values[draft.n] != '\0'; draft.n++)
+		records[draft.n] = (struct batch_record){ { (const uint8_t *)"key", 3 },
+							  { (const uint8_t *)values + draft.n, 1 } };
+	b = batch_build(&draft, &arena);
+	r = (struct reader){ .p = b.data, .end = b.data + b.len };
+	ck_assert(batch_next(&r, &h) == BATCH_OK);
+	h.base_offset = base;
+	return h;
+}
+
+static enum compare_result local(int64_t base, const char *values, int16_t attributes)
+{
+	struct batch_header h = batch(base, values, attributes);
+
+	return compare_local(&c, rr, &h);
+}
+
+static enum compare_result source(int64_t base, const char *values, bool hole)
+{
+	struct batch_header h = batch(base, values, 0);
+
+	return compare_source(&c, rr, &h, hole);
+}
+
+START_TEST(other_boundaries_are_no_difference)
+{
+	ck_assert(local(98, "abcdef", 0) == COMPARE_ON && local(104, "g", 0) == COMPARE_ON);
+	ck_assert_int_eq(c.upto, 105);
+	ck_assert(source(99, "Xc", false) == COMPARE_ON);   /* what lies below the range is not compared */
+	ck_assert(source(101, "def", false) == COMPARE_ON && source(104, "ghi", false) == COMPARE_ON);
+}
+END_TEST
+
+START_TEST(a_record_that_differs_is_found)
+{
+	ck_assert(local(100, "abcdef", 0) == COMPARE_ON);
+	ck_assert(source(100, "ab", false) == COMPARE_ON);
+	ck_assert(source(102, "cXef", false) == COMPARE_DIFFERS && c.differs_at == 103);
+}
+END_TEST
+
+START_TEST(what_compaction_took_on_either_side_is_forgiven)
+{
+	ck_assert(local(100, "ab", 0) == COMPARE_ON && local(105, "fg", 0) == COMPARE_ON);
+	ck_assert(source(101, "bcdef", false) == COMPARE_ON);
+	ck_assert(source(110, "z", false) == COMPARE_ON);   /* behind what is known */
+}
+END_TEST
+
+START_TEST(a_fill_and_a_record_differ)
+{
+	ck_assert(local(100, "a", 0) == COMPARE_ON);
+	ck_assert(local(101, "m", BATCH_CONTROL) == COMPARE_ON && local(102, "c", 0) == COMPARE_ON);
+	ck_assert(source(100, "a", false) == COMPARE_ON && source(101, "m", true) == COMPARE_ON);
+	ck_assert(source(102, "c", true) == COMPARE_DIFFERS && c.differs_at == 102);
+	compare_fini(&c);
+	compare_init(&c, 100);
+	ck_assert(local(100, "m", BATCH_CONTROL) == COMPARE_ON);
+	ck_assert(source(100, "m", false) == COMPARE_DIFFERS && c.differs_at == 100);
+}
+END_TEST
+
+START_TEST(so_much_is_held_at_a_time)
+{
+	char many[61] = { 0 };
+	int64_t at = 100;
+
+	memset(many, 'x', 60);
+	while (local(at, many, 0) == COMPARE_ON)
+		at += 60;
+	ck_assert_int_eq(c.upto, 100 + COMPARE_RECORDS_MAX);
+	ck_assert(source(c.upto - 1, "xY", false) == COMPARE_ON);
+	ck_assert(source(c.upto - 1, "Yx", false) == COMPARE_DIFFERS);
+}
+END_TEST
+
+START_TEST(a_batch_that_cannot_be_read_is_told)
+{
+	struct batch_header h = batch(100, "abc", 0);
+
+	h.crc ^= 1;
+	ck_assert(compare_local(&c, rr, &h) == COMPARE_BROKEN);
+	ck_assert(compare_source(&c, rr, &h, false) == COMPARE_BROKEN);
+}
+END_TEST
+
+TCase *compare_tests(void)
+{
+	TCase *tc = tcase_create("compare");
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, other_boundaries_are_no_difference);
+	tcase_add_test(tc, a_record_that_differs_is_found);
+	tcase_add_test(tc, what_compaction_took_on_either_side_is_forgiven);
+	tcase_add_test(tc, a_fill_and_a_record_differ);
+	tcase_add_test(tc, so_much_is_held_at_a_time);
+	tcase_add_test(tc, a_batch_that_cannot_be_read_is_told);
+	return tc;
+}
