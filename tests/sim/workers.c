@@ -40,17 +40,21 @@ static struct cluster_opts cluster_at(const char *side, const struct net_broker 
 	return o;
 }
 
-static void open_lanes(struct workers *workers, struct mirror *m)
+static void open_lane(struct workers *workers, struct mirror *m, int32_t p)
 {
-	struct world *world = workers->world;
+	mirror_lane_open(m, &(struct lane_spec){
+		.key = { LINK, TOPIC, p }, .source_topic = TOPIC, .source_topic_id = workers->world->source_topic,
+		.destination_topic_id = workers->world->destination_topic, .adopted_end = -1,
+		.rotation = workers->rotation[p], .stored_offset = workers->stored_offset[p],
+		.stored_epoch = workers->stored_epoch[p],
+	});
+	workers->truncated[p] = false;
+}
 
-	for (int32_t p = 0; p < PARTITIONS; p++)
-		mirror_lane_open(m, &(struct lane_spec){
-			.key = { LINK, TOPIC, p }, .source_topic = TOPIC, .source_topic_id = world->source_topic,
-			.destination_topic_id = world->destination_topic, .adopted_end = -1,
-			.rotation = workers->rotation[p], .stored_offset = workers->stored_offset[p],
-			.stored_epoch = workers->stored_epoch[p],
-		});
+void workers_resume(struct workers *workers, int32_t partition)
+{
+	if (workers->owner >= 0)   /* else its heir opens it */
+		open_lane(workers, workers->all[workers->owner].mirror, partition);
 }
 
 void workers_start(struct workers *workers)
@@ -80,7 +84,8 @@ void workers_start(struct workers *workers)
 	mirror_set_claim(w->mirror, workers->claim = ++workers->claims);
 	workers_tick(workers);
 	mirror_link_open(w->mirror, &link);
-	open_lanes(workers, w->mirror);
+	for (int32_t p = 0; p < PARTITIONS; p++)
+		open_lane(workers, w->mirror, p);
 }
 
 void workers_kill(struct workers *workers)
@@ -113,8 +118,13 @@ void workers_wake_lost(struct workers *workers, struct rng *rng)
 		f->frozen = !f->frozen;
 }
 
+/* A lane stops for what the source has lost; whether it was right is looked at in the end. */
 static bool failed(struct workers *workers, const struct lane_status *s)
 {
+	if (s->reason == REASON_UNEXPECTED_TRUNCATION && workers->world->ledgers[s->partition].n_lost > 0) {
+		workers->truncated[s->partition] = true;
+		return true;
+	}
 	snprintf(workers->fault, sizeof(workers->fault), "partition %d FAILED: %s %s", s->partition,
 		 lane_reason_name(s->reason), s->error);
 	return false;

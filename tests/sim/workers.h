@@ -23,7 +23,8 @@ struct workers {
 	int32_t stored_epoch[PARTITIONS];
 	int32_t rotation[PARTITIONS];
 	int64_t lease_until_ns;          /* of the last owner */
-	char fault[512];                 /* a lane FAILED; "" */
+	bool truncated[PARTITIONS];      /* FAILED with UNEXPECTED_TRUNCATION */
+	char fault[512];                 /* a lane FAILED otherwise; "" */
 };
 
 void workers_init(struct workers *workers, struct world *world);
@@ -40,7 +41,9 @@ void workers_stop(struct workers *workers, bool stop);
 void workers_lose(struct workers *workers);
 /* A lost one runs again for a while, until the owner's side has told it. */
 void workers_wake_lost(struct workers *workers, struct rng *rng);
-/* What the control side does several times a second. False: a lane FAILED. */
+/* Opens a partition again, as `mirror resume` does. */
+void workers_resume(struct workers *workers, int32_t partition);
+/* What the control side does several times a second. False: a lane FAILED for a reason that cannot be right. */
 bool workers_tick(struct workers *workers);
 /* What the owner does with a partition. */
 const char *workers_lane(const struct workers *workers, int32_t partition);

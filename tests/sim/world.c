@@ -59,6 +59,8 @@ static void open_producer(struct world *w, struct producer *p, int number)
 void world_open(struct world *world, struct rng *rng)
 {
 	*world = (struct world){ .rng = rng, .n_txns = 1 };
+	for (int p = 0; p < PARTITIONS; p++)
+		world->ledgers[p].stale = -1;
 	open_cluster(&world->source, &world->at_source, &world->source_topic, 9001);
 	open_cluster(&world->destination, &world->at_destination, &world->destination_topic, 9002);
 	for (int i = 0; i < PRODUCERS; i++)
@@ -69,8 +71,10 @@ void world_close(struct world *world)
 {
 	talk_close(&world->at_source);
 	talk_close(&world->at_destination);
-	for (int p = 0; p < PARTITIONS; p++)
+	for (int p = 0; p < PARTITIONS; p++) {
 		xfree(world->ledgers[p].entries);
+		xfree(world->ledgers[p].lost);
+	}
 	xfree(world->txns);
 }
 
@@ -146,6 +150,7 @@ static void produce(struct world *w, int32_t partition, struct producer *p)
 	send_batch(w, partition, p == NULL ? NULL : p->id, make_batch(w, entries, n, &like));
 	for (int i = 0; i < n; i++) {
 		entries[i].txn = p == NULL ? 0 : p->txn;
+		entries[i].first = i == 0;
 		note(w, partition, &entries[i]);
 	}
 }
@@ -153,6 +158,38 @@ static void produce(struct world *w, int32_t partition, struct producer *p)
 void world_produce(struct world *world)
 {
 	produce(world, (int32_t)rng_in(world->rng, 0, PARTITIONS - 1), NULL);
+}
+
+/* Where the log can be cut without touching a transaction, by chance. */
+static int64_t cut_of(struct world *w, const struct ledger *l)
+{
+	int64_t from = l->n, cut;
+
+	while (from > 0 && l->entries[from - 1].txn == 0 && l->entries[from - 1].value != 0)
+		from--;
+	cut = rng_in(w->rng, from, l->n);
+	while (cut < l->n && cut > from && !l->entries[cut].first)
+		cut--;
+	return cut;
+}
+
+int64_t world_lose(struct world *world, int32_t partition)
+{
+	struct ledger *l = &world->ledgers[partition];
+	int64_t cut = cut_of(world, l), n = l->n - cut;
+
+	for (int i = 0; i < PRODUCERS; i++)
+		if (world->producers[i].txn != 0 && world->producers[i].in_txn[partition])
+			return 0;
+	l->lost = xrealloc(l->lost, (size_t)(l->n_lost + n), sizeof(*l->lost));
+	for (int64_t o = cut; o < l->n; o++)
+		l->lost[l->n_lost++] = (struct lost){ o, l->entries[o] };
+	l->n = cut;
+	CHECK(sandbox_elect(world->source->sandbox, TOPIC, partition, cut) == 0);
+	/* What was read of the copy may have been lost just now. */
+	if (l->checked > cut && l->stale < 0)
+		l->stale = cut;
+	return n;
 }
 
 /* ---- transactions ---- */
@@ -280,6 +317,8 @@ static bool check_hole(struct world *w, int32_t partition, int64_t from, int64_t
 	const struct ledger *l = &w->ledgers[partition];
 
 	for (int64_t o = from; o < to; o++) {
+		if (l->stale >= 0)
+			return wrong(w, partition, o, "filled behind what the source has lost");
 		if (o >= l->n)
 			return wrong(w, partition, o, "the copy is longer than the source");
 		if (l->entries[o].txn != 0 && w->txns[l->entries[o].txn] == TXN_OPEN)
@@ -290,24 +329,40 @@ static bool check_hole(struct world *w, int32_t partition, int64_t from, int64_t
 	return true;
 }
 
+/* What the source has at the offset, or had there before it lost it. */
+static const struct entry *entry_of(const struct ledger *l, const struct record_view *r, bool *lost)
+{
+	uint64_t value = 0;
+
+	if (r->value.len >= (int32_t)sizeof(value))
+		memcpy(&value, r->value.data, sizeof(value));
+	*lost = true;
+	for (int i = 0; i < l->n_lost; i++)
+		if (l->lost[i].offset == r->offset && l->lost[i].entry.value == value)
+			return &l->lost[i].entry;
+	*lost = false;
+	return r->offset < l->n && l->entries[r->offset].value == value ? &l->entries[r->offset] : NULL;
+}
+
 static bool check_record(struct world *w, int32_t partition, const struct record_view *r)
 {
-	const struct ledger *l = &w->ledgers[partition];
-	const struct entry *e;
-	uint64_t value;
+	struct ledger *l = &w->ledgers[partition];
+	bool lost;
+	const struct entry *e = entry_of(l, r, &lost);
 
-	if (r->offset >= l->n)
-		return wrong(w, partition, r->offset, "the copy is longer than the source");
-	e = &l->entries[r->offset];
+	if (e == NULL)
+		return wrong(w, partition, r->offset, r->offset < l->n ? "another record" :
+						      "the copy is longer than the source");
 	if (!is_visible(w, e))
 		return wrong(w, partition, r->offset, "a record where the source shows none");
 	if (r->value.len != (int32_t)e->len)
 		return wrong(w, partition, r->offset, "the value has another length");
-	memcpy(&value, r->value.data, sizeof(value));
-	if (value != e->value)
-		return wrong(w, partition, r->offset, "another record's value");
 	if (r->timestamp != e->timestamp)
 		return wrong(w, partition, r->offset, "another timestamp");
+	if (!lost && l->stale >= 0)
+		return wrong(w, partition, r->offset, "copied on behind what the source has lost");
+	if (lost && l->stale < 0)
+		l->stale = r->offset;
 	return true;
 }
 
@@ -387,10 +442,7 @@ bool world_check(struct world *world)
 	return good;
 }
 
-bool world_is_equal(struct world *world)
+bool world_is_equal(struct world *world, int32_t partition)
 {
-	for (int32_t p = 0; p < PARTITIONS; p++)
-		if (world_copied(world, p) != world_stable(world, p))
-			return false;
-	return true;
+	return world->ledgers[partition].stale < 0 && world_copied(world, partition) == world_stable(world, partition);
 }

@@ -16,12 +16,22 @@ struct entry {
 	int64_t timestamp;
 	uint32_t len;
 	int32_t txn;             /* index of its transaction; 0: none */
+	bool first;              /* of its batch */
+};
+
+/* What stood at an offset before the source lost it. */
+struct lost {
+	int64_t offset;
+	struct entry entry;
 };
 
 struct ledger {
 	struct entry *entries;   /* by offset */
 	int64_t n, cap;
 	int64_t checked;         /* the copy was read so far */
+	struct lost *lost;
+	int n_lost;
+	int64_t stale;           /* the copy holds what the source has lost, from this offset on; -1: it does not */
 };
 
 struct producer {
@@ -53,6 +63,8 @@ void world_close(struct world *world);
 void world_produce(struct world *world);
 /* One producer by chance begins, goes on with, or ends a transaction. */
 void world_transact(struct world *world);
+/* An unclean election at the source: the last records of a partition, none of a transaction, are lost. Their number. */
+int64_t world_lose(struct world *world, int32_t partition);
 /* Ends all transactions. */
 void world_settle(struct world *world);
 
@@ -61,5 +73,5 @@ int64_t world_stable(const struct world *world, int32_t partition);
 int64_t world_copied(struct world *world, int32_t partition);
 /* Reads what is new in the copy. False: it is not what the ledger says; world->fault tells. */
 bool world_check(struct world *world);
-/* Everything stable is copied. */
-bool world_is_equal(struct world *world);
+/* Everything stable of a partition is copied. */
+bool world_is_equal(struct world *world, int32_t partition);
