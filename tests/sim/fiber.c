@@ -34,11 +34,14 @@ static struct {
 	const void *bottom;      /* of the simulator's stack */
 	size_t size;
 	void *fake;
+	int process;             /* of fibers that the simulator creates */
 	void (*join)(void);
 } fibers;
 
 int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*main)(void *), void *arg);
 int __wrap_pthread_join(pthread_t thread, void **result);
+int __wrap_pthread_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex);
+int __wrap_pthread_cond_signal(pthread_cond_t *cond);
 
 struct list *fiber_all(void)
 {
@@ -88,6 +91,23 @@ void fiber_yield(void)
 	__sanitizer_finish_switch_fiber(f->fake, &fibers.bottom, &fibers.size);
 }
 
+void fiber_process(int process)
+{
+	fibers.process = process;
+}
+
+void fiber_freeze(int process, bool freeze)
+{
+	struct list *pos;
+
+	list_each(pos, fiber_all()) {
+		struct fiber *f = list_entry(pos, struct fiber, node);
+
+		if (f->process == process)
+			f->frozen = freeze;
+	}
+}
+
 void fiber_on_join(void (*run)(void))
 {
 	fibers.join = run;
@@ -108,9 +128,18 @@ int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(
 	f->context.uc_link = NULL;
 	makecontext(&f->context, entry, 0);
 	f->fiber.woken = true;
+	f->fiber.process = fibers.current == NULL ? fibers.process : fibers.current->fiber.process;
 	list_push_back(fiber_all(), &f->fiber.node);
 	*thread = (pthread_t)(uintptr_t)f;
 	return 0;
+}
+
+/* A thread that joins another has nothing else to do until then. */
+static void fiber_yield_for(const struct fiber *other)
+{
+	fiber_current()->deadline_ns = other->deadline_ns;
+	fiber_current()->woken = other->woken;
+	fiber_yield();
 }
 
 int __wrap_pthread_join(pthread_t thread, void **result)
@@ -118,11 +147,41 @@ int __wrap_pthread_join(pthread_t thread, void **result)
 	struct fiber_stack *f = (struct fiber_stack *)(uintptr_t)thread;
 
 	while (!f->fiber.done)
-		fibers.join();
+		if (fibers.current == NULL)
+			fibers.join();
+		else
+			fiber_yield_for(&f->fiber);
 	if (result != NULL)
 		*result = NULL;
 	list_del(&f->fiber.node);
 	munmap(f->stack, STACK_BYTES);
 	xfree(f);
+	return 0;
+}
+
+int __wrap_pthread_cond_wait(pthread_cond_t *cond, pthread_mutex_t *mutex)
+{
+	struct fiber *f = fiber_current();
+
+	CHECK(f != NULL);
+	f->waits_for = cond;
+	f->deadline_ns = INT64_MAX;
+	pthread_mutex_unlock(mutex);
+	fiber_yield();
+	f->waits_for = NULL;
+	pthread_mutex_lock(mutex);
+	return 0;
+}
+
+int __wrap_pthread_cond_signal(pthread_cond_t *cond)
+{
+	struct list *pos;
+
+	list_each(pos, fiber_all()) {
+		struct fiber *f = list_entry(pos, struct fiber, node);
+
+		if (f->waits_for == cond)
+			f->woken = true;
+	}
 	return 0;
 }

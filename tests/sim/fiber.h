@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Threads of the product as fibers of one thread: what runs, and when, is then the simulator's choice. The linker puts
- * fiber.c in the place of pthread_create and pthread_join (--wrap, see Makefile.inc). */
+ * fiber.c in the place of pthread_create, pthread_join and condition variables (--wrap, see Makefile.inc). */
 #pragma once
 
 #include "base/list.h"
@@ -11,10 +11,11 @@
 struct fiber {
 	int64_t deadline_ns;     /* it waits until then, */
 	bool woken;              /* or until somebody wakes it; */
-	bool frozen;             /* SIGSTOP */
+	bool frozen;             /* SIGSTOP: see fiber_freeze */
 	bool cut_off;            /* it can connect to nobody */
 	bool done;
-	void *owner;             /* of the one who looks at fibers */
+	int process;             /* what it belongs to; a fiber's fibers belong to the same */
+	const void *waits_for;   /* a condition variable */
 	struct list node;
 	/* private */
 	struct fiber_stack *stack_;
@@ -28,6 +29,11 @@ struct fiber *fiber_current(void);
 void fiber_resume(struct fiber *fiber);
 /* Back to the simulator. From a fiber only. */
 void fiber_yield(void);
+
+/* To which process the fibers belong that the simulator creates from now on. */
+void fiber_process(int process);
+/* SIGSTOP and SIGCONT for all fibers of a process. */
+void fiber_freeze(int process, bool freeze);
 
 /* What pthread_join does until the fiber has ended; set once. */
 void fiber_on_join(void (*run)(void));

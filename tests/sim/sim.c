@@ -112,6 +112,12 @@ static void lose_records(struct story *s)
 	     (long long)s->world.ledgers[p].n);
 }
 
+static void change_time(struct story *s)
+{
+	world_change_time(&s->world);
+	tell(s, "the source's topic has %s now", s->world.log_append_time ? "LogAppendTime" : "CreateTime");
+}
+
 /* Answers that a broker gives in bad times. Only of calls that the ledger's own client does not make. */
 static void inject(struct story *s)
 {
@@ -198,6 +204,7 @@ static const struct {
 	{ produce, 20 }, { transact, 30 }, { settle, 5 }, { lose_connection, 10 }, { stall, 6 }, { restart_broker, 4 },
 	{ pause_broker, 4 }, { slow_down, 3 }, { elect, 5 }, { inject, 14 }, { kill_worker, 8 }, { stop_worker, 4 },
 	{ lose_worker, 3 }, { wake_lost, 8 }, { lose_records, 3 },
+	{ change_time, 3 },
 };
 
 static void something_happens(struct story *s)

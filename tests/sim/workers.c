@@ -22,7 +22,7 @@ void workers_fini(struct workers *workers)
 		struct worker *w = &workers->all[i];
 
 		net_cut_off(w->fiber);
-		w->fiber->frozen = false;
+		fiber_freeze(i, false);
 		mirror_destroy(w->mirror, 0);
 	}
 }
@@ -77,6 +77,7 @@ void workers_start(struct workers *workers)
 	struct err err;
 
 	CHECK(workers->n < WORKERS_MAX);
+	fiber_process(workers->n);
 	w->mirror = mirror_create(&opts, &err);
 	CHECK(w->mirror != NULL);
 	w->fiber = list_entry(fiber_all()->prev, struct fiber, node);
@@ -93,14 +94,14 @@ void workers_kill(struct workers *workers)
 	struct worker *w = &workers->all[workers->owner];
 
 	net_cut_off(w->fiber);
-	w->fiber->frozen = true;
+	fiber_freeze(workers->owner, true);
 	workers->owner = -1;
 }
 
 void workers_stop(struct workers *workers, bool stop)
 {
 	if (workers->owner >= 0)
-		workers->all[workers->owner].fiber->frozen = stop;
+		fiber_freeze(workers->owner, stop);
 }
 
 void workers_lose(struct workers *workers)
@@ -115,7 +116,7 @@ void workers_wake_lost(struct workers *workers, struct rng *rng)
 	struct fiber *f = workers->all[i].fiber;
 
 	if (i != workers->owner && !f->cut_off)
-		f->frozen = !f->frozen;
+		fiber_freeze(i, !f->frozen);
 }
 
 /* A lane stops for what the source has lost; whether it was right is looked at in the end. */

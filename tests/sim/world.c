@@ -4,9 +4,11 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "wire/batch.h"
+#include "wire/compress.h"
 #include "wire/msg/add_partitions_to_txn.h"
 #include "wire/msg/end_txn.h"
 #include "wire/msg/fetch.h"
+#include "wire/msg/incremental_alter_configs.h"
 #include "wire/msg/init_producer_id.h"
 #include "wire/msg/list_offsets.h"
 #include "wire/msg/metadata.h"
@@ -58,7 +60,7 @@ static void open_producer(struct world *w, struct producer *p, int number)
 
 void world_open(struct world *world, struct rng *rng)
 {
-	*world = (struct world){ .rng = rng, .n_txns = 1 };
+	*world = (struct world){ .rng = rng, .n_txns = 1, .packer = packer_create() };
 	for (int p = 0; p < PARTITIONS; p++)
 		world->ledgers[p].stale = -1;
 	open_cluster(&world->source, &world->at_source, &world->source_topic, 9001);
@@ -69,6 +71,7 @@ void world_open(struct world *world, struct rng *rng)
 
 void world_close(struct world *world)
 {
+	packer_destroy(world->packer);
 	talk_close(&world->at_source);
 	talk_close(&world->at_destination);
 	for (int p = 0; p < PARTITIONS; p++) {
@@ -113,7 +116,24 @@ static struct bytes make_batch(struct world *w, struct entry *entries, int n, co
 	return batch_build(&draft, &t->arena);
 }
 
-static void send_batch(struct world *w, int32_t partition, const char *id, struct bytes batch)
+/* In a codec by chance; the bytes are the talk's. */
+static struct bytes pack(struct world *w, struct bytes plain)
+{
+	enum codec codec = rng_one_in(w->rng, 2) ? CODEC_NONE : (enum codec)rng_in(w->rng, CODEC_NONE, CODEC_LAST);
+	struct window out = { 0 };
+	struct bytes packed;
+
+	if (codec == CODEC_NONE)
+		return plain;
+	batch_pack(plain, codec, w->packer, &out);
+	packed = (struct bytes){ talk_alloc(&w->at_source, out.end - out.at), (int32_t)(out.end - out.at) };
+	memcpy((uint8_t *)(uintptr_t)packed.data, out.data + out.at, out.end - out.at);
+	window_trim(&out, 0);
+	return packed;
+}
+
+/* The time that the broker gave it; -1: it kept the producer's. */
+static int64_t send_batch(struct world *w, int32_t partition, const char *id, struct bytes batch)
 {
 	const struct produced_partition *got;
 	struct produce_partition *pp;
@@ -131,11 +151,13 @@ static void send_batch(struct world *w, int32_t partition, const char *id, struc
 	pp->records = (struct records){ .data = batch.data, .len = batch.len };
 	got = &talk_call(t, produce, 9, req)->responses.items[0].partition_responses.items[0];
 	CHECK(got->error_code == 0 && got->base_offset == w->ledgers[partition].n);
+	return got->log_append_time_ms;
 }
 
 static void produce(struct world *w, int32_t partition, struct producer *p)
 {
 	int n = (int)rng_in(w->rng, 1, RECORDS_MAX);
+	int64_t appended_ms;
 	struct entry entries[RECORDS_MAX];
 	struct batch_draft like = {
 		.timestamp = net_wall_ms() - rng_in(w->rng, 0, 1000), .stamp = { -1, -1, -1 },
@@ -147,8 +169,10 @@ static void produce(struct world *w, int32_t partition, struct producer *p)
 		like.stamp = (struct batch_stamp){ p->producer_id, p->epoch, p->sequence[partition] };
 		p->sequence[partition] += n;
 	}
-	send_batch(w, partition, p == NULL ? NULL : p->id, make_batch(w, entries, n, &like));
+	appended_ms = send_batch(w, partition, p == NULL ? NULL : p->id, pack(w, make_batch(w, entries, n, &like)));
 	for (int i = 0; i < n; i++) {
+		if (appended_ms >= 0)
+			entries[i].timestamp = appended_ms;
 		entries[i].txn = p == NULL ? 0 : p->txn;
 		entries[i].first = i == 0;
 		note(w, partition, &entries[i]);
@@ -158,6 +182,23 @@ static void produce(struct world *w, int32_t partition, struct producer *p)
 void world_produce(struct world *world)
 {
 	produce(world, (int32_t)rng_in(world->rng, 0, PARTITIONS - 1), NULL);
+}
+
+void world_change_time(struct world *world)
+{
+	struct incremental_alter_configs_request *req;
+	struct talk *t = &world->at_source;
+
+	world->log_append_time = !world->log_append_time;
+	talk_begin(t);
+	req = talk_request(t, incremental_alter_configs);
+	talk_items(t, &req->resources, alterable_resource, 1);
+	req->resources.items[0].resource_type = 2;
+	req->resources.items[0].resource_name = str_of(TOPIC);
+	talk_items(t, &req->resources.items[0].configs, alterable_config, 1);
+	req->resources.items[0].configs.items[0].name = str_of("message.timestamp.type");
+	req->resources.items[0].configs.items[0].value = str_of(world->log_append_time ? "LogAppendTime" : "CreateTime");
+	CHECK(talk_call(t, incremental_alter_configs, 1, req)->responses.items[0].error_code == 0);
 }
 
 /* Where the log can be cut without touching a transaction, by chance. */

@@ -53,6 +53,8 @@ struct world {
 	enum txn_state *txns;
 	int32_t n_txns;
 	uint64_t last_value;
+	struct packer *packer;
+	bool log_append_time;    /* the source's timestamps are the broker's */
 	char fault[512];         /* what is wrong; "" */
 };
 
@@ -65,6 +67,8 @@ void world_produce(struct world *world);
 void world_transact(struct world *world);
 /* An unclean election at the source: the last records of a partition, none of a transaction, are lost. Their number. */
 int64_t world_lose(struct world *world, int32_t partition);
+/* The source's topic goes from CreateTime to LogAppendTime, or back. */
+void world_change_time(struct world *world);
 /* Ends all transactions. */
 void world_settle(struct world *world);
 
