@@ -63,6 +63,7 @@ static void partition_of(const struct partition_state *p, int32_t number, struct
 	out->state = report_keep(arena, p->state);
 	out->reason = report_keep(arena, p->reason);
 	out->error = report_keep(arena, p->error);
+	out->fills_by_transactions = p->fills_by_transactions;
 }
 
 /* Counts and the worst error over all partitions. */

@@ -31,6 +31,7 @@ struct partition_info {
 	int64_t local_log_start_offset, local_log_end_offset;
 	int64_t time_since_last_fetch_ms;
 	int64_t filled_offsets, coalesced_batches;
+	bool fills_by_transactions;             /* for want of the right to write markers */
 	bool has_transaction;                   /* of the source */
 	int64_t transaction_producer_id, transaction_first_offset, transaction_age_ms;
 };

@@ -215,6 +215,15 @@ static void print_partition(struct table *table, const struct partition_info *p)
 	table_text(table, p->error);
 }
 
+/* What uses up offsets that have no record. */
+static const char *fills_by(const struct mirror_info *mirror)
+{
+	for (int32_t i = 0; mirror->partitions != NULL && i < mirror->num_partition; i++)
+		if (mirror->partitions[i].fills_by_transactions)
+			return "empty transactions: the right for markers is missing (CLUSTER_ACTION on Cluster)";
+	return "markers";
+}
+
 void mirror_print_description(FILE *out, const struct mirror_info *mirror)
 {
 	static const struct column columns[] = {
@@ -239,6 +248,7 @@ void mirror_print_description(FILE *out, const struct mirror_info *mirror)
 	text_field(out, "Status Time", text_time(mirror->status_time_ms, when, sizeof(when)));
 	text_field(out, "Stopped How", mirror->stopped_how);
 	text_field(out, "Read Only", mirror->read_only);
+	text_field(out, "Fills By", fills_by(mirror));
 	text_field(out, "Error",
 		   mirror->mirror_topic_error != NULL ? mirror->mirror_topic_error : mirror->error);
 	fputc('\n', out);

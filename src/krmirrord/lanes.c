@@ -132,6 +132,7 @@ static void open_lane(struct worker *worker, struct mirror_row *row, int32_t par
 		.adopted_end = adopted_end(row, partition), .stored_offset = -1, .stored_epoch = -1,
 		.start_offset = lane_start_offset(row, partition), .compacted = mirror_row_policy(row, "compact"),
 		.seed_from = -1, .seed_to = -1, .emptied_end = -1,
+		.txn_filler_ids = { -1, -1 },
 	};
 
 	if (entry != NULL) {
@@ -141,9 +142,13 @@ static void open_lane(struct worker *worker, struct mirror_row *row, int32_t par
 		spec.seed_from = entry->seed_from;
 		spec.seed_to = entry->seed_to;
 		spec.emptied_end = entry->emptied_end;
+		spec.txn_filler_ids[0] = entry->txn_filler_id;
+		spec.txn_filler_ids[1] = entry->txn_filler_before;
 	}
 	lane->held = HELD_OPEN;
 	lane->seen = lane->present = false;
+	lane->txn_filler = spec.txn_filler_ids[0];
+	lane->txn_filler_wanted = -1;
 	lane->rotation = spec.rotation;
 	lane->source_start = lane->local_start = lane->seed_from = lane->seed_to = lane->emptying = -1;
 	lane->seed_lost = lane->seeded = lane->seed_told = false;
@@ -204,17 +209,21 @@ static enum plan_action decide(struct worker *worker, const struct mirror_row *r
 	return plan_lane(&plan, &times, again_ns);
 }
 
-/* A rotation of the filler id may be used once it stands in the log. */
-static void tell_rotation(struct worker *worker, struct mirror_row *row, int32_t partition)
+/* What fills are written with may be used once it stands in the log. */
+static void tell_fillers(struct worker *worker, struct mirror_row *row, int32_t partition)
 {
 	const struct partition_state *entry = mirror_state_find(&row->mirror_state, partition);
 	struct lane_key key = { row->link, row->topic, partition };
 	struct lane_row *lane = &row->lanes[partition];
 
-	if (lane->held != HELD_OPEN || entry == NULL || entry->rotation <= lane->rotation)
+	if (lane->held != HELD_OPEN || entry == NULL)
 		return;
-	lane->rotation = entry->rotation;
-	mirror_lane_rotate(mirror_of(worker, row, partition), &key, entry->rotation);
+	if (entry->rotation > lane->rotation)
+		mirror_lane_rotate(mirror_of(worker, row, partition), &key, entry->rotation);
+	lane->rotation = MAX(lane->rotation, entry->rotation);
+	if (entry->txn_filler_id != lane->txn_filler)
+		mirror_lane_txn_filler(mirror_of(worker, row, partition), &key, entry->txn_filler_id);
+	lane->txn_filler = entry->txn_filler_id;
 }
 
 /* A seeding may begin once it stands in the log. */
@@ -251,7 +260,7 @@ static void apply_row(struct worker *worker, struct mirror_row *row)
 	int64_t again_ns;
 
 	for (int32_t p = 0; p < row->n_lanes; p++) {
-		tell_rotation(worker, row, p);
+		tell_fillers(worker, row, p);
 		tell_seed(worker, row, p);
 		switch (decide(worker, row, p, &again_ns)) {
 		case DO_NOTHING:
@@ -297,6 +306,8 @@ static void take_status(struct lane_row *lane, const struct lane_status *status)
 	lane->reason = status->reason;
 	lane->since_ms = status->since_wall_ms;
 	lane->source_end = status->source_last_stable_offset;
+	lane->txn_filler_wanted = status->txn_filler_wanted;
+	lane->fills_by_transactions = status->fills_by_transactions;
 	lane->rotation_wanted = status->rotation_wanted;
 	lane->claim_used = status->claim_used;
 	lane->seed_told = lane->seed_told && status->seed_from == lane->seed_from && status->seed_to == lane->seed_to;

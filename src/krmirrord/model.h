@@ -30,6 +30,9 @@ struct lane_row {
 	bool seed_lost, seeded;
 	bool seed_told;              /* that the seeding is recorded */
 	int64_t emptying;            /* a log end to be recorded before records are deleted up to it; -1: none */
+	int64_t txn_filler_wanted;   /* to be recorded; -1: none */
+	bool fills_by_transactions;
+	int64_t txn_filler;          /* that the data loop was told */
 	int32_t rotation_wanted;     /* of the filler id; 0: none */
 	int32_t rotation;            /* that the data loop was told */
 	int64_t written_ns;          /* when its entry was written last; 0: not by this process */

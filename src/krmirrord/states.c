@@ -35,6 +35,8 @@ struct entry_news {
 	int64_t seed_from, seed_to;  /* -1: as it is */
 	bool seed_over;          /* nothing is seeded any more */
 	int64_t emptied_end;     /* -1: as it is */
+	int64_t txn_filler_id;   /* -1: as it is */
+	bool fills_by_transactions;
 };
 
 /* Seeding is recorded before it begins, and over when the lane copies. */
@@ -64,6 +66,7 @@ static bool news_of_open(const struct mirror_row *row, const struct lane_row *la
 		.state = lane_state_name(lane->state), .reason = lane_reason_name(lane->reason), .error = lane->error,
 		.since_ms = lane->since_ms, .offset = lane->offset, .epoch = lane->epoch,
 		.source_end = lane->source_end, .resumes = lane->resumes_at, .rotation = lane->rotation_wanted,
+		.txn_filler_id = lane->txn_filler_wanted, .fills_by_transactions = lane->fills_by_transactions,
 	};
 	news_of_seed(lane, news);
 	if (lane->seed_lost && lane->seed_to >= 0 && lane->reason == REASON_NONE) {
@@ -90,7 +93,7 @@ static bool news_of_closed(const struct mirror_row *row, int32_t partition, cons
 {
 	*news = (struct entry_news){
 		.since_ms = clock_wall_ms(), .offset = row->lanes[partition].offset, .source_end = -1, .epoch = -1,
-		.resumes = row->wish.resumes,
+		.resumes = row->wish.resumes, .txn_filler_id = -1,
 		.seed_from = -1, .seed_to = -1, .emptied_end = -1,
 	};
 	if (news->offset >= 0)
@@ -150,7 +153,9 @@ static bool seed_due(const struct entry_news *news, const struct partition_state
 static bool transition(const struct entry_news *news, const struct partition_state *entry)
 {
 	return entry == NULL || !same_text(entry->state, news->state) || !same_text(entry->reason, news->reason) ||
-	       !same_text(entry->error, news->error) || entry->rotation < news->rotation || seed_due(news, entry);
+	       !same_text(entry->error, news->error) || entry->rotation < news->rotation || seed_due(news, entry) ||
+	       entry->fills_by_transactions != news->fills_by_transactions ||
+	       (news->txn_filler_id >= 0 && entry->txn_filler_id != news->txn_filler_id);
 }
 
 static bool offsets_due(const struct lane_row *lane, const struct entry_news *news, const struct partition_state *entry)
@@ -184,6 +189,7 @@ static void entry_write(const struct worker *worker, const struct entry_news *ne
 	}
 	if (news->source_end >= 0)
 		entry->source_end = news->source_end;
+	entry->fills_by_transactions = news->fills_by_transactions;
 	entry->rotation = MAX(entry->rotation, news->rotation);
 	if (news->emptied_end >= 0)
 		entry->emptied_end = news->emptied_end;
@@ -194,6 +200,10 @@ static void entry_write(const struct worker *worker, const struct entry_news *ne
 	if (news->seed_to >= 0) {
 		entry->seed_from = news->seed_from;
 		entry->seed_to = news->seed_to;
+	}
+	if (news->txn_filler_id >= 0 && news->txn_filler_id != entry->txn_filler_id) {
+		entry->txn_filler_before = entry->txn_filler_id;
+		entry->txn_filler_id = news->txn_filler_id;
 	}
 	entry_set_resumes(entry, news->resumes);
 }

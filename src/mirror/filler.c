@@ -13,7 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "mirror/fill.h"
-#include "mirror/mirror_priv.h"
+#include "mirror/filler_txn.h"
 #include "mirror/partition_calls.h"
 #include "wire/kerr.h"
 #include "wire/msg/kerr_codes.h"
@@ -236,12 +236,22 @@ static void pump_now(struct op *op, int res)
 		free_if_over(f);
 }
 
+/* Where empty transactions were used, the first thing is to end what they left: a marker of theirs may still come. */
+static bool filler_txn_needed(const struct mirror_lane *ml)
+{
+	return ml->fill.by_transactions || (ml->spec.txn_filler_ids[0] >= 0 && !filler_txn_initialised(ml));
+}
+
 void filler_ready(struct mirror_lane *ml)
 {
 	struct filler *f = ml->fill.filler;
 
 	if (f == NULL || lane_fill_head(&ml->lane) == 0)
 		return;
+	if (filler_txn_needed(ml)) {
+		filler_txn_ready(ml);
+		return;
+	}
 	if (!list_linked(&ml->fill.ready_node))
 		list_push_back(&f->ready, &ml->fill.ready_node);
 	if (f->n_calls == 0 && !op_busy(&f->pump_op))
@@ -304,9 +314,7 @@ static void part_failed(struct mirror_lane *ml, const struct fill_answer *a, enu
 		  (long long)at, a->n, a->answered ? kerr_name(a->code) : "none", (long long)a->log_end,
 		  (long long)a->high_watermark);
 	if (verdict == FILL_NO_RIGHT)
-		mirror_lane_fail(ml, REASON_FILL_REFUSED,
-				 "destination: %d offsets from %lld on have no record and need markers: "
-				 "CLUSTER_ACTION on Cluster (or ALTER, from 3.8 on) is not granted", a->n, (long long)at);
+		ml->fill.by_transactions = true;  /* nothing was written; opened again, it fills with these */
 	else if (verdict == FILL_REFUSED)
 		mirror_lane_fail(ml, REASON_FILL_REFUSED, "destination: WriteTxnMarkers to %s-%d at offset %lld: %s",
 				 ml->topic, ml->partition, (long long)at, kerr_name(a->code));

@@ -3,7 +3,7 @@
  *
  * Commands are heap copies posted to the loop. Lanes are freed only when quiet: nothing in flight at the destination,
  * no opening round that points to them. mirror_lane_settle() is the one place that moves a lane on after an event. */
-#include "mirror/mirror_priv.h"
+#include "mirror/filler_txn.h"
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -23,11 +23,12 @@ enum {
 
 static bool is_quiet(const struct mirror_lane *ml)
 {
-	return lane_in_flight(&ml->lane) == 0 && ml->opening.round == NULL;
+	return lane_in_flight(&ml->lane) == 0 && ml->opening.round == NULL && !filler_txn_busy(ml);
 }
 
 static void unbind(struct mirror_lane *ml)
 {
+	filler_txn_stop(ml);
 	source_unbind(ml);
 	sink_unbind(ml);
 	filler_unbind(ml);
@@ -49,6 +50,7 @@ static void free_lane(struct mirror_lane *ml)
 	lane_table_remove(&ml->mirror->table, ml->local_topic, ml->partition);
 	cluster_untrack(ml->link->source, ml->source_topic_name);
 	cluster_untrack(ml->mirror->destination, ml->topic);
+	filler_txn_free(ml);
 	lane_fini(&ml->lane);
 	xfree(ml->topic);
 	xfree(ml->source_topic_name);
@@ -103,10 +105,11 @@ void mirror_lane_fail(struct mirror_lane *ml, enum lane_reason reason, const cha
 
 void mirror_lane_settle(struct mirror_lane *ml)
 {
-	bool quiet = is_quiet(ml);
+	bool quiet;
 
 	if (ml->lane.state == LANE_FAILED || ml->lane.doubt || ml->closing) {
 		source_unbind(ml);
+		filler_txn_stop(ml);
 		opening_stop(ml);
 	}
 	if (ml->lane.state == LANE_FAILED && ml->retry_at_ns == 0 && lane_reason_retries(ml->lane.reason))
@@ -114,6 +117,7 @@ void mirror_lane_settle(struct mirror_lane *ml)
 	if (ml->lane.state != LANE_PROBING)
 		ml->retried = REASON_NONE;
 	tell_changes(ml);
+	quiet = is_quiet(ml);
 	if (!quiet)
 		return;
 	if (ml->closing) {
@@ -141,13 +145,17 @@ void mirror_lane_want_rotation(struct mirror_lane *ml)
 	snapshot_soon(ml->mirror);
 }
 
-/* The filler ids of all rotations up to the recorded one. */
-static void set_rotation(struct mirror_lane *ml, int32_t rotation)
+/* The producer ids of fills: of all rotations up to the recorded one, and of empty transactions. */
+static void set_filler_ids(struct mirror_lane *ml)
 {
-	ml->spec.rotation = rotation;
-	ml->fill.ids = xrealloc(ml->fill.ids, (size_t)rotation + 1, sizeof(*ml->fill.ids));
-	for (int32_t i = 0; i <= rotation; i++)
-		ml->fill.ids[i] = mirror_filler_id(ml->link->name, ml->topic, ml->partition, i);
+	struct fill_slot *f = &ml->fill;
+
+	f->ids = xrealloc(f->ids, (size_t)ml->spec.rotation + 1 + ARRAY_LEN(ml->spec.txn_filler_ids), sizeof(*f->ids));
+	for (f->n_ids = 0; f->n_ids <= ml->spec.rotation; f->n_ids++)
+		f->ids[f->n_ids] = mirror_filler_id(ml->link->name, ml->topic, ml->partition, f->n_ids);
+	for (size_t i = 0; i < ARRAY_LEN(ml->spec.txn_filler_ids); i++)
+		if (ml->spec.txn_filler_ids[i] >= 0)
+			f->ids[f->n_ids++] = ml->spec.txn_filler_ids[i];
 }
 
 static void start_lane(struct mirror_lane *ml)
@@ -348,7 +356,9 @@ static struct mirror_lane *create_lane(struct mirror_link *link, struct command 
 	ml->source_topic_name = xstrdup(c->source_topic);
 	ml->partition = c->lane.key.partition;
 	ml->spec = c->lane;
-	set_rotation(ml, MIN(MAX(c->lane.rotation, 0), ROTATIONS_MAX));
+	ml->spec.rotation = MIN(MAX(c->lane.rotation, 0), ROTATIONS_MAX);
+	ml->fill.txn_id_wanted = -1;
+	set_filler_ids(ml);
 	snprintf(ml->subject, sizeof(ml->subject), "lane %.120s/%d", ml->topic, ml->partition);
 	lane_init(&ml->lane, mirror_data_id(link->name, ml->topic, ml->partition));
 	ml->lane.fill_limit = link->spec.fill_limit;
@@ -437,8 +447,23 @@ static bool run_lane_rotate(struct mirror *m, struct command *c)
 
 	if (ml == NULL || ml->closing || c->lane.rotation <= ml->spec.rotation || c->lane.rotation > ROTATIONS_MAX)
 		return false;
-	set_rotation(ml, c->lane.rotation);
+	ml->spec.rotation = c->lane.rotation;
+	set_filler_ids(ml);
 	lane_cast_doubt(&ml->lane);  /* opened again, it reads what the broker knows of the new id */
+	mirror_lane_settle(ml);
+	return false;
+}
+
+static bool run_lane_txn_filler(struct mirror *m, struct command *c)
+{
+	struct mirror_lane *ml = find_lane(m, c->topic, c->lane.key.partition);
+
+	if (ml == NULL || ml->closing || c->lane.txn_filler_ids[0] == ml->spec.txn_filler_ids[0])
+		return false;
+	ml->spec.txn_filler_ids[1] = ml->spec.txn_filler_ids[0];
+	ml->spec.txn_filler_ids[0] = c->lane.txn_filler_ids[0];
+	set_filler_ids(ml);
+	lane_cast_doubt(&ml->lane);
 	mirror_lane_settle(ml);
 	return false;
 }
@@ -483,6 +508,14 @@ void mirror_set_lease(struct mirror *m, int64_t until_boot_ns)
 void mirror_set_claim(struct mirror *m, int64_t claim)
 {
 	atomic_store(&m->claim, claim);
+}
+
+void mirror_lane_txn_filler(struct mirror *m, const struct lane_key *key, int64_t producer_id)
+{
+	struct command *c = lane_command(m, run_lane_txn_filler, key);
+
+	c->lane.txn_filler_ids[0] = producer_id;
+	loop_post(m->loop, &c->post);
 }
 
 void mirror_lane_rotate(struct mirror *m, const struct lane_key *key, int32_t rotation)
@@ -531,6 +564,7 @@ static void retry_failed(struct mirror *m, int64_t now)
 			continue;
 		ml->retried = ml->lane.reason;
 		memcpy(ml->retried_error, ml->lane.error, sizeof(ml->retried_error));
+		ml->fill.by_transactions = false;  /* the right for markers may have been granted */
 		open_again(ml);
 	}
 }

@@ -60,6 +60,7 @@ struct lane_spec {
 	int64_t seed_from, seed_to;       /* a seeding that is recorded as under way; -1: none */
 	int64_t emptied_end;              /* the log end that was recorded before a DeleteRecords that may have left no
 	                                   * batch; -1: none */
+	int64_t txn_filler_ids[2];        /* recorded producer ids of empty transactions, the newest first; -1: none */
 	int64_t stored_offset;            /* the last stored (offset, batch epoch) pair; -1: none */
 	int32_t stored_epoch;
 };
@@ -122,6 +123,8 @@ void mirror_lane_seed(struct mirror *mirror, const struct lane_key *key, int64_t
 void mirror_lane_may_empty(struct mirror *mirror, const struct lane_key *key, int64_t end);
 /* The mirror's log starts there, after a DeleteRecords. */
 void mirror_lane_trimmed(struct mirror *mirror, const struct lane_key *key, int64_t log_start);
+/* The producer id that its status asked for is recorded: the lane is opened again and fills with it. */
+void mirror_lane_txn_filler(struct mirror *mirror, const struct lane_key *key, int64_t producer_id);
 
 /* What a lane is doing. Offsets are -1 when not known. */
 struct lane_status {
@@ -146,6 +149,8 @@ struct lane_status {
 	int64_t seed_from, seed_to;       /* offsets that it seeds: to be recorded, then mirror_lane_seed; -1: none */
 	bool seed_lost;                   /* they are lost: DATA_LOSS */
 	bool seeded;                      /* they stand in the log and are to be deleted: then mirror_lane_trimmed */
+	bool fills_by_transactions;       /* for want of the right to write markers */
+	int64_t txn_filler_wanted;        /* a producer id of empty transactions: to be recorded; -1: none */
 	int32_t rotation_wanted;          /* of the filler id: to be recorded, then mirror_lane_rotate; 0: none */
 	int64_t source_throttled_ms, destination_throttled_ms;  /* left */
 };

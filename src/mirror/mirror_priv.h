@@ -21,6 +21,7 @@ struct sink;
 struct filler;
 struct rewrite_job;
 struct rewriting;
+struct txn_filler;
 struct round;
 
 /* Where a lane is in being opened (opening.c). */
@@ -79,9 +80,14 @@ struct fill_slot {
 	struct filler *filler;      /* NULL: not bound */
 	struct list ready_node;
 	struct fence fence;
-	int64_t *ids;               /* filler ids of the rotations 0 .. spec.rotation */
+	int64_t *ids;               /* filler ids of the rotations 0 .. spec.rotation, */
+	int32_t n_ids;              /* and behind them the recorded ones of empty transactions */
 	int32_t rotation_wanted;    /* above spec.rotation: to be recorded */
 	bool claim_wanted;          /* waits for another claim number */
+	/* empty transactions, where the right for markers is missing */
+	struct txn_filler *txn;     /* NULL: not needed so far */
+	bool by_transactions;       /* the right is missing */
+	int64_t txn_id_wanted;      /* their producer id, to be recorded; -1: none */
 };
 
 /* A fetched batch that waits for being rewritten, or for one before it. */

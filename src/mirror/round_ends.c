@@ -115,6 +115,13 @@ static bool open_fence(struct mirror_lane *ml)
 {
 	struct fence_opening *f = &ml->opening.fillers;
 
+	if (ml->fill.txn_id_wanted >= 0 && ml->fill.txn_id_wanted != ml->spec.txn_filler_ids[0]) {
+		opening_retry(ml, "the producer id of empty transactions is not recorded yet");
+		return false;
+	}
+	ml->fill.txn_id_wanted = -1;
+	if (ml->fill.by_transactions)
+		return true;
 	f->claim = atomic_load(&ml->mirror->claim);
 	f->current_id = ml->fill.ids[ml->spec.rotation];
 	if (ml->spec.rotation > 0) {
@@ -161,7 +168,7 @@ void round_take_ends(struct round *r, int i)
 	o->in.local_end = o->ends.end_after;
 	o->in.data_id = ml->lane.producer_id;
 	o->in.filler_ids = ml->fill.ids;
-	o->in.n_filler_ids = ml->spec.rotation + 1;
+	o->in.n_filler_ids = ml->fill.n_ids;
 	o->in.adopted_end = ml->spec.adopted_end;
 	o->in.start_offset = ml->spec.start_offset;
 	o->in.seed_from = ml->spec.seed_from;

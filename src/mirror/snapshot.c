@@ -56,6 +56,8 @@ static void describe_lane(const struct mirror_lane *ml, struct lane_status *s, i
 		.seed_from = mirror_lane_seeds(ml) ? ml->seed.from : -1,
 		.seed_to = mirror_lane_seeds(ml) ? ml->seed.to : -1,
 		.seed_lost = mirror_lane_seeds(ml) && ml->seed.lost, .seeded = mirror_lane_seeded(ml),
+		.fills_by_transactions = ml->fill.by_transactions,
+		.txn_filler_wanted = ml->fill.txn_id_wanted,
 		.rotation_wanted = ml->fill.rotation_wanted > ml->spec.rotation ? ml->fill.rotation_wanted : 0,
 		.source_throttled_ms = left_ms(source_broker(ml), now),
 		.destination_throttled_ms = left_ms(sink_broker(ml), now),

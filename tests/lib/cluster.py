@@ -189,9 +189,9 @@ class Cluster:
 
     # -- ACLs ------------------------------------------------------------------------------------------
 
-    def create_acl(self, kind, name, principal, operation, allow=True, pattern="LITERAL"):
+    def create_acl(self, kind, name, principal, operation, allow=True, pattern="LITERAL", host="*"):
         """For example create_acl("TOPIC", "orders", "User:app", "WRITE")."""
-        acl = AclBinding(ResourceType[kind], name, ResourcePatternType[pattern], principal, "*",
+        acl = AclBinding(ResourceType[kind], name, ResourcePatternType[pattern], principal, host,
                          AclOperation[operation],
                          AclPermissionType.ALLOW if allow else AclPermissionType.DENY)
         self.admin.create_acls([acl])[acl].result(TIMEOUT)

@@ -26,8 +26,9 @@ def read_frame(s):
 class Proxy:
     """One broker's door. `seen` counts requests by API key."""
 
-    def __init__(self, target, port, delay=0.0):
-        self.target, self.delay = target, delay
+    def __init__(self, target, port, delay=0.0, host=None):
+        """host: the address that the broker sees its client at, for ACLs that name one."""
+        self.target, self.delay, self.host = target, delay, host
         self.change = {}
         self.seen = {}
         self.lost = 0
@@ -56,7 +57,7 @@ class Proxy:
         self.server.__exit__()
 
     def _serve(self, s):
-        with socket.create_connection(hostport(self.target)) as up:
+        with socket.create_connection(hostport(self.target), source_address=self.host and (self.host, 0)) as up:
             for x in (s, up):
                 x.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             calls = {}
@@ -128,8 +129,8 @@ class Proxy:
 class Proxies:
     """A proxy in front of each broker of a cluster; `bootstrap` leads through them."""
 
-    def __init__(self, cluster, delay=0.0):
-        self.all = [Proxy(b.proxied, hostport(b.advertised)[1], delay) for b in cluster.brokers]
+    def __init__(self, cluster, delay=0.0, host=None):
+        self.all = [Proxy(b.proxied, hostport(b.advertised)[1], delay, host) for b in cluster.brokers]
         self.bootstrap = ",".join(p.address for p in self.all)
 
     def __enter__(self):

@@ -8,7 +8,7 @@ import pytest
 
 from lib import judge
 from lib.produce import Load, produce
-from lib.proxy import LIST_OFFSETS, WRITE_TXN_MARKERS
+from lib.proxy import LIST_OFFSETS, WRITE_TXN_MARKERS, Proxies
 from lib.raw import Raw, compact, compact_text
 from lib.transactions import Interleaved, producer
 from lib.util import wait_until
@@ -149,6 +149,58 @@ def test_a_claim_that_may_still_be_under_way(doors, counts):
         holes.add(3)
         wait_until(lambda t=turn: worker.text().count("claims anew") > t, 60, "another claim")
         equal(site, topic, holes.records)
+
+
+# ---- without the right for markers ----
+
+KRMIRROR = "127.0.0.2"   # who asks, as the broker sees it: without SASL and TLS all are User:ANONYMOUS
+
+
+@pytest.fixture
+def guarded(matrix, pool, make_site):
+    """A site whose destination has an authorizer: whoever comes from KRMIRROR may not write markers."""
+    c = pool.new(matrix[1], "guarded", proxied=True, config={
+        "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+        "allow.everyone.if.no.acl.found": "true"}).start()
+    c.create_acl("BROKER", "kafka-cluster", "User:*", "ALL")
+    for operation in ("CLUSTER_ACTION", "ALTER"):
+        c.create_acl("BROKER", "kafka-cluster", "User:*", operation, allow=False, host=KRMIRROR)
+    proxies = Proxies(c, host=KRMIRROR)
+    source, _ = pool.pair(matrix[0], matrix[0])
+    yield make_site(source, c, matrix[2], destination_door=proxies.bootstrap)
+    proxies.__exit__()
+    pool.drop(c)
+
+
+def text_of(site, topic):
+    return site.ok("mirror", "describe", topic, "--link", site.link).out
+
+
+@pytest.mark.real_only
+@pytest.mark.one_engine
+def test_without_the_right_for_markers(guarded, counts):
+    """Empty transactions fill; without the right for these too, the partition stops and the right is named."""
+    site, n = guarded, counts(20, 2000)
+    topic = mirrored(site, 2)
+    holes = Holes(site, topic)
+    worker = site.worker()
+    crowd = Interleaved(site.source, topic, 2).run(n // 4)
+    holes.add(n)
+    equal(site, topic, holes.records + crowd.expect)
+    assert "empty transactions" in text_of(site, topic)
+    for _ in range(counts(2, 20)):   # whatever a killed worker leaves open
+        holes.add(n)
+        worker.kill()
+        worker.start()
+    equal(site, topic, holes.records + crowd.expect)
+    site.destination.create_acl("TRANSACTIONAL_ID", "krmirror/", "User:*", "WRITE", allow=False, pattern="PREFIXED",
+                                host=KRMIRROR)
+    holes.add(3)
+    worker.kill()
+    worker.start()
+    row = site.wait_partition(topic, 0, state="FAILED", reason="FILL_REFUSED")
+    for word in ("CLUSTER_ACTION", "TransactionalId krmirror/", "WRITE"):
+        assert word in row["mirror_topic_error"], row
 
 
 def bare_rate(cluster, topic, seconds):

@@ -45,7 +45,8 @@ static void open_lane(struct workers *workers, struct mirror *m, int32_t p)
 	mirror_lane_open(m, &(struct lane_spec){
 		.key = { LINK, TOPIC, p }, .source_topic = TOPIC, .source_topic_id = workers->world->source_topic,
 		.destination_topic_id = workers->world->destination_topic, .adopted_end = -1,
-		.rotation = workers->rotation[p], .stored_offset = workers->stored_offset[p],
+		.rotation = workers->rotation[p], .txn_filler_ids = { -1, -1 },
+		.stored_offset = workers->stored_offset[p],
 		.stored_epoch = workers->stored_epoch[p],
 	});
 	workers->truncated[p] = false;
