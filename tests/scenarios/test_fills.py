@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fills while things fail: never one offset too many, whatever is killed, stopped or lost on the wire."""
+import hashlib
 import random
 import struct
 import time
@@ -36,6 +37,10 @@ class Holes:
     def add(self, offsets):
         """One hole of so many offsets at least: it is longer by the marker."""
         self._record()
+        self.hole(offsets)
+        self._record()
+
+    def hole(self, offsets):
         self.producer.begin_transaction()
         for i in range(offsets):
             self.producer.produce(self.topic, b"gone", None, self.partition)
@@ -43,7 +48,6 @@ class Holes:
                 self.producer.poll(0)
         assert self.producer.flush(60) == 0
         self.producer.abort_transaction(60)
-        self._record()
 
     def _record(self):
         produce(self.site.source, self.topic, 1, only=[self.partition], first=self.records)
@@ -157,6 +161,40 @@ def test_a_claim_that_may_still_be_under_way(doors, counts):
         equal(site, topic, holes.records)
 
 
+# ---- rotation ----
+
+def filler_id(site, topic, partition, rotation):
+    """DESIGN 4: an on-disk format."""
+    text = b"\0".join((site.link.encode(), topic.encode(), b"%d" % partition, b"%d" % rotation))
+    return 1 << 62 | 1 << 61 | int.from_bytes(hashlib.sha256(text).digest()[:8], "big") >> 3
+
+
+@pytest.mark.parametrize("epoch", (32767, 20000), ids=("closed", "half-used"))
+def test_a_filler_id_is_rotated(site, epoch):
+    """A door has closed the id; or its epochs are half used up. What stands there is part of the hole, so nothing is
+    wrong with it; the next id is recorded, and fills."""
+    topic = mirrored(site)
+    holes = Holes(site, topic)
+    worker = site.worker()
+    for rotation in range(3):
+        holes.add(4)
+        equal(site, topic, holes.records)
+        worker.terminate()
+        holes.hole(9)
+        entry = (filler_id(site, topic, 0, rotation), epoch, 2**31 - 1 if epoch == 32767 else 64000, 0)
+        c = Raw(site.destination.bootstrap)
+        assert c.markers(topic, [entry]) == {entry[0]: {0: 0}}
+        c.close()
+        worker.start()
+        site.wait_caught_up(topic)
+        holes.add(4)
+        equal(site, topic, holes.records)
+        told = f"the filler id is to be rotated rotation={rotation + 1}"
+        wait_until(lambda t=told: t in worker.text(), 30, told)
+        worker.kill()   # the rotation is recorded before it is used: whoever comes next knows the log's tail
+        worker.start()
+
+
 # ---- without the right for markers ----
 
 KRMIRROR = "127.0.0.2"   # who asks, as the broker sees it: without SASL and TLS all are User:ANONYMOUS
@@ -253,3 +291,39 @@ def test_interleaved_producers_and_kills(site, counts):
             worker.kill()
             worker.start()
     equal(site, topic, crowd.expect + load.done.count)
+
+
+# ---- leaders that move ----
+
+@pytest.fixture
+def three(matrix, pool, make_site):
+    """One source node, three at the destination."""
+    c = pool.new(matrix[1], "three", nodes=3).start()
+    source, _ = pool.pair(matrix[0], matrix[0])
+    yield make_site(source, c, matrix[2])
+    pool.drop(c)
+
+
+@pytest.mark.real_only
+def test_leaders_move_and_die_while_holes_are_filled(three, counts):
+    site, partitions = three, 3
+    topic = site.topic("moving")
+    site.source.create_topic(topic, partitions)
+    site.create_link()
+    site.create_mirror(topic, "--replication-factor", "3")
+    worker = site.worker()
+    crowd = Interleaved(site.source, topic, partitions)
+    holes = Holes(site, topic)
+    for turn in range(counts(6, 100)):
+        crowd.run(6)
+        holes.add(HOLE // 4)
+        if turn % 3 < 2:
+            site.destination.rotate_leaders(topic)
+        else:
+            leader = site.destination.broker(site.destination.leaders(topic)[0])
+            leader.kill()
+            crowd.run(3)
+            leader.start()
+            site.destination.wait_in_sync(topic, 3)
+    equal(site, topic, holes.records + crowd.expect)
+    worker.check_alive()
