@@ -30,6 +30,8 @@ static struct found find_in_batch(const struct plog_batch *b, int64_t timestamp,
 	struct record rec;
 	struct reader r;
 
+	if (get_i32(b->data + BATCH_COUNT) == 0)
+		return (struct found){ -1, -1 };
 	if (attributes & BATCH_LOG_APPEND_TIME)
 		return (struct found){ b->max_timestamp, MAX(b->base_offset, from) };
 	if (attributes & BATCH_CODEC)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Behaviour: -1 is the high watermark; beyond it, or below -1: 1; below the log start: nothing happens. A topic that
- * is compacted without delete: 44. Memory of whole batches below the new start is free at once. */
+ * is compacted without delete: 44 (before 4.2 every topic without delete). Memory of whole batches below the new start
+ * is free at once. */
 #include "sandbox/handlers.h"
 #include "wire/msg/delete_records.h"
 
@@ -13,7 +14,7 @@ static int16_t delete_records(struct sandbox *sb, struct partition *p, int64_t o
 {
 	size_t bytes = p->log.bytes, n = count_batches(&p->log);
 
-	if (!topic_config_deletes(&p->topic->config))
+	if (topic_config_compacts(&p->topic->config) && !topic_config_deletes(&p->topic->config))
 		return KERR_POLICY_VIOLATION;
 	if (offset == -1)
 		offset = p->log.end_offset;

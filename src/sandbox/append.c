@@ -38,6 +38,7 @@ static struct plog_batch *stored_form(const struct batch_view *view, const struc
 
 static void store(struct sandbox *sb, struct partition *p, struct plog_batch *b)
 {
+	segment_append(&p->segment, &p->topic->config, b->base_offset, (size_t)b->len, b->max_timestamp);
 	plog_append(&p->log, b);
 	store_appended(&sb->store, p, (size_t)b->len);
 }
@@ -190,6 +191,8 @@ static void replay(struct producers *producers, const struct plog_batch *b)
 	if (marker.id < 0)
 		return;
 	if (get_i16(d + BATCH_ATTRIBUTES) & BATCH_CONTROL) {
+		if (get_i32(d + BATCH_COUNT) == 0)
+			return;  /* cleaned away: nothing is left of what it ended */
 		marker.coordinator_epoch = get_i32(d + BATCH_HEADER_LEN + 12);
 		producers_marker(producers, &marker);
 		return;
@@ -214,6 +217,8 @@ void append_truncate(struct sandbox *sb, struct partition *p, int64_t end)
 	producers_fini(&p->producers);
 	plog_truncate(&p->log, end);
 	aborted_truncate(&p->aborted, p->log.end_offset);
+	segment_cut(&p->segment, p->log.end_offset);
+	p->cleaned_to = MIN(p->cleaned_to, p->log.end_offset);
 	for (size_t i = 0; (b = plog_at(&p->log, i)) != NULL; i++)
 		replay(&p->producers, b);
 	store_release(&sb->store, bytes - p->log.bytes + (n - plog_find(&p->log, INT64_MAX)) * BATCH_COST);

@@ -12,11 +12,12 @@
 #include "sandbox/state.h"
 
 #include "sandbox/append.h"
+#include "sandbox/cleaner.h"
 #include "sandbox/coord.h"
 #include "sandbox/fetch_wait.h"
 #include "sandbox/txn.h"
 
-enum { PRODUCER_SWEEP_MS = 600000 };
+enum { PRODUCER_SWEEP_MS = 600000, CLEANER_BACKOFF_MS = 15000 };
 
 struct waiting_frame {
 	struct list node;
@@ -82,6 +83,7 @@ struct sandbox *sandbox_create(const struct sandbox_opts *opts)
 	list_init(&sb->parked);
 	sb->producer_sweep.fire = sweep_producers;
 	tick_set(&sb->ticker, &sb->producer_sweep, sb->now_ms + PRODUCER_SWEEP_MS);
+	cleaner_start(sb, opts->cleaner_backoff_ms > 0 ? opts->cleaner_backoff_ms : CLEANER_BACKOFF_MS);
 	return sb;
 }
 
@@ -108,6 +110,7 @@ void sandbox_destroy(struct sandbox *sb)
 		request_free(list_first(&sb->parked, struct request, node));
 	CHECK(sb->n_requests == 0);
 	tick_clear(&sb->producer_sweep);
+	cleaner_stop(sb);
 	fetch_sessions_fini(&sb->sessions, &sb->store);
 	store_fini(&sb->store);
 	faults_fini(&sb->faults);

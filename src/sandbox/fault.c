@@ -47,7 +47,7 @@ static bool error_of(const char *word, struct fault *fault)
 		return true;
 	}
 	if (strcmp(word, "NONE") == 0) {
-		fault->kind = FAULT_NONE;
+		fault->kind = FAULT_DELAY;
 		return true;
 	}
 	if (number(word, -1, KERR_CODE_MAX, &code)) {

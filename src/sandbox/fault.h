@@ -8,8 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum fault_kind {
-	FAULT_NONE,         /* only the delay */
+enum fault_effect {
+	FAULT_DELAY,        /* only the delay */
 	FAULT_ERROR,
 	FAULT_DROP,         /* the connection ends before the request is looked at */
 	FAULT_DROP_AFTER    /* ... after it was done, without the answer */
@@ -17,7 +17,7 @@ enum fault_kind {
 
 struct fault {
 	int16_t api_key;
-	enum fault_kind kind;
+	enum fault_effect kind;
 	int16_t code;
 	int32_t left;       /* requests; -1: all */
 	int32_t delay_ms;

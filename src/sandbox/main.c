@@ -26,7 +26,7 @@ struct options {
 static void usage(FILE *to)
 {
 	fputs("usage: krsandbox [--port P] [--host H] [--topics name:partitions,...] [--seed N] [--memory SIZE]\n"
-	      "                 [--fault API:ERROR[:COUNT][:DELAY]]...\n", to);
+	      "                 [--cleaner-backoff DURATION] [--fault API:ERROR[:COUNT][:DELAY]]...\n", to);
 }
 
 static bool number(const char *text, long long min, long long max, long long *value)
@@ -48,6 +48,7 @@ static int take_option(int option, const char *value, struct options *opts)
 {
 	long long n = 0;
 	uint64_t size;
+	int64_t ms;
 
 	switch (option) {
 	case 'p':
@@ -71,6 +72,11 @@ static int take_option(int option, const char *value, struct options *opts)
 			return wrong("not a size", value);
 		opts->sandbox.memory_limit = size;
 		return EXIT_OK;
+	case 'c':
+		if (!duration_parse(value, &ms) || ms <= 0 || ms > INT32_MAX)
+			return wrong("not a duration", value);
+		opts->sandbox.cleaner_backoff_ms = (int32_t)ms;
+		return EXIT_OK;
 	case 'f':
 		opts->faults = xrealloc(opts->faults, (size_t)opts->n_faults + 1, sizeof(*opts->faults));
 		opts->faults[opts->n_faults++] = value;
@@ -88,6 +94,7 @@ static int read_options(int argc, char **argv, struct options *opts)
 		{ "port", required_argument, NULL, 'p' },   { "host", required_argument, NULL, 'H' },
 		{ "topics", required_argument, NULL, 't' }, { "seed", required_argument, NULL, 's' },
 		{ "memory", required_argument, NULL, 'm' }, { "fault", required_argument, NULL, 'f' },
+		{ "cleaner-backoff", required_argument, NULL, 'c' },
 		{ "help", no_argument, NULL, 'h' },	    { "version", no_argument, NULL, 'V' },
 		{ NULL, 0, NULL, 0 },
 	};

@@ -164,6 +164,22 @@ void plog_delete_to(struct plog *log, int64_t offset)
 	trim_epochs(log);
 }
 
+void plog_replace(struct plog *log, size_t i, struct plog_batch *b)
+{
+	struct plog_batch **at = &log->batches_[log->first_ + i];
+
+	CHECK(log->first_ + i < log->n_);
+	log->bytes -= (size_t)(*at)->len;
+	if (b != NULL) {
+		CHECK(b->base_offset == (*at)->base_offset && b->last_offset == (*at)->last_offset);
+		log->bytes += (size_t)b->len;
+	}
+	plog_batch_unref(*at);
+	*at = b;
+	if (b == NULL)
+		memmove(at, at + 1, (--log->n_ - log->first_ - i) * sizeof(*at));
+}
+
 void plog_truncate(struct plog *log, int64_t offset)
 {
 	while (log->n_ > log->first_ && log->batches_[log->n_ - 1]->last_offset >= offset) {

@@ -59,6 +59,9 @@ int32_t plog_epoch_of(const struct plog *log, int64_t offset);
  * Both -1 when there is no answer. */
 void plog_epoch_end(const struct plog *log, int32_t asked, int32_t *epoch, int64_t *end);
 
+/* Puts another batch of the same offsets in the place of one, or takes it out (NULL): then nobody has its offsets. The
+ * log takes the batch over. */
+void plog_replace(struct plog *log, size_t i, struct plog_batch *b);
 /* Moves the start; batches that lie wholly below it are dropped. offset is within [start, end]. */
 void plog_delete_to(struct plog *log, int64_t offset);
 /* Cuts the log at offset: batches that reach it or lie above it are dropped. */

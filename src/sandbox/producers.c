@@ -143,6 +143,7 @@ void producers_append(struct producers *p, const struct producer_claim *c)
 		.first_sequence = c->base_sequence,
 		.last_sequence = sequence_add(c->base_sequence, c->last_offset_delta),
 		.first_offset = c->offset,
+		.last_offset = c->offset + c->last_offset_delta,
 		.timestamp = c->timestamp,
 	};
 	known->last_timestamp = c->timestamp;

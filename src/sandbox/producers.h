@@ -12,7 +12,7 @@ enum { PRODUCER_WINDOW = 5 };
 
 struct producer_batch {
 	int32_t first_sequence, last_sequence;
-	int64_t first_offset;
+	int64_t first_offset, last_offset;
 	int64_t timestamp;
 };
 

@@ -25,6 +25,7 @@ struct sandbox_opts {
 	uint16_t port;
 	int32_t node_id;
 	size_t memory_limit;        /* bytes of records, topics and groups; 0: no limit */
+	int32_t cleaner_backoff_ms; /* between the cleaner's looks; 0: log.cleaner.backoff.ms' default */
 	int32_t rebalance_delay_ms; /* before the first generation of an empty group */
 	int64_t now_ms, wall_ms;    /* the clock at the start: monotonic, and what people read */
 };

@@ -33,6 +33,8 @@ struct sandbox {
 	int64_t next_producer_id;
 	int64_t producer_expiry_ms;
 	struct tick producer_sweep;
+	struct tick cleaner;
+	int32_t cleaner_backoff_ms;
 };
 
 enum { PRODUCER_EXPIRY_MS = 86400000 };   /* producer.id.expiration.ms */

@@ -6,6 +6,7 @@
 #include "sandbox/aborted.h"
 #include "sandbox/plog.h"
 #include "sandbox/producers.h"
+#include "sandbox/segment.h"
 #include "sandbox/topic_config.h"
 
 struct partition {
@@ -15,6 +16,8 @@ struct partition {
 	struct plog log;
 	struct producers producers;
 	struct aborted_list aborted;
+	struct segment segment;         /* the active one */
+	int64_t cleaned_to;             /* the cleaner has been through below it */
 	struct list waiters;            /* fetch interests, see fetch_wait.h */
 	struct list dirty_node;         /* in store.dirty while waiters have to be looked at */
 	size_t appended;                /* bytes since they were looked at last */

@@ -35,12 +35,13 @@ def varint(n):
 
 
 def batch(n=1, pid=-1, epoch=-1, seq=-1, ts=1704067200000, key=None, attributes=0, base=0, magic=2, delta=None,
-          count=None, crc=None):
+          count=None, crc=None, value=b"value"):
     """A record batch of n records; the rest breaks it."""
     records = b""
     for i in range(n):
         k = varint(-1) if key is None else varint(len(key)) + key
-        body = b"\0" + varint(0) + varint(i) + k + varint(5) + b"value" + varint(0)
+        v = varint(-1) if value is None else varint(len(value)) + value
+        body = b"\0" + varint(0) + varint(i) + k + v + varint(0)
         records += varint(len(body)) + body
     tail = struct.pack(">hiqqqhii", attributes, n - 1 if delta is None else delta, ts, ts, pid, epoch, seq,
                        n if count is None else count) + records

@@ -18,7 +18,8 @@ class SandboxCluster(Cluster):
     def __init__(self, dir, args=(), name="sandbox"):
         self.name = name
         self.dir = str(dir)
-        self.args = list(args)
+        # As the real clusters of lib/kafka.py: a scenario waits for the cleaner.
+        self.args = ["--cleaner-backoff", "300ms", *args]
         self.port = ports.take()
         self.log = os.path.join(self.dir, f"{name}-{uuid.uuid4().hex[:8]}.log")
         self.process = None

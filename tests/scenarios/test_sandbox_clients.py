@@ -9,6 +9,7 @@ import pytest
 
 from confluent_kafka import Consumer, Producer, TopicPartition
 
+from lib import compaction
 from lib.judge import read_records, whole
 from lib.kafka import KafkaCluster, tool
 from lib.raw import Raw, batch
@@ -364,6 +365,74 @@ def test_transactions_answer_alike(both):
 def pids(pid, parts):
     """Fetched partitions without what differs: the producer id, times and checksums."""
     return [(*p[:5], p[5] and sorted((i == pid, first) for i, first in p[5]), len(p[6] or b"")) for p in parts]
+
+
+def cleanable(cluster, retention):
+    """Batches that begin a segment each, of few keys: superseded, deleted, committed, aborted, of producers alive."""
+    topic = cluster.create_topic(f"clean-{uuid.uuid4().hex[:8]}", 1, config={
+        **compaction.CONFIG, "delete.retention.ms": str(retention)})
+    raw, x, seqs = Raw(cluster.bootstrap), f"txn-{uuid.uuid4().hex}", {}
+    wait_until(lambda: raw.offset(topic, 0, -1)[0] == 0, 20, f"{topic} has a leader")
+    raw.transaction_coordinator(x)
+    pid, epoch = raw.init_producer(x)
+    at = ts = 0
+
+    def write(key, n=1, who=-1, value=b"value", txn=False):
+        nonlocal at, ts
+        at += 1
+        # Ahead of the clock, so that no marker is younger than its segment, which would begin another one.
+        ts = max(ts + 100, int(time.time() * 1000) + 10000)
+        error = raw.produce(topic, 0, batch(
+            n, pid=who, epoch=epoch if txn else 0 if who >= 0 else -1, seq=seqs.get(who, 0) if who >= 0 else -1,
+            ts=ts, key=key, value=value, attributes=0x10 if txn else 0),
+            transactional_id=x if txn else None)[0]
+        assert error == 0, error
+        seqs[who] = seqs.get(who, 0) + n
+
+    def transaction(key, n, commit):
+        raw.add_partitions(x, pid, epoch, topic, [0])
+        write(key, n, pid, txn=True)
+        raw.end_transaction(x, pid, epoch, commit)
+        wait_until(lambda: raw.offset(topic, 0, -1)[2] == raw.offset(topic, 0, -1, isolation=1)[2], 20, "the marker")
+
+    def stage():
+        write(b"a", 3)
+        write(b"b", 2, who=1 << 62)
+        write(b"c")
+        write(b"a", 2)
+        write(b"b", 2, who=(1 << 62) + 1)
+        write(b"c", value=None)
+        transaction(b"d", 2, True)
+        transaction(b"e", 3, False)
+        write(b"d")
+        transaction(b"f", 1, True)
+        transaction(b"a", 1, False)
+        write(b"g", 2)
+
+    def nudge():
+        write(b"end %d" % at)
+    return topic, stage, nudge
+
+
+def test_the_cleaner_leaves_alike(both):
+    for retention in (86400000, 50):
+        sides = [(c, *cleanable(c, retention)) for c in both]
+        for _ in range(3):
+            for _, _, stage, _ in sides:
+                stage()
+
+            def left():
+                return [compaction.headers(c, topic) for c, topic, *_ in sides]
+
+            def alike():
+                """A marker goes some passes after its records: there must be something new for each."""
+                ours, theirs = left()
+                if ours == theirs and "between" in compaction.shapes(ours):
+                    return True
+                for *_, nudge in sides:
+                    nudge()
+                return False
+            wait_until(alike, 60, lambda: "the same batches: sandbox %s\nreal    %s" % tuple(left()), every=1)
 
 
 def test_offsets_in_transactions_alike(both):

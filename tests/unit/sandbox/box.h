@@ -95,6 +95,7 @@ int16_t box_set(struct box *box, const char *name, const char *value);
 TCase *produce_tests(void);
 TCase *marker_tests(void);
 TCase *transaction_tests(void);
+TCase *cleaner_tests(void);
 TCase *fetch_tests(void);
 TCase *session_tests(void);
 TCase *offset_tests(void);

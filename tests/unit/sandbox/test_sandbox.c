@@ -12,6 +12,7 @@ int main(void)
 	suite_add_tcase(suite, produce_tests());
 	suite_add_tcase(suite, marker_tests());
 	suite_add_tcase(suite, transaction_tests());
+	suite_add_tcase(suite, cleaner_tests());
 	suite_add_tcase(suite, fetch_tests());
 	suite_add_tcase(suite, session_tests());
 	suite_add_tcase(suite, offset_tests());
