@@ -221,8 +221,6 @@ void source_unbind(struct mirror_lane *ml);
 void source_touch(struct mirror_lane *ml);
 /* Closes all connections; the link has no lanes. */
 void source_close(struct mirror_link *link);
-/* Metadata came: follows leaders, finds topics that are gone or other ones. */
-void source_metadata(struct cluster_watch *watch, const struct err *err);
 /* Its connection, or NULL. */
 const struct broker *source_broker(const struct mirror_lane *ml);
 /* Watches fetches that are late. */
@@ -237,7 +235,8 @@ const struct broker *sink_broker(const struct mirror_lane *ml);
 /* There may be something to send. */
 void sink_ready(struct mirror_lane *ml);
 void sink_close_all(struct mirror *mirror);
-void sink_metadata(struct cluster_watch *watch, const struct err *err);
+/* The lane's leader changed: answers that its connection owes are waited for a moment only. */
+void sink_stale(struct mirror_lane *ml);
 void sink_tick(struct mirror *mirror, int64_t now);
 
 /* ---- filler.c ---- */
@@ -287,6 +286,9 @@ void rewriting_add(struct mirror_lane *ml, struct buf *frame, const struct batch
 /* Drops what waits. */
 void rewriting_stop(struct mirror_lane *ml);
 
+/* ---- metadata.c ---- */
+void source_metadata(struct cluster_watch *watch, const struct err *err);
+void sink_metadata(struct cluster_watch *watch, const struct err *err);
 /* Where a partition's leader is; false with *why (a static word) when it has none that is known. */
 bool leader_of(const struct cluster *cluster, const char *topic, int32_t partition, int32_t *leader,
 	       int32_t *leader_epoch);

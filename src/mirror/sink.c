@@ -24,10 +24,9 @@ enum {
 	STALE_MS = 1000,           /* so long answers are waited for after the leader has changed */
 	BLOCKED_MS = 1000,         /* a lane that cannot send for so long gives back its buffers */
 	GOOD_AGAIN = 64,           /* appends after which a troubled lane may go back to the others */
-	MISSING_MS = 10000,
 	ACKS_ALL = -1,
 	VERSION_TOPIC_NAMES = 12,  /* of Produce: the last that has names */
-	ERROR_CORRUPT = 2, ERROR_UNKNOWN_TOPIC = 3, ERROR_TIMED_OUT = 7, ERROR_TOO_LARGE = 10,
+	ERROR_CORRUPT = 2, ERROR_TIMED_OUT = 7, ERROR_TOO_LARGE = 10,
 	ERROR_LIST_TOO_LARGE = 18, ERROR_NOT_ENOUGH_REPLICAS = 19, ERROR_NOT_ENOUGH_AFTER_APPEND = 20,
 	ERROR_TOPIC_AUTHORIZATION = 29, ERROR_CLUSTER_AUTHORIZATION = 31, ERROR_INVALID_TIMESTAMP = 32,
 	ERROR_UNSUPPORTED_FORMAT = 43, ERROR_UNSUPPORTED_CODEC = 76, ERROR_INVALID_RECORD = 87,
@@ -487,64 +486,14 @@ void sink_close_all(struct mirror *m)
 	}
 }
 
-/* ---- metadata and time ---- */
+/* ---- time ---- */
 
-static void check_topic(struct mirror_lane *ml, const struct topic_meta *t, int64_t now)
+void sink_stale(struct mirror_lane *ml)
 {
-	int64_t *missing = &ml->opening.missing_since_ns[1];
+	struct sink *k = ml->sink.sink;
 
-	if (t->error == ERROR_UNKNOWN_TOPIC) {
-		if (*missing == 0)
-			*missing = now;
-		if (now - *missing > MISSING_MS * NS_PER_MS)
-			mirror_lane_fail(ml, REASON_DESTINATION_TOPIC_DELETED,
-					 "destination: topic %s does not exist any more", ml->topic);
-		return;
-	}
-	if (t->error != 0)
-		return;
-	*missing = 0;
-	if (!uuid_is_zero(&ml->spec.destination_topic_id) && !uuid_eq(&t->id, &ml->spec.destination_topic_id))
-		mirror_lane_fail(ml, REASON_DESTINATION_TOPIC_ID_CHANGED,
-				 "destination: topic %s was deleted and created again", ml->topic);
-}
-
-/* A lane is bound to (leader, leader epoch): any change of either is doubt. */
-static void check_leader(struct mirror_lane *ml)
-{
-	int32_t leader = -1, epoch = -1;
-
-	if (!lane_is_open(&ml->lane))
-		return;
-	if (!leader_of(ml->mirror->destination, ml->topic, ml->partition, &leader, &epoch) ||
-	    (leader == ml->sink.leader && epoch == ml->sink.leader_epoch))
-		return;
-	log_debug(ml->subject, "the destination's leader changed", "from=%d/%d to=%d/%d", ml->sink.leader,
-		  ml->sink.leader_epoch, leader, epoch);
-	lane_cast_doubt(&ml->lane);
-	if (lane_in_flight(&ml->lane) > 0 && ml->lane.filling == 0 && ml->sink.sink->stale_since_ns == 0)
-		ml->sink.sink->stale_since_ns = loop_now(ml->mirror->loop);
-}
-
-void sink_metadata(struct cluster_watch *watch, const struct err *err)
-{
-	struct mirror *m = container_of(watch, struct mirror, watch);
-	int64_t now = loop_now(m->loop);
-	struct list *pos, *tmp;
-
-	if (err != NULL)
-		return;
-	m->local_contact_wall_ms = clock_wall_ms();
-	list_each_safe(pos, tmp, &m->lanes) {
-		struct mirror_lane *ml = list_entry(pos, struct mirror_lane, node);
-		const struct topic_meta *t = cluster_topic(m->destination, ml->topic);
-
-		if (ml->closing || t == NULL || !t->known)
-			continue;
-		check_topic(ml, t, now);
-		check_leader(ml);
-		mirror_lane_settle(ml);
-	}
+	if (lane_in_flight(&ml->lane) > 0 && ml->lane.filling == 0 && k->stale_since_ns == 0)
+		k->stale_since_ns = loop_now(k->mirror->loop);
 }
 
 static void tick_sink(struct sink *k, int64_t now)

@@ -26,11 +26,10 @@ enum {
 	ROOM_MIN = 32 << 10,       /* but each so much */
 	ROOM_POLL_MS = 5,          /* the long poll while a lane of the session waits for room */
 	LATE_MS = 3000,            /* a response that is so late makes us look for a new leader */
-	MISSING_MS = 10000,        /* a topic that metadata does not know for so long is gone */
 	ERROR_SESSION_NOT_FOUND = 70, ERROR_SESSION_EPOCH = 71, ERROR_SESSION_TOPIC_ID = 106,
-	ERROR_OUT_OF_RANGE = 1, ERROR_CORRUPT = 2, ERROR_UNKNOWN_TOPIC = 3,
+	ERROR_OUT_OF_RANGE = 1, ERROR_CORRUPT = 2,
 	ERROR_TOPIC_AUTHORIZATION = 29, ERROR_UNKNOWN_TOPIC_ID = 100, ERROR_INCONSISTENT_TOPIC_ID = 103,
-	VERSION_LAST_EPOCH = 12, VERSION_TOPIC_IDS = 13,
+	VERSION_TOPIC_IDS = 13,
 };
 
 struct fetcher {
@@ -54,18 +53,6 @@ struct fetcher {
 };
 
 static void fetched(struct call *call);
-
-bool leader_of(const struct cluster *cluster, const char *topic, int32_t partition, int32_t *leader,
-	       int32_t *leader_epoch)
-{
-	const struct topic_meta *t = cluster_topic(cluster, topic);
-
-	if (t == NULL || !t->known || t->error != 0 || partition >= t->n_partitions)
-		return false;
-	*leader = t->partitions[partition].leader;
-	*leader_epoch = t->partitions[partition].leader_epoch;
-	return *leader >= 0;
-}
 
 /* ---- which lanes are wanted ---- */
 
@@ -662,109 +649,7 @@ void source_close(struct mirror_link *link)
 		close_fetcher(list_entry(link->fetchers.next, struct fetcher, node));
 }
 
-/* ---- metadata ---- */
-
-static void check_topic(struct mirror_lane *ml, const struct topic_meta *t, int64_t now)
-{
-	int64_t *missing = &ml->opening.missing_since_ns[0];
-
-	if (t->error == ERROR_UNKNOWN_TOPIC) {
-		if (*missing == 0)
-			*missing = now;
-		if (now - *missing > MISSING_MS * NS_PER_MS)
-			mirror_lane_fail(ml, REASON_SOURCE_TOPIC_MAY_BE_DELETED,
-					 "source: topic %s does not exist any more", ml->source_topic_name);
-		return;
-	}
-	if (t->error == ERROR_TOPIC_AUTHORIZATION) {
-		mirror_lane_fail(ml, REASON_AUTHORIZATION, "source: DESCRIBE on topic %s is not granted",
-				 ml->source_topic_name);
-		return;
-	}
-	if (t->error != 0)
-		return;
-	*missing = 0;
-	if (!uuid_is_zero(&ml->spec.source_topic_id) && !uuid_eq(&t->id, &ml->spec.source_topic_id))
-		mirror_lane_fail(ml, REASON_SOURCE_TOPIC_ID_CHANGED,
-				 "source: topic %s was deleted and created again", ml->source_topic_name);
-	else if (ml->partition >= t->n_partitions)
-		mirror_lane_fail(ml, REASON_SOURCE_PARTITIONS_DECREASED, "source: topic %s has only %d partitions",
-				 ml->source_topic_name, t->n_partitions);
-}
-
-/* From Fetch v12 on (2.7) last_fetched_epoch has the broker tell a truncation by itself. */
-static bool detects_truncation(const struct fetcher *f)
-{
-	return broker_version(f->broker, &fetch_api) >= VERSION_LAST_EPOCH || !broker_is_ready(f->broker);
-}
-
-static void follow_leader(struct mirror_lane *ml)
-{
-	int32_t leader, epoch;
-
-	if (!lane_is_open(&ml->lane) ||
-	    !leader_of(ml->link->source, ml->source_topic_name, ml->partition, &leader, &epoch))
-		return;
-	if (ml->source.fetcher != NULL && ml->source.leader_epoch != epoch && !detects_truncation(ml->source.fetcher)) {
-		lane_cast_doubt(&ml->lane);  /* opening asks OffsetForLeaderEpoch */
-	} else if (ml->source.fetcher == NULL || ml->source.leader != leader) {
-		source_bind(ml);
-	} else if (ml->source.leader_epoch != epoch) {
-		ml->source.leader_epoch = epoch;
-		ml->source.quiet_until_ns = 0;
-		source_touch(ml);
-	}
-}
-
-static void fail_lanes(struct mirror_link *link, enum lane_reason reason, const char *text)
-{
-	struct list *pos, *tmp;
-
-	list_each_safe(pos, tmp, &link->mirror->lanes) {
-		struct mirror_lane *ml = list_entry(pos, struct mirror_lane, node);
-
-		if (ml->link != link || ml->closing)
-			continue;
-		mirror_lane_fail(ml, reason, "%s", text);
-		mirror_lane_settle(ml);
-	}
-}
-
-static void link_refused(struct mirror_link *link, const struct err *err)
-{
-	snprintf(link->error, sizeof(link->error), "%.255s", err->text);
-	snapshot_soon(link->mirror);
-	if (err->rc == RC_REFUSED) {
-		link->failed = REASON_SOURCE_CLUSTER_ID_CHANGED;
-		fail_lanes(link, REASON_SOURCE_CLUSTER_ID_CHANGED, err->text);
-	}
-}
-
-void source_metadata(struct cluster_watch *watch, const struct err *err)
-{
-	struct mirror_link *link = container_of(watch, struct mirror_link, watch);
-	int64_t now = loop_now(link->mirror->loop);
-	struct list *pos, *tmp;
-
-	if (err != NULL) {
-		link_refused(link, err);
-		return;
-	}
-	link->contact_wall_ms = clock_wall_ms();
-	list_each_safe(pos, tmp, &link->mirror->lanes) {
-		struct mirror_lane *ml = list_entry(pos, struct mirror_lane, node);
-		const struct topic_meta *t;
-
-		if (ml->link != link || ml->closing)
-			continue;
-		t = cluster_topic(link->source, ml->source_topic_name);
-		if (t == NULL || !t->known)
-			continue;
-		check_topic(ml, t, now);
-		follow_leader(ml);
-		mirror_lane_settle(ml);
-	}
-}
+/* ---- time ---- */
 
 void source_tick(struct mirror_link *link, int64_t now)
 {

@@ -82,7 +82,7 @@ static struct mirror *open_mirror(struct bench_shared *s, int argc, char **argv)
 		.fetch_max_bytes = (int32_t)bench_arg_int(argc, argv, "fetch-max", 1 << 20),
 		.fetch_response_max_bytes = (int32_t)bench_arg_int(argc, argv, "response-max", 10 << 20),
 		.fetch_min_bytes = 1, .fetch_wait_max_ms = 500, .fetch_backoff_ms = 1000, .n_fetchers = 1,
-		.availability_check_ms = 1000,
+		.availability_check_ms = 1000, .fill_limit = INT64_MAX,
 	};
 	struct uuid id;
 	struct mirror *m;
@@ -100,6 +100,7 @@ static struct mirror *open_mirror(struct bench_shared *s, int argc, char **argv)
 		mirror_lane_open(m, &(struct lane_spec){
 			.key = { LINK, TOPIC, p }, .source_topic = TOPIC, .source_topic_id = id,
 			.destination_topic_id = id, .adopted_end = -1, .stored_offset = -1, .stored_epoch = -1,
+			.txn_filler_ids = { -1, -1 }, .seed_from = -1, .seed_to = -1, .emptied_end = -1,
 		});
 	return m;
 }
