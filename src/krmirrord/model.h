@@ -81,7 +81,8 @@ struct mirror_row {
 	int64_t act_ns;              /* when the leader may try again: promotion, growth */
 	int64_t grow_ns;
 	int64_t policy_ns;           /* trims.c: until when it stays as it is opened */
-	bool policy_refused;         /* likewise: the last DeleteRecords was not allowed by it */
+	int64_t limit_ns;            /* limits.c: when max.message.bytes may be looked at again */
+	bool policy_refused;         /* trims.c: the last DeleteRecords was not allowed by it */
 	int64_t told_ns;             /* when its lag was logged last */
 };
 

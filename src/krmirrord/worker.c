@@ -243,6 +243,7 @@ static void act(struct worker *worker)
 	member_claim_again(worker);
 	states_write(worker);
 	trims_work(worker);
+	limits_work(worker);
 	leader_work(worker);
 }
 

@@ -63,6 +63,7 @@ struct worker {
 	int64_t snapshot_ns;         /* of the last one */
 	int64_t states_ns;           /* when states were written last */
 	int64_t states_retry_ns;
+	int64_t limits_ns;           /* when limits_work looks again */
 	int64_t trims_ns;            /* when trims_work looks again */
 	bool trims_trouble;          /* records could not be deleted; told once */
 	bool log_trouble;            /* the log cannot be read or written; told once */
@@ -140,6 +141,11 @@ void lane_may_empty(struct worker *worker, struct mirror_row *row, int32_t parti
 void lane_trimmed(struct worker *worker, struct mirror_row *row, int32_t partition, int64_t log_start);
 /* Where the mirror's partition begins at least, as chosen at its creation; 0. */
 int64_t lane_start_offset(const struct mirror_row *row, int32_t partition);
+
+/* ---- limits.c ---- */
+
+/* Raises max.message.bytes of topics that do not take what their source takes. */
+void limits_work(struct worker *worker);
 
 /* ---- trims.c ---- */
 

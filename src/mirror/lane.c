@@ -25,7 +25,7 @@ void lane_init(struct lane *lane, int64_t producer_id)
 {
 	*lane = (struct lane){
 		.producer_id = producer_id, .accepted_epoch = -1, .acked_epoch = -1, .acked_timestamp = -1,
-		.fill_limit = INT64_MAX, .fill_end_max = -1,
+		.fill_limit = INT64_MAX, .fill_end_max = -1, .bad_at = -1, .suspect = -1,
 	};
 }
 
@@ -81,7 +81,7 @@ void lane_align(struct lane *lane, const struct lane_opening *o, int64_t now_ns)
 {
 	CHECK(lane->state == LANE_PROBING && lane->head_ == lane->tail_);
 	lane->accepted = lane->sent = lane->acked = lane->hole_first = o->log_end;
-	lane->fill_end_max = -1;
+	lane->fill_end_max = lane->bad_at = -1;
 	lane->accepted_epoch = lane->acked_epoch = o->source_epoch;
 	lane->fence_unproven = !o->producer_known;
 	if (!o->producer_known) {
@@ -126,7 +126,8 @@ void lane_rest(struct lane *lane, enum lane_state state, int64_t now_ns)
 static bool needs_rewriting(const struct lane *lane, const struct batch_header *b)
 {
 	return b->magic != 2 || (b->attributes & BATCH_LOG_APPEND_TIME) || b->count != b->last_delta + 1 ||
-	       b->base_offset < lane->accepted;
+	       b->base_offset < lane->accepted ||
+	       (lane->suspect >= b->base_offset && lane->suspect <= b->base_offset + b->last_delta);
 }
 
 static enum lane_verdict stop(struct lane *lane, enum lane_reason reason, int64_t now_ns, const char *fmt, ...)
@@ -140,6 +141,12 @@ static enum lane_verdict stop(struct lane *lane, enum lane_reason reason, int64_
 	vfail(lane, reason, now_ns, fmt, ap);
 	va_end(ap);
 	return LANE_STOP;
+}
+
+bool lane_bad(struct lane *lane, int64_t offset)
+{
+	lane->bad_at = offset;
+	return !lane_drains(lane);
 }
 
 /* The place of the next item. */
@@ -222,7 +229,7 @@ enum lane_verdict lane_offer(struct lane *lane, struct buf *frame, const struct 
 	if (last < lane->accepted)
 		return LANE_SKIP;
 	if ((b->attributes & BATCH_CODEC) > BATCH_CODEC_LAST)
-		return stop(lane, REASON_UNSUPPORTED_MESSAGE_FORMAT, now_ns,
+		return !lane_bad(lane, b->base_offset) ? LANE_LATER : stop(lane, REASON_UNSUPPORTED_MESSAGE_FORMAT, now_ns,
 			    "unknown compression codec at offset %lld: this version cannot copy it exactly",
 			    (long long)MAX(b->base_offset, lane->accepted));
 	if (needs_rewriting(lane, b))
@@ -230,7 +237,7 @@ enum lane_verdict lane_offer(struct lane *lane, struct buf *frame, const struct 
 	if (epoch_went_back(lane, b, now_ns))
 		return LANE_STOP;
 	if ((b->attributes & BATCH_CODEC) == 0 && !batch_deltas_ok(b))
-		return stop(lane, REASON_CORRUPT_SOURCE_BATCH, now_ns,
+		return !lane_bad(lane, b->base_offset) ? LANE_LATER : stop(lane, REASON_CORRUPT_SOURCE_BATCH, now_ns,
 			    "the records of the batch at offset %lld do not have the offsets that its header says",
 			    (long long)b->base_offset);
 	if (b->base_offset > lane->accepted) {

@@ -63,6 +63,9 @@ struct lane {
 	int64_t fill_limit;              /* the longest hole that is filled; set by the owner after lane_init */
 	int64_t hole_first;              /* where the hole that reaches up to `accepted` begins; accepted: there is none */
 	int32_t filling;                 /* offsets of the fill in flight; 0: none */
+	int64_t bad_at;                  /* nothing is read from here on before all below is appended; -1: it may be */
+	int64_t suspect;                 /* the batch of this offset is checked record by record, for the destination
+	                                  * refused it without a reason that tells; -1: none */
 	int64_t fill_end_max;            /* a fill in doubt reached at most up to here; -1: none since the last opening */
 
 	size_t queued_bytes;             /* accepted and not acknowledged */
@@ -97,12 +100,21 @@ void lane_align(struct lane *lane, const struct lane_opening *opening, int64_t n
 
 enum lane_verdict { LANE_TAKE, LANE_SKIP, LANE_LATER, LANE_REWRITE, LANE_STOP };
 /* A complete batch of the source with records that are to be copied. Offsets between the position and the batch are a
- * hole. TAKE: it is queued, a reference to frame is held. SKIP: it lies below the position. LATER: the hole before it is
- * taken, and so long that the batch should be fetched again when it is filled. REWRITE: it cannot be appended as it is;
- * nothing happened, and what the rewriter makes of it, from the position on, is to be offered in its place. STOP: it
- * cannot be copied exactly, or the hole is too long; the lane is FAILED with kind and offset in `error`. */
+ * hole. TAKE: it is queued, a reference to frame is held. SKIP: it lies below the position. LATER: the batch should be
+ * fetched again, when the long hole before it is filled, or (lane_drains) what is queued is appended. REWRITE: it cannot
+ * be appended as it is; nothing happened, and what the rewriter makes of it, from the position on, is to be offered in
+ * its place. STOP: it cannot be copied exactly, or the hole is too long; the lane is FAILED with kind and offset in
+ * `error`. */
 enum lane_verdict lane_offer(struct lane *lane, struct buf *frame, const struct batch_header *b, int64_t now_ns)
 	__attribute__((warn_unused_result));
+/* A batch that cannot be copied, found at an offset at or above the position. True: the lane may be failed for it. False:
+ * what is queued below is appended first, and then the batch is met again. */
+bool lane_bad(struct lane *lane, int64_t offset) __attribute__((warn_unused_result));
+/* That is under way: nothing is to be fetched. */
+static inline bool lane_drains(const struct lane *lane)
+{
+	return lane->bad_at >= 0 && (lane->tail_ != lane->head_ || lane->filling > 0);
+}
 /* A complete batch, magic 2, none of whose offsets has a record to be copied: everything up to its last offset is a
  * hole. */
 enum lane_verdict lane_offer_hole(struct lane *lane, const struct batch_header *b, int64_t now_ns)

@@ -363,7 +363,7 @@ static struct mirror_lane *create_lane(struct mirror_link *link, struct command 
 	lane_init(&ml->lane, mirror_data_id(link->name, ml->topic, ml->partition));
 	ml->lane.fill_limit = link->spec.fill_limit;
 	ml->source_log_start = ml->source_high_watermark = ml->source_last_stable = ml->local_log_start = -1;
-	ml->sink.corrupt_at = -1;
+	ml->sink.corrupt_at = ml->source.too_far_at = -1;
 	ml->seed.to = -1;
 	ml->rewriting.crc_at = -1;
 	ml->known_offset = c->lane.stored_offset;

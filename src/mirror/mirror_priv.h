@@ -63,6 +63,7 @@ struct source_slot {
 	int32_t told_leader_epoch, told_last_epoch;
 	int32_t leader, leader_epoch;
 	int64_t quiet_until_ns;     /* after a partition error */
+	int64_t too_far_at;         /* the batch that reached beyond the high watermark last; -1: none */
 };
 
 struct sink_slot {
@@ -219,6 +220,10 @@ void source_bind(struct mirror_lane *ml);
 void source_unbind(struct mirror_lane *ml);
 /* Its position or its room changed. */
 void source_touch(struct mirror_lane *ml);
+struct fetched_partition;
+/* Offers every whole batch of an answer to the lane (source_batches.c). */
+void source_take_records(struct mirror_lane *ml, struct buf *frame, const struct fetched_partition *p,
+			 struct arena *arena);
 /* Closes all connections; the link has no lanes. */
 void source_close(struct mirror_link *link);
 /* Its connection, or NULL. */

@@ -201,6 +201,7 @@ static void begin_job(struct mirror_lane *ml, struct rewrite_job *job)
 		batches[i] = s->items[s->head + i].b;
 		work += work_of(&batches[i]);
 	}
+	ml->lane.suspect = -1;   /* every record is looked at now */
 	job->steps = 0;
 	job->run_waits = false;
 	job->on_helper = work > LOOP_WORK_MAX;
@@ -260,6 +261,8 @@ static void fail(struct mirror_lane *ml, const struct record_fault *f, bool larg
 {
 	enum lane_reason reason = REASON_CORRUPT_SOURCE_BATCH;
 
+	if (!lane_bad(&ml->lane, f->offset))
+		return;   /* the slot is left, and the batch met again when what is before it is appended */
 	if (large && f->kind != FAULT_BATCH_SIZE)
 		reason = REASON_RECORD_TOO_LARGE;
 	else if (f->kind == FAULT_CODEC)

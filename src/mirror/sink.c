@@ -26,7 +26,7 @@ enum {
 	GOOD_AGAIN = 64,           /* appends after which a troubled lane may go back to the others */
 	ACKS_ALL = -1,
 	VERSION_TOPIC_NAMES = 12,  /* of Produce: the last that has names */
-	ERROR_CORRUPT = 2, ERROR_TIMED_OUT = 7, ERROR_TOO_LARGE = 10,
+	ERROR_UNKNOWN = -1, ERROR_CORRUPT = 2, ERROR_TIMED_OUT = 7, ERROR_TOO_LARGE = 10,
 	ERROR_LIST_TOO_LARGE = 18, ERROR_NOT_ENOUGH_REPLICAS = 19, ERROR_NOT_ENOUGH_AFTER_APPEND = 20,
 	ERROR_TOPIC_AUTHORIZATION = 29, ERROR_CLUSTER_AUTHORIZATION = 31, ERROR_INVALID_TIMESTAMP = 32,
 	ERROR_UNSUPPORTED_FORMAT = 43, ERROR_UNSUPPORTED_CODEC = 76, ERROR_INVALID_RECORD = 87,
@@ -291,18 +291,22 @@ static void fail_for(struct mirror_lane *ml, int16_t code, struct str message)
 			 (long long)ml->lane.acked, kerr_name(code), message.len > 0 ? ": " : "", STR_ARG(message));
 }
 
-/* True when trying again cannot help. A corrupt batch is fetched and sent once more. */
+/* True when trying again cannot help. What is wrong with the batch itself is fetched and
+ * sent once more. */
 static bool is_final(struct mirror_lane *ml, int16_t code)
 {
-	if (code == ERROR_CORRUPT) {
+	if (code == ERROR_CORRUPT || code == ERROR_INVALID_RECORD || code == ERROR_UNKNOWN) {
 		bool again = ml->sink.corrupt_at != ml->lane.acked;
 
 		ml->sink.corrupt_at = ml->lane.acked;
-		return !again;
+		/* Brokers do not say what is wrong with the records of a compressed batch: we look ourselves. */
+		if (again && code != ERROR_CORRUPT)
+			ml->lane.suspect = ml->lane.acked;
+		return !again && code != ERROR_UNKNOWN;
 	}
 	return code == ERROR_TOO_LARGE || code == ERROR_LIST_TOO_LARGE || code == ERROR_TOPIC_AUTHORIZATION ||
 	       code == ERROR_CLUSTER_AUTHORIZATION || code == ERROR_INVALID_TIMESTAMP ||
-	       code == ERROR_UNSUPPORTED_FORMAT || code == ERROR_UNSUPPORTED_CODEC || code == ERROR_INVALID_RECORD;
+	       code == ERROR_UNSUPPORTED_FORMAT || code == ERROR_UNSUPPORTED_CODEC;
 }
 
 static void lane_error(struct mirror_lane *ml, int16_t code, struct str message)

@@ -13,7 +13,6 @@
  *  - a session that the broker lost (70, 71, 106) begins anew; a failed request pauses the fetcher. */
 #include "base/clock.h"
 #include "base/log.h"
-#include "mirror/flatten.h"
 #include "mirror/mirror_priv.h"
 #include "wire/kerr.h"
 #include "wire/msg/fetch.h"
@@ -65,7 +64,7 @@ static bool has_room(const struct mirror_lane *ml)
 
 	if (ml->source.fetcher != NULL)
 		room = MIN(room, MAX(share / (size_t)ml->source.fetcher->n_lanes, (size_t)ROOM_MIN));
-	return ml->lane.unsent_bytes < room && ml->lane.unfilled <= LANE_FILL_AHEAD;
+	return ml->lane.unsent_bytes < room && ml->lane.unfilled <= LANE_FILL_AHEAD && !lane_drains(&ml->lane);
 }
 
 static bool is_wanted(const struct mirror_lane *ml, int64_t now)
@@ -358,63 +357,6 @@ static void note_progress(struct mirror_lane *ml, const struct fetched_partition
 		ml->caught_up_wall_ms = wall;
 }
 
-static void flatten_partition(struct flatten *flatten, const struct fetched_partition *p, struct arena *arena)
-{
-	int32_t n = MAX(p->aborted_transactions.n, 0);
-	struct flatten_aborted *list = n > 0 ? arena_alloc(arena, (size_t)n * sizeof(*list)) : NULL;
-
-	for (int32_t i = 0; i < n; i++)
-		list[i] = (struct flatten_aborted){ p->aborted_transactions.items[i].producer_id,
-						    p->aborted_transactions.items[i].first_offset };
-	flatten_init(flatten, list, n);
-}
-
-static enum lane_verdict take_batch(struct mirror_lane *ml, struct flatten *flatten, struct buf *frame,
-				    const struct batch_header *b)
-{
-	int64_t now = loop_now(ml->mirror->loop);
-	enum flatten_kind kind = flatten_batch(flatten, b);
-	enum lane_verdict verdict = LANE_REWRITE;
-
-	switch (kind) {
-	case FLATTEN_RECORDS:
-	case FLATTEN_HOLE:
-		if (!rewriting_busy(ml))
-			verdict = kind == FLATTEN_HOLE ? lane_offer_hole(&ml->lane, b, now)
-						       : lane_offer(&ml->lane, frame, b, now);
-		if (verdict == LANE_REWRITE)
-			rewriting_add(ml, frame, b, kind == FLATTEN_HOLE);
-		return verdict;
-	case FLATTEN_CORRUPT:
-	default:
-		mirror_lane_fail(ml, REASON_CORRUPT_SOURCE_BATCH,
-				 "source: the CRC of the batch at offset %lld does not hold", (long long)b->base_offset);
-		return LANE_STOP;
-	}
-}
-
-/* Offers every whole batch. */
-static void take_records(struct mirror_lane *ml, struct buf *frame, const struct fetched_partition *p,
-			 struct arena *arena)
-{
-	struct reader r = { .p = p->records.data, .end = p->records.data + p->records.len };
-	enum lane_verdict verdict = LANE_TAKE;
-	struct flatten flatten;
-	struct batch_header b;
-	enum batch_next next;
-
-	flatten_partition(&flatten, p, arena);
-	for (next = batch_next(&r, &b); next == BATCH_OK; next = batch_next(&r, &b)) {
-		verdict = take_batch(ml, &flatten, frame, &b);
-		if (verdict == LANE_STOP || verdict == LANE_LATER)
-			break;
-	}
-	flatten_fini(&flatten);
-	if (next == BATCH_BAD && !rewriting_busy(ml))  /* else it is met again behind what is being rewritten */
-		mirror_lane_fail(ml, REASON_CORRUPT_SOURCE_BATCH,
-				 "source: what stands at offset %lld is no record batch", (long long)ml->lane.accepted);
-}
-
 static void take_partition(struct fetcher *f, struct mirror_lane *ml, const struct fetched_partition *p,
 			   struct buf *frame)
 {
@@ -433,7 +375,7 @@ static void take_partition(struct fetcher *f, struct mirror_lane *ml, const stru
 	} else {
 		note_progress(ml, p, ml->link->contact_wall_ms);  /* of this very answer */
 		if (p->records.len > 0)
-			take_records(ml, frame, p, &f->call.arena);
+			source_take_records(ml, frame, p, &f->call.arena);
 		lane_copying(&ml->lane, loop_now(ml->mirror->loop));
 	}
 	if (!is_told(ml))

@@ -77,15 +77,17 @@ class Keyed:
             if self.transactional_id:
                 p.commit_transaction(60)
 
-    def close_segments(self):
-        """Records with keys of their own, in two more segments: all that was written before can be cleaned then."""
+    def close_segments(self, now=False):
+        """Records with keys of their own, in two more segments: all that was written before can be cleaned then.
+        now: with the time of today, as the markers of fills have it: only then a mirror's segment rolls behind one."""
         p = self._producer("none")
         for turn in range(2):
             self.first += 100  # in time
             if self.transactional_id:
                 p.begin_transaction()
             key = b"last %d" % self.first
-            p.produce(self.topic, b"last", key, self.partition, timestamp=EPOCH_MS + self.first)
+            p.produce(self.topic, b"last", key, self.partition,
+                      **({} if now else {"timestamp": EPOCH_MS + self.first}))
             assert p.flush(60) == 0
             if self.transactional_id:
                 p.commit_transaction(60)

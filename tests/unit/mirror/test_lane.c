@@ -234,6 +234,41 @@ START_TEST(what_cannot_be_exact_stops_the_lane_with_kind_and_offset)
 }
 END_TEST
 
+START_TEST(what_is_queued_is_appended_before_a_bad_batch_stops_the_lane)
+{
+	struct batch_header bad = batch(8, 2);
+
+	bad.attributes = 7;
+	align_at(5, true, 4);
+	ck_assert_int_eq(offer(5, 3), LANE_TAKE);
+	ck_assert_int_eq(lane_offer(&lane, frame, &bad, 3), LANE_LATER);
+	ck_assert_int_eq(lane.state, LANE_COPYING);
+	ck_assert(lane_drains(&lane));
+	ck_assert_ptr_nonnull(lane_send(&lane));
+	ck_assert(lane_drains(&lane));
+	ck_assert(lane_ack(&lane, 5, 4));
+	ck_assert(!lane_drains(&lane));
+	ck_assert_int_eq(lane_offer(&lane, frame, &bad, 5), LANE_STOP);
+	ck_assert_ptr_nonnull(strstr(lane.error, "offset 8"));
+	/* Opened again it may be another batch. */
+	lane_probe(&lane, 6);
+	align_at(8, true, 7);
+	ck_assert_int_eq(offer(8, 2), LANE_TAKE);
+	ck_assert(!lane_drains(&lane));
+}
+END_TEST
+
+START_TEST(a_suspect_batch_is_looked_into)
+{
+	align_at(5, true, 4);
+	lane.suspect = 6;
+	ck_assert_int_eq(offer(5, 1), LANE_TAKE);
+	ck_assert_int_eq(offer(6, 3), LANE_REWRITE);
+	lane.suspect = -1;
+	ck_assert_int_eq(offer(6, 3), LANE_TAKE);
+}
+END_TEST
+
 START_TEST(queue_grows_and_keeps_its_order)
 {
 	align_at(0, true, -1);
@@ -429,6 +464,8 @@ TCase *lane_tests(void)
 	tcase_add_test(tc, a_batch_without_an_epoch_is_no_truncation);
 	tcase_add_loop_test(tc, what_cannot_be_exact_stops_the_lane_with_kind_and_offset, 0,
 			    (int)ARRAY_LEN(refusals));
+	tcase_add_test(tc, what_is_queued_is_appended_before_a_bad_batch_stops_the_lane);
+	tcase_add_test(tc, a_suspect_batch_is_looked_into);
 	tcase_add_test(tc, queue_grows_and_keeps_its_order);
 	tcase_add_test(tc, a_fill_goes_out_alone_and_nothing_follows_before_it_is_proven);
 	tcase_add_test(tc, neighbouring_holes_are_one_fill);

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Batches that no broker would take, served in the place of ones that it has: a placeholder of the same size is
+produced to the source, and a proxy puts the forged bytes there in every Fetch answer that has it.
+
+Size, base offset and leader epoch are the placeholder's; all else is free, and the CRC holds unless it is what lies.
+"""
+import gzip
+import struct
+
+from .proxy import FETCH
+from .raw import Raw, crc32c, varint
+
+HEADER = 61
+TIME = 1704067200000
+GZIP, SNAPPY, LZ4, ZSTD, LOG_APPEND_TIME = 1, 2, 3, 4, 8
+
+
+def record(delta, value=b"value", length=None):
+    """One record of format v2. length: what it says of itself, in place of the truth."""
+    body = b"\0" + varint(0) + varint(delta) + varint(-1) + varint(len(value)) + value + varint(0)
+    return varint(len(body) if length is None else length) + body
+
+
+def zipped(records):
+    return gzip.compress(records, 6, mtime=0)
+
+
+def xerial(block):
+    """Snappy as the Java client frames it, of one block as it stands."""
+    return b"\x82SNAPPY\0" + struct.pack(">iii", 1, 1, len(block)) + block
+
+
+class Forged:
+    """attributes, count and last_delta as the header shall say them, and the bytes behind it."""
+
+    def __init__(self, payload, attributes=0, count=3, last_delta=None, break_crc=False):
+        self.payload, self.attributes, self.count = payload, attributes, count
+        self.last_delta = count - 1 if last_delta is None else last_delta
+        self.break_crc = break_crc
+
+    @property
+    def size(self):
+        return HEADER + len(self.payload)
+
+    def over(self, real):
+        """The bytes that are served where `real` stands."""
+        tail = struct.pack(">hiqqqhii", self.attributes, self.last_delta, TIME, TIME, -1, -1, -1,
+                           self.count) + self.payload
+        crc = crc32c(tail) ^ (1 if self.break_crc else 0)
+        out = real[:16] + struct.pack(">bI", 2, crc) + tail
+        assert len(out) == len(real)
+        return out
+
+
+def placeholder(cluster, topic, partition, size, records):
+    """Produces a batch of exactly so many bytes and records, not compressed; returns it as the broker has it."""
+    def made(last):
+        body = b"".join(record(i, b"p") for i in range(records - 1)) + record(records - 1, b"p" * last)
+        tail = struct.pack(">hiqqqhii", 0, records - 1, TIME, TIME, -1, -1, -1, records) + body
+        return struct.pack(">qiibI", 0, len(tail) + 9, -1, 2, crc32c(tail)) + tail
+    last = next(n for n in range(max(0, size - 100 - 10 * records), size) if len(made(n)) >= size)
+    data = made(last)
+    assert len(data) == size, f"no batch of {records} records has {size} bytes"
+    c = Raw(cluster.bootstrap)
+    try:
+        error, base, *_ = c.produce(topic, partition, data)
+        assert error == 0, f"the placeholder was refused: {error}"
+        stored = c.fetch(topic, [(partition, base, size + 1000, -1)])[2][0][-1]
+        real = stored[:size]
+        assert struct.unpack_from(">q", real)[0] == base and real[21:] == data[21:]
+        return real
+    finally:
+        c.close()
+
+
+class Swap:
+    """Serves `forged` where the placeholder stands; times: only so often, None: always. `served` counts."""
+
+    def __init__(self, proxy, real, forged, times=None):
+        self.real, self.bytes, self.times = real, forged.over(real), times
+        self.served = 0
+        proxy.change[FETCH] = self
+
+    def __call__(self, version, body):
+        if self.real not in body or (self.times is not None and self.served >= self.times):
+            return body
+        self.served += 1
+        return body.replace(self.real, self.bytes)

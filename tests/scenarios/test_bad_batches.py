@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A source that serves damaged and lying batches: the lane stops with the offset and a reason, nothing wrong is
+written, and neither its neighbours nor the worker suffer."""
+import struct
+
+import pytest
+
+from lib import forge
+from lib.forge import GZIP, LOG_APPEND_TIME, LZ4, SNAPPY, ZSTD, Forged, record, xerial, zipped
+from lib.produce import produce
+from lib.util import wait_until
+
+pytestmark = [pytest.mark.real_only]
+
+THREE = record(0) + record(1) + record(2)
+INT_MAX = 2**31 - 1
+PAD = b"\0" * 40
+
+LIES = {
+    "crc": Forged(THREE, break_crc=True),
+    "crc-compressed": Forged(zipped(THREE), GZIP, break_crc=True),
+    "deltas": Forged(record(0) + record(2) + record(1)),
+    "deltas-compressed": Forged(zipped(record(0) + record(2) + record(1)), GZIP),
+    "first-delta-1": Forged(record(1) + record(2) + record(3)),
+    "count-low-compressed": Forged(zipped(THREE), GZIP, count=2),
+    "count-high-compressed": Forged(zipped(THREE), GZIP, count=4),
+    "count-and-delta-apart": Forged(zipped(THREE), GZIP, count=2, last_delta=2),
+    "count-2^31-1": Forged(THREE, count=INT_MAX),
+    "count-2^31-1-compressed": Forged(zipped(THREE), GZIP, count=INT_MAX),
+    "count-negative": Forged(THREE, count=-3, last_delta=2),
+    "delta-negative": Forged(THREE, last_delta=-1),
+    "record-length-negative": Forged(record(0) + record(1) + record(2, length=-5)),
+    "record-length-2-gib": Forged(record(0) + record(1) + record(2, length=INT_MAX)),
+    "bytes-behind-the-last": Forged(THREE + PAD),
+    "gzip-garbage": Forged(b"\x1f\x8b" + b"\xee" * 60, GZIP),
+    "gzip-cut": Forged(zipped(THREE)[:-9] + b"", GZIP),
+    "snappy-block-of-4-gib": Forged(xerial(b"\xff\xff\xff\xff\x0f" + PAD), SNAPPY),
+    "snappy-raw-of-4-gib": Forged(b"\xff\xff\xff\xff\x0f" + PAD, SNAPPY),
+    "snappy-frame-longer-than-the-batch": Forged(b"\x82SNAPPY\0" + struct.pack(">iii", 1, 1, INT_MAX) + PAD, SNAPPY),
+    "lz4-garbage": Forged(b"\x04\x22\x4d\x18" + b"\xee" * 60, LZ4),
+    "zstd-content-of-2^62": Forged(b"\x28\xb5\x2f\xfd\xe0" + struct.pack("<Q", 2**62) + PAD, ZSTD),
+    "codec-5": Forged(THREE, 5),
+}
+
+
+def mirrored(doors, forged, times=None):
+    """Ten records, the forged batch, ten more; and a second partition, all good."""
+    site, proxies = doors("source")
+    topic = site.topic("bad")
+    site.source.create_topic(topic, 2)
+    produce(site.source, topic, 20, 2)
+    real = forge.placeholder(site.source, topic, 0, forged.size, 3)
+    produce(site.source, topic, 20, 2, first=20)
+    swap = forge.Swap(proxies.all[0], real, forged, times)
+    site.create_link()
+    site.create_mirror(topic)
+    return site, topic, swap, site.worker()
+
+
+def stopped(site, topic, swap, worker):
+    """With the offset, and nothing behind it; the other partition is equal."""
+    row = site.wait_partition(topic, 0, state="FAILED")
+    assert swap.served > 0
+    assert row["reason"] in ("CORRUPT_SOURCE_BATCH", "UNSUPPORTED_MESSAGE_FORMAT", "RECORD_TOO_LARGE"), row
+    assert any(f"offset {n}" in row["mirror_topic_error"] for n in (10, 11, 12, 13)), row["mirror_topic_error"]
+    site.wait_caught_up(topic, partitions=[1])
+    site.assert_equal(topic, 20, partitions=[1])
+    # A record that stands in front of the lie may have been copied as the source tells it; nothing behind it.
+    good = site.destination.ends(topic)[0]
+    assert good == 10 or (good == 11 and f"offset {good + 2}" in row["mirror_topic_error"]), \
+        f"{good - 10} offsets of a batch that lies were written"
+    site.assert_equal(topic, 10, partitions=[0], upto={0: 10}, ends=False)
+    worker.check_alive()
+    assert worker.resident() < 200 << 20, f"{worker.resident() >> 20} MiB"
+    return row
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_lie(doors, lie):
+    site, topic, swap, worker = mirrored(doors, LIES[lie])
+    row = stopped(site, topic, swap, worker)
+    if lie.startswith("crc"):
+        assert row["reason"] == "CORRUPT_SOURCE_BATCH", row
+        assert swap.served >= 2, "it must be fetched once more before the lane stops"
+
+
+@pytest.mark.parametrize("lie", [k for k, f in LIES.items() if f.attributes])
+def test_lie_that_must_be_rewritten(doors, lie):
+    """The same with LogAppendTime, which our own rewriter has to unpack."""
+    f = LIES[lie]
+    forged = Forged(f.payload, f.attributes | LOG_APPEND_TIME, f.count, f.last_delta, f.break_crc)
+    site, topic, swap, worker = mirrored(doors, forged)
+    stopped(site, topic, swap, worker)
+
+
+def test_crc_that_was_bad_once(doors):
+    """Damage on the way: fetched once more, and good."""
+    site, topic, swap, worker = mirrored(doors, LIES["crc"], times=1)
+    site.wait_caught_up(topic)
+    assert swap.served == 1
+    site.assert_equal(topic, 43)
+    assert "CORRUPT" not in worker.text()
+
+
+def test_the_source_is_mended(doors):
+    """When it serves good batches again, resume opens the lane anew and all is copied."""
+    site, topic, swap, worker = mirrored(doors, LIES["count-high-compressed"])
+    stopped(site, topic, swap, worker)
+    swap.times = 0
+    site.ok("mirror", "resume", topic, "--link", site.link)
+    site.wait_caught_up(topic)
+    site.assert_equal(topic, 43)
+
+
+@pytest.mark.parametrize("rewritten", (False, True), ids=("as-it-is", "rewritten"))
+def test_bomb(doors, counts, rewritten):
+    """Records of 90 MB of zeros each, zipped a thousandfold: 180 MB small, 4.5 GB full. Our memory stays bounded; a
+    broker that takes the batch has all of it right, one that does not stops the lane."""
+    n = counts(2, 50)
+    one = [record(i, b"\0" * 90_000_000) for i in range(n)]
+    forged = Forged(zipped(b"".join(one)), GZIP | (LOG_APPEND_TIME if rewritten else 0), count=n)
+    site, proxies = doors("source")
+    topic = site.topic("bomb")
+    site.source.create_topic(topic, 1, config={"max.message.bytes": "100000000"})
+    real = forge.placeholder(site.source, topic, 0, forged.size, n)
+    forge.Swap(proxies.all[0], real, forged)
+    site.create_link()
+    site.create_mirror(topic)
+    worker = site.worker()
+    worst = 0
+
+    def over():
+        nonlocal worst
+        worker.check_alive()
+        worst = max(worst, worker.resident())
+        return site.describe(topic)[0]["state"] == "FAILED" or site.destination.ends(topic)[0] == n
+    wait_until(over, 120, "the bomb is refused or copied", every=0.05)
+    assert worst < 500 << 20, f"{worst >> 20} MiB"
+    assert site.destination.ends(topic)[0] in (0, n)

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Topics that the brokers' own cleaners have compacted, or compact while they are mirrored."""
+import pytest
+
+from lib import compaction, judge
+from lib.compaction import CONFIG, Keyed
+from lib.util import wait_until
+
+KINDS = pytest.mark.parametrize("transactional", (False, True), ids=("plain", "transactional"))
+
+
+def keyed(site, transactional, config=CONFIG):
+    topic = site.topic("table")
+    site.source.create_topic(topic, config=config)
+    return topic, Keyed(site.source, topic, transactional_id=f"table-{site.id}" if transactional else None)
+
+
+def compacted(site, keys, count, transactional):
+    """A topic with holes of every kind, in which nothing is left to clean."""
+    topic, table = keyed(site, transactional)
+    table.write(keys, count)
+    table.supersede()
+    table.close_segments()
+    compaction.wait_cleaned(site.source, topic, len(table.newest),
+                            ("between", "inside") if transactional else ("between", "inside", "empty"))
+    return topic, table
+
+
+def mirror(site, topic):
+    site.create_link()
+    site.create_mirror(topic)
+    return site.worker()
+
+
+@pytest.mark.real_only
+@KINDS
+def test_compacted_before_it_is_mirrored(site, counts, transactional):
+    """Equal, and still equal when the destination's cleaner has run over it."""
+    topic, table = compacted(site, counts(60, 5000), counts(600, 100000), transactional)
+    mirror(site, topic)
+    site.wait_caught_up(topic, deadline=120)
+    site.assert_equal(topic, len(table.newest), levels=judge.BOTH)
+    assert "compact" in site.destination.topic_config(topic)["cleanup.policy"]
+    # What is written now rolls the destination's segments, so that its cleaner may have the rest.
+    mirrored = site.destination.ends(topic)[0]
+
+    def cleaned():
+        table.close_segments(now=True)
+        return compaction.cleaned_to(site.destination, topic) >= mirrored
+    wait_until(cleaned, compaction.CLEANER_DEADLINE,
+               lambda: f"the destination's cleaner at {mirrored}: {compaction.cleaned_to(site.destination, topic)}",
+               every=0.5)
+    site.wait_caught_up(topic)
+    site.assert_equal(topic, len(table.newest), levels=judge.BOTH)
+
+
+@pytest.mark.real_only
+@KINDS
+def test_compacted_while_it_is_mirrored(site, counts, transactional):
+    """Both cleaners run at their own pace. The worker is killed meanwhile, so that it opens in the middle of what the
+    source's cleaner has changed since."""
+    topic, table = keyed(site, transactional)
+    worker = mirror(site, topic)
+    rounds = counts(4, 40)
+    for turn in range(rounds):
+        table.write(40, 300)
+        if turn % 2:
+            worker.kill()
+            worker.start()
+    table.close_segments()
+    site.wait_caught_up(topic)
+    judge.assert_equal_compacted(site.source, site.destination, topic, {0: len(table.newest)})
+
+
+@pytest.mark.real_only
+def test_cleaned_below_a_worker_that_was_away(site):
+    """What the mirror has is compacted at the source before the worker comes back: the copy keeps what it has."""
+    topic, table = keyed(site, False)
+    worker = mirror(site, topic)
+    table.write(40, 300)
+    site.wait_caught_up(topic)
+    worker.terminate()
+    table.write(40, 600)
+    table.supersede()
+    table.close_segments()
+    compaction.wait_cleaned(site.source, topic, len(table.newest))
+    worker.start()
+    site.wait_caught_up(topic)
+    judge.assert_equal_compacted(site.source, site.destination, topic, {0: len(table.newest)})
+
+
+@pytest.mark.real_only
+def test_tombstones_expire_at_each_side(site):
+    """delete.retention.ms 1: the source's tombstones go, and so do the copies; no key has a value that is over."""
+    topic, table = keyed(site, False, CONFIG | {"delete.retention.ms": "1"})
+    worker = mirror(site, topic)
+    table.write(30, 300, tombstones=0.4)
+    for _ in range(3):
+        table.close_segments()
+    site.wait_caught_up(topic)
+    assert worker.alive
+
+    def values(cluster):
+        rows = judge.read_records(cluster, topic, judge.whole(cluster, topic))[0]
+        return {k: r[2] for k, r in judge.newest(rows).items() if r[2] is not None}
+    wait_until(lambda: values(site.source) == values(site.destination), 60,
+               lambda: f"{values(site.source)} and {values(site.destination)}")
+    assert len(values(site.source)) > 5
+
+
+@pytest.mark.real_only
+def test_a_live_table_with_a_live_cleaner(site, counts):
+    """Written, cleaned and copied at the same time."""
+    topic, table = keyed(site, False)
+    mirror(site, topic)
+    table.write(50, counts(3000, 60000))
+    table.close_segments()
+    site.wait_caught_up(topic, deadline=120)
+    judge.assert_equal_compacted(site.source, site.destination, topic, {0: len(table.newest)})
