@@ -43,10 +43,13 @@ static bool tail_is_ours(const struct align_input *in)
 	       (in->tail.producer_id == in->data_id || tail_is_fill(in));
 }
 
-/* A log without a batch tells nothing of who wrote it; it is ours when its end was recorded before it was emptied. */
+/* A log without a batch tells nothing of who wrote it; it is ours when its end was recorded before it was emptied, or lies
+ * in what is being seeded: a seeding that was over may have been recorded anew with a later end, and all below that end
+ * is deleted anyway. */
 static bool emptied_by_us(const struct align_input *in)
 {
-	return in->local_start == in->local_end && (in->local_end == in->emptied_end || in->local_end == in->seed_to);
+	return in->local_start == in->local_end &&
+	       (in->local_end == in->emptied_end || (in->local_end >= in->seed_from && in->local_end <= in->seed_to));
 }
 
 static void judge_tail(const struct align_input *in, struct align_result *out)

@@ -112,6 +112,14 @@ static void lose_records(struct story *s)
 	     (long long)s->world.ledgers[p].n);
 }
 
+static void expire_records(struct story *s)
+{
+	int32_t p = (int32_t)rng_in(&s->rng, 0, PARTITIONS - 1);
+	int64_t start = world_expire(&s->world, p);
+
+	tell(s, "the source's partition %d starts at %lld", p, (long long)start);
+}
+
 static void change_time(struct story *s)
 {
 	world_change_time(&s->world);
@@ -204,7 +212,7 @@ static const struct {
 	{ produce, 20 }, { transact, 30 }, { settle, 5 }, { lose_connection, 10 }, { stall, 6 }, { restart_broker, 4 },
 	{ pause_broker, 4 }, { slow_down, 3 }, { elect, 5 }, { inject, 14 }, { kill_worker, 8 }, { stop_worker, 4 },
 	{ lose_worker, 3 }, { wake_lost, 8 }, { lose_records, 3 },
-	{ change_time, 3 },
+	{ change_time, 3 }, { expire_records, 4 },
 };
 
 static void something_happens(struct story *s)

@@ -13,7 +13,7 @@ void workers_init(struct workers *workers, struct world *world)
 {
 	*workers = (struct workers){ .world = world, .owner = -1 };
 	for (int p = 0; p < PARTITIONS; p++)
-		workers->stored_offset[p] = workers->stored_epoch[p] = -1;
+		workers->records[p] = (struct record){ -1, -1, 0, { -1, -1 }, -1, -1, -1 };
 }
 
 void workers_fini(struct workers *workers)
@@ -42,12 +42,14 @@ static struct cluster_opts cluster_at(const char *side, const struct net_broker 
 
 static void open_lane(struct workers *workers, struct mirror *m, int32_t p)
 {
+	const struct record *r = &workers->records[p];
+
 	mirror_lane_open(m, &(struct lane_spec){
 		.key = { LINK, TOPIC, p }, .source_topic = TOPIC, .source_topic_id = workers->world->source_topic,
 		.destination_topic_id = workers->world->destination_topic, .adopted_end = -1,
-		.rotation = workers->rotation[p], .txn_filler_ids = { -1, -1 },
-		.stored_offset = workers->stored_offset[p],
-		.stored_epoch = workers->stored_epoch[p],
+		.rotation = r->rotation, .stored_offset = r->stored_offset, .stored_epoch = r->stored_epoch,
+		.seed_from = r->seed_from, .seed_to = r->seed_to, .emptied_end = r->emptied_end,
+		.txn_filler_ids = { r->txn_fillers[0], r->txn_fillers[1] },
 	});
 	workers->truncated[p] = false;
 }
@@ -132,17 +134,70 @@ static bool failed(struct workers *workers, const struct lane_status *s)
 	return false;
 }
 
+/* A seeding is recorded before it begins, and is over when the lane copies. */
+static void record_seed(struct record *r, struct mirror *m, const struct lane_key *key, const struct lane_status *s)
+{
+	if (s->seed_to >= 0) {
+		r->seed_from = s->seed_from;
+		r->seed_to = s->seed_to;
+		mirror_lane_seed(m, key, s->seed_from, s->seed_to);
+	} else if (r->seed_to >= 0 && s->state == LANE_COPYING) {
+		r->emptied_end = MAX(r->emptied_end, r->seed_to);
+		r->seed_from = r->seed_to = -1;
+	}
+}
+
+/* Where the copy's log is to start; -1: as it does. */
+static int64_t trim_to(const struct lane_status *s)
+{
+	int64_t to = -1;
+
+	if (s->seed_to >= 0)
+		to = s->seeded ? s->seed_to : -1;
+	else if (s->state == LANE_COPYING || s->state == LANE_FILLING)
+		to = s->source_log_start_offset;
+	return to > s->local_log_start_offset && to <= s->local_log_end_offset ? to : -1;
+}
+
+/* The log start follows the source's; before the log may be left without a batch, its end is recorded. */
+static void trim(struct workers *workers, struct mirror *m, const struct lane_key *key, const struct lane_status *s)
+{
+	struct record *r = &workers->records[key->partition];
+	int64_t to = trim_to(s);
+
+	if (to < 0 || rng_one_in(workers->world->rng, 3))
+		return;
+	if (to == s->local_log_end_offset && s->seed_to < 0 && r->emptied_end != to) {
+		r->emptied_end = to;
+		mirror_lane_may_empty(m, key, to);
+		return;
+	}
+	to = world_trim_copy(workers->world, key->partition, to);
+	if (!rng_one_in(workers->world->rng, 4))   /* the answer may be lost */
+		mirror_lane_trimmed(m, key, to);
+}
+
 static void store(struct workers *workers, struct mirror *m, const struct lane_status *s)
 {
-	if (s->rotation_wanted > workers->rotation[s->partition]) {
-		workers->rotation[s->partition] = s->rotation_wanted;
-		mirror_lane_rotate(m, &(struct lane_key){ LINK, TOPIC, s->partition }, s->rotation_wanted);
+	struct record *r = &workers->records[s->partition];
+	struct lane_key key = { LINK, TOPIC, s->partition };
+
+	if (s->rotation_wanted > r->rotation) {
+		r->rotation = s->rotation_wanted;
+		mirror_lane_rotate(m, &key, s->rotation_wanted);
+	}
+	if (s->txn_filler_wanted >= 0 && s->txn_filler_wanted != r->txn_fillers[0]) {
+		r->txn_fillers[1] = r->txn_fillers[0];
+		r->txn_fillers[0] = s->txn_filler_wanted;
+		mirror_lane_txn_filler(m, &key, s->txn_filler_wanted);
 	}
 	if (s->claim_used == workers->claim)
 		mirror_set_claim(m, workers->claim = ++workers->claims);
+	record_seed(r, m, &key, s);
+	trim(workers, m, &key, s);
 	if (s->state == LANE_COPYING && s->local_log_end_offset >= 0 && s->batch_epoch >= 0) {
-		workers->stored_offset[s->partition] = s->local_log_end_offset;
-		workers->stored_epoch[s->partition] = s->batch_epoch;
+		r->stored_offset = s->local_log_end_offset;
+		r->stored_epoch = s->batch_epoch;
 	}
 }
 

@@ -13,15 +13,23 @@ struct worker {
 	struct fiber *fiber;
 };
 
+/* What the control log knows of a partition. */
+struct record {
+	int64_t stored_offset;
+	int32_t stored_epoch;
+	int32_t rotation;
+	int64_t txn_fillers[2];
+	int64_t seed_from, seed_to;
+	int64_t emptied_end;
+};
+
 struct workers {
 	struct world *world;
 	struct worker all[WORKERS_MAX];
 	int n;
 	int owner;                       /* -1: none */
 	int64_t claims, claim;           /* the last one, and the owner's */
-	int64_t stored_offset[PARTITIONS];
-	int32_t stored_epoch[PARTITIONS];
-	int32_t rotation[PARTITIONS];
+	struct record records[PARTITIONS];
 	int64_t lease_until_ns;          /* of the last owner */
 	bool truncated[PARTITIONS];      /* FAILED with UNEXPECTED_TRUNCATION */
 	char fault[512];                 /* a lane FAILED otherwise; "" */

@@ -6,6 +6,7 @@
 #include "wire/batch.h"
 #include "wire/compress.h"
 #include "wire/msg/add_partitions_to_txn.h"
+#include "wire/msg/delete_records.h"
 #include "wire/msg/end_txn.h"
 #include "wire/msg/fetch.h"
 #include "wire/msg/incremental_alter_configs.h"
@@ -201,12 +202,46 @@ void world_change_time(struct world *world)
 	CHECK(talk_call(t, incremental_alter_configs, 1, req)->responses.items[0].error_code == 0);
 }
 
+static int64_t delete_records(struct talk *t, int32_t partition, int64_t to)
+{
+	const struct deleted_records_partition *got;
+	struct delete_records_request *req;
+
+	talk_begin(t);
+	req = talk_request(t, delete_records);
+	talk_items(t, &req->topics, delete_records_topic, 1);
+	req->topics.items[0].name = str_of(TOPIC);
+	talk_items(t, &req->topics.items[0].partitions, delete_records_partition, 1);
+	req->topics.items[0].partitions.items[0].partition_index = partition;
+	req->topics.items[0].partitions.items[0].offset = to;
+	got = &talk_call(t, delete_records, 2, req)->topics.items[0].partitions.items[0];
+	CHECK(got->error_code == 0 && got->low_watermark >= to);
+	return got->low_watermark;
+}
+
+int64_t world_expire(struct world *world, int32_t partition)
+{
+	struct ledger *l = &world->ledgers[partition];
+	int64_t stable = world_stable(world, partition);
+
+	/* Often all of it, and often a little. */
+	int64_t to = rng_one_in(world->rng, 4) ? stable : rng_in(world->rng, l->start, stable);
+
+	l->start = delete_records(&world->at_source, partition, to);
+	return l->start;
+}
+
+int64_t world_trim_copy(struct world *world, int32_t partition, int64_t to)
+{
+	return delete_records(&world->at_destination, partition, to);
+}
+
 /* Where the log can be cut without touching a transaction, by chance. */
 static int64_t cut_of(struct world *w, const struct ledger *l)
 {
 	int64_t from = l->n, cut;
 
-	while (from > 0 && l->entries[from - 1].txn == 0 && l->entries[from - 1].value != 0)
+	while (from > l->start && l->entries[from - 1].txn == 0 && l->entries[from - 1].value != 0)
 		from--;
 	cut = rng_in(w->rng, from, l->n);
 	while (cut < l->n && cut > from && !l->entries[cut].first)
@@ -214,11 +249,20 @@ static int64_t cut_of(struct world *w, const struct ledger *l)
 	return cut;
 }
 
+static void note_stale(struct ledger *l, int64_t from, int64_t to)
+{
+	l->stale = from;
+	l->stale_to = MAX(l->stale_to, to);
+}
+
 int64_t world_lose(struct world *world, int32_t partition)
 {
 	struct ledger *l = &world->ledgers[partition];
 	int64_t cut = cut_of(world, l), n = l->n - cut;
 
+	/* A sandbox that is cut knows of its producers only what its log still tells. */
+	if (l->start > 0)
+		return 0;
 	for (int i = 0; i < PRODUCERS; i++)
 		if (world->producers[i].txn != 0 && world->producers[i].in_txn[partition])
 			return 0;
@@ -228,8 +272,8 @@ int64_t world_lose(struct world *world, int32_t partition)
 	l->n = cut;
 	CHECK(sandbox_elect(world->source->sandbox, TOPIC, partition, cut) == 0);
 	/* What was read of the copy may have been lost just now. */
-	if (l->checked > cut && l->stale < 0)
-		l->stale = cut;
+	if (l->checked > cut)
+		note_stale(l, l->stale < 0 ? cut : l->stale, l->checked);
 	return n;
 }
 
@@ -326,9 +370,8 @@ int64_t world_stable(const struct world *world, int32_t partition)
 	return l->n;
 }
 
-int64_t world_copied(struct world *world, int32_t partition)
+static int64_t list_offset(struct talk *t, int32_t partition, int64_t timestamp)
 {
-	struct talk *t = &world->at_destination;
 	const struct listed_offsets_partition *got;
 	struct list_offsets_request *req;
 
@@ -339,10 +382,20 @@ int64_t world_copied(struct world *world, int32_t partition)
 	req->topics.items[0].name = str_of(TOPIC);
 	talk_items(t, &req->topics.items[0].partitions, list_offsets_partition, 1);
 	req->topics.items[0].partitions.items[0].partition_index = partition;
-	req->topics.items[0].partitions.items[0].timestamp = -1;
+	req->topics.items[0].partitions.items[0].timestamp = timestamp;
 	got = &talk_call(t, list_offsets, 5, req)->topics.items[0].partitions.items[0];
 	CHECK(got->error_code == 0);
 	return got->offset;
+}
+
+int64_t world_copied(struct world *world, int32_t partition)
+{
+	return list_offset(&world->at_destination, partition, -1);
+}
+
+int64_t world_copy_start(struct world *world, int32_t partition)
+{
+	return list_offset(&world->at_destination, partition, -2);
 }
 
 static bool wrong(struct world *w, int32_t partition, int64_t offset, const char *what)
@@ -358,6 +411,8 @@ static bool check_hole(struct world *w, int32_t partition, int64_t from, int64_t
 	const struct ledger *l = &w->ledgers[partition];
 
 	for (int64_t o = from; o < to; o++) {
+		if (o < l->start)
+			continue;
 		if (l->stale >= 0)
 			return wrong(w, partition, o, "filled behind what the source has lost");
 		if (o >= l->n)
@@ -391,6 +446,8 @@ static bool check_record(struct world *w, int32_t partition, const struct record
 	bool lost;
 	const struct entry *e = entry_of(l, r, &lost);
 
+	if (r->offset < l->start && r->value.len < 0)
+		return true;   /* a seed, until it is deleted */
 	if (e == NULL)
 		return wrong(w, partition, r->offset, r->offset < l->n ? "another record" :
 						      "the copy is longer than the source");
@@ -402,8 +459,8 @@ static bool check_record(struct world *w, int32_t partition, const struct record
 		return wrong(w, partition, r->offset, "another timestamp");
 	if (!lost && l->stale >= 0)
 		return wrong(w, partition, r->offset, "copied on behind what the source has lost");
-	if (lost && l->stale < 0)
-		l->stale = r->offset;
+	if (lost)
+		note_stale(l, l->stale < 0 ? r->offset : l->stale, r->offset + 1);
 	return true;
 }
 
@@ -455,8 +512,13 @@ static const struct fetched_partition *fetch(struct world *w, int32_t partition,
 static bool check_partition(struct world *w, int32_t partition, struct record_reader *rr)
 {
 	struct ledger *l = &w->ledgers[partition];
-	int64_t to = world_copied(w, partition);
+	int64_t to = world_copied(w, partition), from = world_copy_start(w, partition);
 
+	if (from > l->start)
+		return wrong(w, partition, l->start, "deleted from the copy, and not from the source");
+	l->checked = MAX(l->checked, from);
+	if (from >= l->stale_to)
+		l->stale = -1;   /* deleted from both */
 	while (l->checked < to) {
 		const struct fetched_partition *got = fetch(w, partition, l->checked);
 		struct reader r = { .p = got->records.data, .end = got->records.data + MAX(got->records.len, 0) };
@@ -485,5 +547,6 @@ bool world_check(struct world *world)
 
 bool world_is_equal(struct world *world, int32_t partition)
 {
-	return world->ledgers[partition].stale < 0 && world_copied(world, partition) == world_stable(world, partition);
+	return world->ledgers[partition].stale < 0 && world_copied(world, partition) == world_stable(world, partition) &&
+	       world_copy_start(world, partition) == world->ledgers[partition].start;
 }

@@ -28,10 +28,11 @@ struct lost {
 struct ledger {
 	struct entry *entries;   /* by offset */
 	int64_t n, cap;
+	int64_t start;           /* the source's log start */
 	int64_t checked;         /* the copy was read so far */
 	struct lost *lost;
 	int n_lost;
-	int64_t stale;           /* the copy holds what the source has lost, from this offset on; -1: it does not */
+	int64_t stale, stale_to; /* the copy holds there what the source has lost; -1: it does not */
 };
 
 struct producer {
@@ -67,6 +68,8 @@ void world_produce(struct world *world);
 void world_transact(struct world *world);
 /* An unclean election at the source: the last records of a partition, none of a transaction, are lost. Their number. */
 int64_t world_lose(struct world *world, int32_t partition);
+/* The source deletes the oldest records of a partition: all below the offset that is returned. */
+int64_t world_expire(struct world *world, int32_t partition);
 /* The source's topic goes from CreateTime to LogAppendTime, or back. */
 void world_change_time(struct world *world);
 /* Ends all transactions. */
@@ -75,6 +78,10 @@ void world_settle(struct world *world);
 /* The source's last stable offset; the log end of the copy. */
 int64_t world_stable(const struct world *world, int32_t partition);
 int64_t world_copied(struct world *world, int32_t partition);
+/* Where the copy's log starts. */
+int64_t world_copy_start(struct world *world, int32_t partition);
+/* DeleteRecords at the destination; the new log start. */
+int64_t world_trim_copy(struct world *world, int32_t partition, int64_t to);
 /* Reads what is new in the copy. False: it is not what the ledger says; world->fault tells. */
 bool world_check(struct world *world);
 /* Everything stable of a partition is copied. */

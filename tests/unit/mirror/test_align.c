@@ -86,6 +86,9 @@ static const struct seed_row seed_rows[] = {
 	/* a log that was emptied: by us, and by somebody */
 	{ 50, 0, 50, 50, -1, -1, 50, false, ALIGN_RESUME, 0, 0, false, false },
 	{ 50, 0, 50, 50, -1, -1, 49, false, ALIGN_STOP, 0, 0, false, false },
+	/* ... by us, in a seeding that was over and was then recorded anew with a later end */
+	{ 70, 0, 50, 50, 0, 70, -1, false, ALIGN_SEED, 0, 70, false, true },
+	{ 70, 0, 50, 50, 60, 70, -1, false, ALIGN_STOP, 0, 0, false, false },
 	{ 50, 0, 50, 50, -1, -1, -1, false, ALIGN_STOP, 0, 0, false, false },
 	{ 70, 0, 50, 50, -1, -1, -1, false, ALIGN_STOP, 0, 0, false, false },
 	/* the mirror begins where it was told to */
