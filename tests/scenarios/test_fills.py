@@ -262,22 +262,51 @@ def bare_rate(cluster, topic, seconds):
     return n / (time.monotonic() - began)
 
 
+@pytest.mark.real_only
 def test_the_rate_of_fills(site, counts):
-    """At least 60% of a bare loop; other partitions keep their speed meanwhile."""
-    topic, bare = mirrored(site), site.topic("bare")
+    """At least 60% of a bare loop; another partition keeps up with its producer meanwhile."""
+    topic, bare, other = mirrored(site), site.topic("bare"), site.topic("other")
     site.destination.create_topic(bare, 1)
+    site.source.create_topic(other, 1)
+    site.create_mirror(other)
     n = counts(200000, 2000000)
-    holes = Holes(site, topic)
+    holes, worst = Holes(site, topic), 0
     holes.add(n)
     rate = bare_rate(site.destination, bare, 3)
     site.worker()
-    wait_until(lambda: site.destination.ends(topic)[0] > 1000, 60, "the fill begins", every=0.02)
-    first, began = site.destination.ends(topic)[0], time.monotonic()
-    wait_until(lambda: site.destination.ends(topic)[0] >= n * 9 // 10, 300, "the fill goes on", every=0.02)
-    filled = (site.destination.ends(topic)[0] - first) / (time.monotonic() - began)
-    print(f"bare loop {rate:.0f} markers/s, fill {filled:.0f}/s, {filled / rate:.2f}")
+    with Load(site.source, other, 1, rate=1000) as load:
+        wait_until(lambda: site.destination.ends(topic)[0] > 1000, 60, "the fill begins", every=0.02)
+        first, began = site.destination.ends(topic)[0], time.monotonic()
+        while site.destination.ends(topic)[0] < n * 9 // 10:
+            acknowledged = load.done.count
+            worst = max(worst, acknowledged - site.destination.ends(other)[0])
+            assert time.monotonic() < began + 300, "the fill takes too long"
+        filled = (site.destination.ends(topic)[0] - first) / (time.monotonic() - began)
+    print(f"bare loop {rate:.0f} markers/s, fill {filled:.0f}/s, {filled / rate:.2f}; other partition behind {worst}")
     assert filled >= 0.6 * rate, f"{filled:.0f} offsets/s are filled, the bare loop writes {rate:.0f}"
+    assert worst <= 1000, f"another partition was {worst} records behind, more than it gets in a second"
     equal(site, topic, holes.records)
+    site.wait_caught_up(other)
+    site.assert_equal(other, load.done.count)
+
+
+def test_a_hole_beyond_the_limit(site):
+    """It is refused with what it would cost; nothing above the limit is written."""
+    topic = site.topic("limit")
+    site.source.create_topic(topic, 1)
+    site.create_link(mirror__fill__limit=100)
+    site.create_mirror(topic)
+    holes = Holes(site, topic)
+    holes.add(90)
+    site.worker()
+    equal(site, topic, holes.records)
+    start = site.source.ends(topic)[0]
+    holes.add(500)
+    row = site.wait_partition(topic, 0, state="FAILED", reason="FILL_LIMIT")
+    for word in ("mirror.fill.limit is 100", f"offset {start + 1}", "MiB"):
+        assert word in row["mirror_topic_error"], row
+    assert start < site.destination.ends(topic)[0] <= start + 101
+    site.assert_equal(topic, holes.records - 1, upto={0: start + 1}, ends=False)
 
 
 def test_interleaved_producers_and_kills(site, counts):

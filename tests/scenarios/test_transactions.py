@@ -69,7 +69,10 @@ def test_open_transaction(site):
     row = site.wait_partition(topic, 0, local_log_end_offset=stable, partition_mirror_lag=0, state="COPYING")
     assert row["source_high_watermark"] > stable, row
     open_one = row["open_transaction"]
-    assert open_one is not None and open_one["first_offset"] == stable and open_one["age_ms"] >= 0, row
+    if site.source.version.startswith("2.4"):   # nobody there to ask: DescribeProducers came with 2.8
+        assert open_one is None, row
+    else:
+        assert open_one is not None and open_one["first_offset"] == stable and open_one["age_ms"] >= 0, row
     producer.abort_transaction(30)
     caught_up(site, topic)
     site.assert_equal(topic, 54)
