@@ -88,6 +88,8 @@ static const struct field partition_rows[] = {
 	FIELD(partition_state, txn_filler_before, FIELD_I64),
 	FIELD(partition_state, fills_by_transactions, FIELD_FLAG),
 	FIELD(partition_state, source_end, FIELD_I64),
+	FIELD(partition_state, lost, FIELD_TEXT),
+	FIELD(partition_state, lost_resumes, FIELD_I64),
 	FIELD(partition_state, seed_from, FIELD_I64),
 	FIELD(partition_state, seed_to, FIELD_I64),
 	FIELD(partition_state, emptied_end, FIELD_I64),

@@ -92,6 +92,8 @@ struct partition_state {
 	int32_t epoch;                    /* ... and the source's epoch of the batch below it; -1: none */
 	int64_t time_ms;                  /* when the pair was written */
 	int32_t rotation;                 /* of the filler id; 0 at first */
+	char *lost;                       /* a sentence on records that the source lost, until resume; or NULL */
+	int64_t lost_resumes;             /* mirror_wish.resumes when it was found; -1 */
 	int64_t seed_from, seed_to;       /* a seeding under way; -1: none */
 	int64_t emptied_end;              /* the log end before a DeleteRecords that may have left no batch; -1: none */
 	int64_t txn_filler_id;            /* producer id of empty transactions that fill; -1: none */

@@ -30,7 +30,9 @@ struct entry_news {
 	int64_t since_ms, offset, source_end;
 	int32_t epoch;
 	int64_t resumes;
-	char text[160];          /* an error that is made here */
+	const char *lost;        /* a loss of data that stands; NULL: none */
+	int64_t lost_resumes;
+	char text[160];          /* a sentence that is made here */
 	int32_t rotation;        /* of the filler id, at least */
 	int64_t seed_from, seed_to;  /* -1: as it is */
 	bool seed_over;          /* nothing is seeded any more */
@@ -48,13 +50,37 @@ static void news_of_seed(const struct lane_row *lane, struct entry_news *news)
 	news->emptied_end = lane->emptying;
 }
 
-/* The range itself stands in the entry as what is seeded; here it is for people. */
-static void news_of_loss(const struct lane_row *lane, struct entry_news *news, char error[160])
+/* A loss of data stands until somebody has resumed since, whatever else happens to the partition meanwhile. */
+static bool loss_stands(const struct mirror_row *row, const struct partition_state *entry)
 {
-	snprintf(error, 160, "the source has lost offsets %lld to %lld: they are no records here; "
-		 "`krmirror mirror resume` acknowledges it", (long long)lane->seed_from, (long long)lane->seed_to - 1);
+	return entry != NULL && entry->lost != NULL && entry->lost_resumes >= row->wish.resumes;
+}
+
+/* It is recorded together with the seeding that closes the hole. */
+static bool loss_is_new(const struct lane_row *lane, const struct partition_state *entry)
+{
+	return lane->seed_lost && lane->seed_to >= 0 &&
+	       (entry == NULL || entry->seed_from != lane->seed_from || entry->seed_to != lane->seed_to);
+}
+
+static void news_of_loss(const struct mirror_row *row, const struct lane_row *lane,
+			 const struct partition_state *entry, struct entry_news *news)
+{
+	if (loss_is_new(lane, entry)) {
+		snprintf(news->text, sizeof(news->text),
+			 "the source has lost offsets %lld to %lld: they are no records here; "
+			 "`krmirror mirror resume` acknowledges it", (long long)lane->seed_from,
+			 (long long)lane->seed_to - 1);
+		news->lost = news->text;
+		news->lost_resumes = row->wish.resumes;
+	} else if (loss_stands(row, entry)) {
+		news->lost = entry->lost;
+		news->lost_resumes = entry->lost_resumes;
+	}
+	if (news->lost == NULL || news->reason != NULL)
+		return;
 	news->reason = lane_reason_name(REASON_DATA_LOSS);
-	news->error = error;
+	news->error = news->lost;
 }
 
 static bool news_of_open(const struct mirror_row *row, const struct lane_row *lane,
@@ -69,12 +95,9 @@ static bool news_of_open(const struct mirror_row *row, const struct lane_row *la
 		.txn_filler_id = lane->txn_filler_wanted, .fills_by_transactions = lane->fills_by_transactions,
 	};
 	news_of_seed(lane, news);
-	if (lane->seed_lost && lane->seed_to >= 0 && lane->reason == REASON_NONE) {
-		news_of_loss(lane, news, news->text);
-		return true;
-	}
-	/* A loss of data is acknowledged by resume, not by a restart of the worker. */
-	if (lane->reason == REASON_NONE && entry != NULL && entry_stands(row, entry)) {
+	news_of_loss(row, lane, entry, news);
+	/* Likewise a failure that only resume ends. */
+	if (news->reason == NULL && entry != NULL && entry_stands(row, entry)) {
 		news->reason = entry->reason;
 		news->error = entry->error;
 		news->resumes = entry_resumes(entry);
@@ -102,7 +125,7 @@ static bool news_of_closed(const struct mirror_row *row, int32_t partition, cons
 		news->state = lane_state_name(LANE_STOPPED);
 		return true;
 	}
-	if (entry != NULL && entry_stands(row, entry))
+	if (entry != NULL && entry_stands(row, entry) && lane_state_parse(entry->state) == LANE_FAILED)
 		return false;
 	if (row->want == WANT_FAILED) {
 		news->state = lane_state_name(LANE_FAILED);
@@ -123,6 +146,7 @@ static bool news_of_closed(const struct mirror_row *row, int32_t partition, cons
 		return true;
 	}
 	news->state = lane_state_name(LANE_PAUSED);
+	news_of_loss(row, &row->lanes[partition], entry, news);
 	return row->want == WANT_PAUSED;
 }
 
@@ -153,7 +177,7 @@ static bool seed_due(const struct entry_news *news, const struct partition_state
 static bool transition(const struct entry_news *news, const struct partition_state *entry)
 {
 	return entry == NULL || !same_text(entry->state, news->state) || !same_text(entry->reason, news->reason) ||
-	       !same_text(entry->error, news->error) || entry->rotation < news->rotation || seed_due(news, entry) ||
+	       !same_text(entry->error, news->error) || !same_text(entry->lost, news->lost) || entry->rotation < news->rotation || seed_due(news, entry) ||
 	       entry->fills_by_transactions != news->fills_by_transactions ||
 	       (news->txn_filler_id >= 0 && entry->txn_filler_id != news->txn_filler_id);
 }
@@ -182,6 +206,8 @@ static void entry_write(const struct worker *worker, const struct entry_news *ne
 	record_set(&entry->reason, news->reason);
 	record_set(&entry->error, news->error);
 	record_set(&entry->worker, worker->conf->worker_id);
+	record_set(&entry->lost, news->lost);
+	entry->lost_resumes = news->lost != NULL ? news->lost_resumes : -1;
 	if (news->offset >= 0) {
 		entry->offset = news->offset;
 		entry->epoch = news->epoch;

@@ -145,6 +145,8 @@ def test_retention_overtakes_a_paused_mirror(site):
     site.wait_caught_up(topic)
     site.assert_equal(topic, 550 + 500)
     site.wait_partition(topic, 0, state="COPYING", reason="DATA_LOSS")
+    site.ok("mirror", "pause", topic, "--link", site.link)
+    site.wait_partition(topic, 0, state="PAUSED", reason="DATA_LOSS")
     site.ok("mirror", "resume", topic, "--link", site.link)
     site.wait_partition(topic, 0, state="COPYING", reason=None)
     site.row(topic, codes=(contract.DONE,))
