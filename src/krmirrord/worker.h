@@ -152,6 +152,14 @@ void limits_work(struct worker *worker);
 /* Deletes records of this worker's lanes below the start of the source's log, and seeds that are all there. */
 void trims_work(struct worker *worker);
 
+/* ---- entries.c ---- */
+
+/* Whether the entry of a partition that is this worker's is to be written. */
+bool entry_due(const struct mirror_row *row, int32_t partition);
+/* Says there what this worker knows of it now; nothing, where the partition is not its own. */
+void entry_update(const struct worker *worker, const struct mirror_row *row, int32_t partition,
+		  struct mirror_state *state);
+
 /* ---- states.c ---- */
 
 /* Writes what changed: entries of this worker's lanes, and as leader the states of links and mirrors. */
