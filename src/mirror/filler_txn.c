@@ -433,7 +433,7 @@ void filler_txn_ready(struct mirror_lane *ml)
 
 	if (t == NULL)
 		t = ml->fill.txn = txn_filler_create(ml);
-	if (t->step != TXN_IDLE || filler_txn_busy(ml) || lane_fill_head(&ml->lane) == 0)
+	if (t->step != TXN_IDLE || filler_txn_busy(ml) || !lane_goes_on(ml) || lane_fill_head(&ml->lane) == 0)
 		return;
 	if (!t->initialised) {
 		move(t, TXN_FIND);

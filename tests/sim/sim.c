@@ -28,6 +28,7 @@ struct story {
 	int64_t resume_at_ns;        /* the owner is stopped until then; 0: it is not */
 	int64_t heir_at_ns;          /* a lost owner is replaced then; 0: none is lost */
 	uint64_t resumes;
+	bool no_markers;
 	bool verbose;
 	bool stuck;
 };
@@ -291,8 +292,21 @@ static bool is_over(struct story *s)
 	return over;
 }
 
+/* One story in eight: no right to write markers, so that holes are filled with empty transactions. */
+static void choose_rights(struct story *s)
+{
+	struct err err;
+
+	s->no_markers = rng_one_in(&s->rng, 8);
+	if (!s->no_markers)
+		return;
+	tell(s, "the right for markers is missing");
+	CHECK(sandbox_fault_add(s->world.destination->sandbox, "WriteTxnMarkers:31", &err) == 0);
+}
+
 static bool live(struct story *s, int steps)
 {
+	choose_rights(s);
 	workers_start(&s->workers);
 	for (int i = 0; i < steps; i++) {
 		something_happens(s);
