@@ -4,6 +4,7 @@ import pytest
 
 from lib import judge
 from lib.produce import produce, transaction
+from lib.transactions import Interleaved
 from lib.util import wait_until
 
 
@@ -77,3 +78,19 @@ def test_open_transaction(site):
     caught_up(site, topic)
     site.assert_equal(topic, 54)
     site.wait_partition(topic, 0, open_transaction=None)
+
+
+def test_promoted_between_transactions(site):
+    """The promoted topic ends with a filled marker; transactions go on there."""
+    topic = mirrored(site, 2)
+    crowd = Interleaved(site.source, topic, 2).run(12)
+    site.worker()
+    caught_up(site, topic)
+    ends = site.source.ends(topic)
+    site.ok("promote", topic, "--link", site.link, "--wait=60s", "-o", "json")
+    transaction(site.destination, topic, [4, 4], f"after-{site.id}", 2)
+    transaction(site.destination, topic, [4], f"after-{site.id}", 2, commit=False)
+    site.assert_equal(topic, crowd.expect, upto=ends, ends=False)
+    after = judge.read_records(site.destination, topic, {p: (ends[p], end) for p, end in
+                                                         site.destination.ends(topic).items()})
+    assert sum(len(rows) for rows in after.values()) == 8
