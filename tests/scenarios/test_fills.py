@@ -123,6 +123,25 @@ def test_stopped_while_it_fills_and_replaced(site, counts):
             w.process = None
 
 
+def test_somebody_writes_into_a_fill(site):
+    """One record of a foreign producer between our markers: the partition stops as DIVERGED."""
+    topic = mirrored(site)
+    holes = Holes(site, topic)
+    site.worker()
+    holes.add(10)
+    equal(site, topic, holes.records)
+    start = site.source.ends(topic)[0]
+    site.destination.hold()
+    holes.add(4 * HOLE)
+    site.destination.release()
+    wait_until(lambda: site.destination.ends(topic)[0] > start + 1, 60, "the fill begins", every=0.005)
+    produce(site.destination, topic, 1)
+    holes.add(1)   # where the fill was over already, the next append finds it
+    row = site.wait_partition(topic, 0, state="FAILED", reason="DIVERGED")
+    assert "wrote to the mirror topic" in row["mirror_topic_error"], row
+    site.row(topic, codes=(8,))
+
+
 @pytest.mark.real_only
 @pytest.mark.parametrize("length", (1, HOLE), ids=("short", "long"))
 def test_answers_to_fills_lost_on_the_wire(doors, counts, length):
