@@ -5,6 +5,7 @@
  * offset of each key, the second keeps what a broker would keep. */
 #include "sandbox/cleaner.h"
 
+#include "base/log.h"
 #include "sandbox/batch_check.h"
 #include "sandbox/bytes.h"
 #include "sandbox/clean_batch.h"
@@ -270,6 +271,7 @@ static void clean(struct sandbox *sb, struct partition *p, int64_t end)
 	rewrite(&c);
 	take_aborted(&c);
 	p->cleaned_to = end;
+	log_info("cleaner", "cleaned", "topic=%s partition=%d to=%lld", p->topic->name, p->index, (long long)end);
 	map_fini(&c.keys);
 	arena_fini(&c.arena);
 	batch_cleaner_destroy(c.batches);

@@ -2,6 +2,7 @@
 """Topics that the broker's own cleaner compacts soon, and looking at what it left."""
 import os
 import random
+import re
 import struct
 
 from confluent_kafka import Producer
@@ -142,6 +143,10 @@ def shapes(batches):
 
 def cleaned_to(cluster, topic, partition=0):
     """Where the broker's cleaner has recorded that it came to; 0: it has not run there."""
+    if cluster.kind == "sandbox":
+        with open(cluster.log, errors="replace") as f:
+            found = re.findall(rf"cleaned topic={re.escape(topic)} partition={partition} to=(\d+)", f.read())
+        return int(found[-1]) if found else 0
     path = os.path.join(cluster.brokers[0].dir, "data", "cleaner-offset-checkpoint")
     try:
         with open(path) as f:

@@ -32,7 +32,6 @@ def mirror(site, topic):
     return site.worker()
 
 
-@pytest.mark.real_only
 @KINDS
 def test_compacted_before_it_is_mirrored(site, counts, transactional):
     """Equal, and still equal when the destination's cleaner has run over it."""
@@ -54,7 +53,6 @@ def test_compacted_before_it_is_mirrored(site, counts, transactional):
     site.assert_equal(topic, len(table.newest), levels=judge.BOTH)
 
 
-@pytest.mark.real_only
 @KINDS
 def test_compacted_while_it_is_mirrored(site, counts, transactional):
     """Both cleaners run at their own pace. The worker is killed meanwhile, so that it opens in the middle of what the
@@ -72,7 +70,6 @@ def test_compacted_while_it_is_mirrored(site, counts, transactional):
     judge.assert_equal_compacted(site.source, site.destination, topic, {0: len(table.newest)})
 
 
-@pytest.mark.real_only
 def test_cleaned_below_a_worker_that_was_away(site):
     """What the mirror has is compacted at the source before the worker comes back: the copy keeps what it has."""
     topic, table = keyed(site, False)
@@ -89,7 +86,6 @@ def test_cleaned_below_a_worker_that_was_away(site):
     judge.assert_equal_compacted(site.source, site.destination, topic, {0: len(table.newest)})
 
 
-@pytest.mark.real_only
 def test_tombstones_expire_at_each_side(site):
     """delete.retention.ms 1: the source's tombstones go, and so do the copies; no key has a value that is over."""
     topic, table = keyed(site, False, CONFIG | {"delete.retention.ms": "1"})
@@ -108,7 +104,6 @@ def test_tombstones_expire_at_each_side(site):
     assert len(values(site.source)) > 5
 
 
-@pytest.mark.real_only
 def test_a_live_table_with_a_live_cleaner(site, counts):
     """Written, cleaned and copied at the same time."""
     topic, table = keyed(site, False)

@@ -52,7 +52,6 @@ def test_large_records_with_log_append_time(site):
     site.assert_equal(topic, first, timestamp_type=False)
 
 
-@pytest.mark.real_only  # the sandbox has no cleaner yet
 @pytest.mark.parametrize("transactions", (False, True), ids=("plain", "transactions"))
 def test_compacted(site, counts, transactions):
     """Holes between and inside batches, batches without records: as the broker's own cleaner leaves them."""

@@ -132,7 +132,6 @@ def test_large_records(site):
     assert sum(p["compared"] for p in verify(site, topic)) == 40
 
 
-@pytest.mark.real_only
 def test_transactions_are_compared_as_a_consumer_sees_them(site):
     """Copied by hand with other control offsets: only the source's aborted records use up offsets."""
     topic = promoted_and_written(site)
@@ -145,7 +144,6 @@ def test_transactions_are_compared_as_a_consumer_sees_them(site):
     assert (row["only_source"], row["only_destination"]) == (10, 0)
 
 
-@pytest.mark.real_only
 def test_side_unreachable(site, pool, matrix, make_site):
     topic, worker = mirrored(site)
     worker.terminate()
