@@ -141,7 +141,7 @@ static const struct key_row link_rows[] = {
 	{ "config.providers*", KEY_STRING, NULL, 0, 0, NULL, KEY_IGNORED, "${file:...} and ${env:...} need none" },
 	{ "mirror.fill.limit", KEY_INT, "10000000", 0, INT64_MAX, NULL, 0, "the longest hole that is filled" },
 	{ "mirror.fill.mode", KEY_WORD, "marker", 0, 0, "marker|tombstone", KEY_LATER, "how holes are filled" },
-	{ "mirror.coalesce", KEY_WORD, "auto", 0, 0, "auto|off", KEY_LATER, "merge small batches of a lane that lags" },
+	{ "mirror.coalesce", KEY_WORD, "auto", 0, 0, "auto|off", 0, "merge small batches of a lane that lags" },
 	{ "mirror.readers.everyone", KEY_BOOL, "false", 0, 0, NULL, KEY_LATER, "the guard may add ALLOW READ for everyone" },
 	{ "mirror.fetch.rate.limit", KEY_BYTES, NULL, 1, INT64_MAX, NULL, KEY_LATER, "bytes per second, of the link" },
 	{ "mirror.topics.regex", KEY_STRING, NULL, 0, 0, NULL, KEY_LATER, "beside the filters of auto-create" },

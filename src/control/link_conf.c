@@ -212,6 +212,7 @@ static void read_fields(struct link_conf *conf)
 	conf->fetch_backoff_ms = number(props, "replica.fetch.backoff.ms");
 	CHECK(start_spec_parse(text(props, "mirror.start.offset.spec"), &conf->start));
 	conf->fill_limit = keys_number(&link_key_table, props, "mirror.fill.limit");
+	conf->coalesce = strcmp(text(props, "mirror.coalesce"), "auto") == 0;
 	conf->progress_group_id = group == NULL ? NULL : xstrdup(group);
 	/* The keys of replica fetchers, where they were given, are those of the client. */
 	if (props_find(props, "replica.socket.timeout.ms") != NULL && props_find(props, "request.timeout.ms") == NULL)
@@ -281,6 +282,7 @@ void link_conf_spec(const struct link_conf *conf, const char *name, const char *
 		.fetch_backoff_ms = conf->fetch_backoff_ms,
 		.n_fetchers = conf->n_fetchers,
 		.fill_limit = conf->fill_limit,
+		.coalesce = conf->coalesce,
 		.availability_check_ms = conf->availability_check_ms,
 	};
 	client_conf_opts(&conf->source, "source", source_cluster_id, &spec->source);

@@ -139,6 +139,11 @@ static inline int lane_in_flight(const struct lane *lane)
 {
 	return (int)(lane->next_ - lane->head_) + (lane->filling > 0);
 }
+/* Batches and fills that wait. */
+static inline int lane_waiting(const struct lane *lane)
+{
+	return (int)(lane->tail_ - lane->next_) - (lane->filling > 0);
+}
 /* The next batch to send, or NULL: none, a fill comes first, or the lane may not send (state, doubt). Does not look at
  * lane_depth. */
 const struct lane_item *lane_head(const struct lane *lane);

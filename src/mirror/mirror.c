@@ -583,6 +583,7 @@ static void tick(struct timer *timer)
 	}
 	sink_tick(m, now);
 	filler_tick(m, now);
+	merging_tick(m, now);
 	retry_failed(m, now);
 	loop_timer_set(m->loop, timer, now + TICK_MS * NS_PER_MS);
 }

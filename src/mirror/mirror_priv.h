@@ -10,6 +10,7 @@
 #include "mirror/lane.h"
 #include "mirror/lane_table.h"
 #include "mirror/mirror.h"
+#include "mirror/rewriting.h"
 #include "mirror/seed.h"
 
 #include <pthread.h>
@@ -19,7 +20,6 @@ struct command;
 struct fetcher;
 struct sink;
 struct filler;
-struct rewrite_job;
 struct rewriting;
 struct txn_filler;
 struct round;
@@ -89,23 +89,6 @@ struct fill_slot {
 	struct txn_filler *txn;     /* NULL: not needed so far */
 	bool by_transactions;       /* the right is missing */
 	int64_t txn_id_wanted;      /* their producer id, to be recorded; -1: none */
-};
-
-/* A fetched batch that waits for being rewritten, or for one before it. */
-struct rewriting_item {
-	struct buf *frame;
-	struct batch_header b;
-	bool hole;                  /* none of its records is to be copied */
-};
-
-struct rewriting_slot {
-	struct rewriting_item *items;
-	uint32_t head, n, cap;      /* items[head, n) wait */
-	int64_t position;           /* of the lane, after what was offered last */
-	struct rewrite_job *job;    /* works on the first items, */
-	uint32_t n_in_job;          /* on so many */
-	int64_t crc_at;             /* the batch that was fetched again for its CRC last; -1 */
-	struct list turn_node;
 };
 
 struct mirror_lane {
@@ -193,6 +176,8 @@ void mirror_lane_fail(struct mirror_lane *ml, enum lane_reason reason, const cha
 bool mirror_has_lease(const struct mirror *mirror);
 /* There may be something to append: tells the sink or the filler. */
 void mirror_lane_ready(struct mirror_lane *ml);
+/* Drops what waits to be appended; it is fetched again. */
+void mirror_lane_give_back(struct mirror_lane *ml);
 /* Something of the lane was appended. */
 void mirror_lane_progress(struct mirror_lane *ml);
 enum { NO_ANSWER = INT16_MIN };  /* no Kafka code: the connection was lost, or the answer lacks the partition */
@@ -273,27 +258,10 @@ static inline bool mirror_lane_seeded(const struct mirror_lane *ml)
 	return mirror_lane_seeds(ml) && ml->seed.recorded && ml->lane.acked >= ml->seed.to;
 }
 
-/* ---- rewriting.c ---- */
-/* budget: of the buffers of runs, bytes. */
-void rewriting_init(struct mirror *mirror, size_t budget);
-/* Whether no job is under way. */
-bool rewriting_idle(const struct mirror *mirror);
-/* Only when it is idle. */
-void rewriting_fini(struct mirror *mirror);
-/* Whether batches of the lane wait: what is fetched goes behind them, and nothing more is fetched. */
-static inline bool rewriting_busy(const struct mirror_lane *ml)
-{
-	return ml->rewriting.n > 0;
-}
-/* The next batch in the order of the log: the first one that the lane answered with LANE_REWRITE, or one behind it.
- * Takes a reference to frame. */
-void rewriting_add(struct mirror_lane *ml, struct buf *frame, const struct batch_header *b, bool hole);
-/* Drops what waits. */
-void rewriting_stop(struct mirror_lane *ml);
-
 /* ---- metadata.c ---- */
 void source_metadata(struct cluster_watch *watch, const struct err *err);
 void sink_metadata(struct cluster_watch *watch, const struct err *err);
+
 /* Where a partition's leader is; false with *why (a static word) when it has none that is known. */
 bool leader_of(const struct cluster *cluster, const char *topic, int32_t partition, int32_t *leader,
 	       int32_t *leader_epoch);

@@ -166,8 +166,16 @@ static size_t work_of(const struct batch_header *b)
 	return codec <= CODEC_LAST ? b->size * factor[codec] : 0;
 }
 
+/* Whether one run may have records of both, a's before b's. Messages v0 and v1 tell only where they end. */
+static bool neighbours(const struct batch_header *a, const struct batch_header *b)
+{
+	if (a->magic != b->magic || ((a->attributes ^ b->attributes) & (BATCH_CODEC | BATCH_LOG_APPEND_TIME)) != 0)
+		return false;
+	return a->magic < 2 || (a->leader_epoch == b->leader_epoch && b->base_offset == a->base_offset + a->last_delta + 1);
+}
+
 /* How many of the first items go into one job. Messages v0 and v1 that are not compressed come one by one; what is made
- * of each alone would be a batch of one record. */
+ * of each alone would be a batch of one record. Batches are merged where that was decided. */
 static uint32_t gather(const struct mirror_lane *ml)
 {
 	const struct rewriting_slot *s = &ml->rewriting;
@@ -175,17 +183,25 @@ static uint32_t gather(const struct mirror_lane *ml)
 	size_t bytes = first->b.size;
 	uint32_t n = 1;
 
-	if (first->b.magic == 2)
+	if (first->b.magic == 2 && !s->coalesce.on)
 		return 1;
 	for (; s->head + n < s->n; n++) {
 		const struct rewriting_item *next = first + n;
 
 		bytes += next->b.size;
-		if (next->hole || next->frame != first->frame || next->b.magic != first->b.magic || bytes > MERGED_MAX ||
-		    ((next->b.attributes ^ first->b.attributes) & BATCH_CODEC) != 0)
+		if (next->hole || next->frame != first->frame || bytes > MERGED_MAX || !neighbours(&next[-1].b, &next->b))
 			break;
 	}
 	return n;
+}
+
+/* Several batches that could be appended one by one are to be merged. */
+static bool merges(const struct mirror_lane *ml)
+{
+	const struct rewriting_item *first = head(ml);
+
+	return ml->rewriting.coalesce.on && !first->hole && first->b.magic == 2 &&
+	       first->b.base_offset >= ml->lane.accepted && gather(ml) > 1;
 }
 
 static void begin_job(struct mirror_lane *ml, struct rewrite_job *job)
@@ -250,7 +266,7 @@ void rewriting_stop(struct mirror_lane *ml)
 {
 	leave_job(ml);
 	list_del(&ml->rewriting.turn_node);
-	while (rewriting_busy(ml))
+	while (rewriting_busy(&ml->rewriting))
 		pop(ml);
 	xfree(ml->rewriting.items);
 	ml->rewriting.items = NULL;
@@ -310,11 +326,15 @@ static void turn(struct mirror_lane *ml)
 	int64_t now = loop_now(ml->mirror->loop);
 	enum lane_verdict verdict = LANE_TAKE;
 
-	while (stands(ml) && rewriting_busy(ml)) {
+	while (stands(ml) && rewriting_busy(&ml->rewriting)) {
 		struct rewriting_item *item = head(ml);
 
-		verdict = item->hole ? lane_offer_hole(&ml->lane, &item->b, now)
-				     : lane_offer(&ml->lane, item->frame, &item->b, now);
+		if (merges(ml))
+			verdict = LANE_REWRITE;
+		else if (item->hole)
+			verdict = lane_offer_hole(&ml->lane, &item->b, now);
+		else
+			verdict = lane_offer(&ml->lane, item->frame, &item->b, now);
 		if (verdict == LANE_REWRITE) {
 			start_job(ml);
 			mirror_lane_ready(ml);
@@ -384,9 +404,11 @@ static void finish(struct rewrite_job *job)
 	bool on = goes_on(ml, offer_rest(ml));
 
 	leave_job(ml);
+	if (head(ml)->b.magic == 2 && ml->rewriting.n_in_job > 1)
+		ml->rewriting.coalesced += ml->rewriting.n_in_job;
 	for (uint32_t n = ml->rewriting.n_in_job; n > 0; n--)
 		pop(ml);
-	if (on && rewriting_busy(ml)) {
+	if (on && rewriting_busy(&ml->rewriting)) {
 		mirror_lane_ready(ml);
 		want_turn(ml);
 	} else {

@@ -336,6 +336,7 @@ void mirror_lane_trouble(struct mirror_lane *ml, int16_t code)
 void mirror_lane_progress(struct mirror_lane *ml)
 {
 	ml->last_append_wall_ms = ml->mirror->local_contact_wall_ms;  /* of this very answer */
+	ml->rewriting.was_idle = ml->rewriting.was_idle || ml->lane.acked == ml->lane.accepted;
 	if (ml->lane.acked >= ml->source_last_stable)
 		ml->caught_up_wall_ms = ml->last_append_wall_ms;
 	ml->sink.progress_ns = loop_now(ml->mirror->loop);
@@ -520,10 +521,15 @@ static void tick_lane(struct mirror_lane *ml, int64_t now)
 {
 	if (ml->lane.unsent_bytes == 0 || now - ml->sink.progress_ns < BLOCKED_MS * NS_PER_MS)
 		return;
+	mirror_lane_give_back(ml);
+	ml->source.parked = lane_in_flight(&ml->lane) > 0;
+}
+
+void mirror_lane_give_back(struct mirror_lane *ml)
+{
 	lane_drop_unsent(&ml->lane);
 	rewriting_stop(ml);
 	list_del(&ml->sink.ready_node);
-	ml->source.parked = lane_in_flight(&ml->lane) > 0;
 	source_touch(ml);
 }
 

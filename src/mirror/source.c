@@ -23,6 +23,7 @@ enum {
 	ROOM_FACTOR = 4,           /* a lane takes what is asked until so many fetches wait in it, */
 	ROOM_DIVISOR = 4,          /* all lanes together until this part of the budget does, */
 	ROOM_MIN = 32 << 10,       /* but each so much */
+	MERGED_AHEAD = 2,          /* merged batches that wait, before which nothing more is read */
 	ROOM_POLL_MS = 5,          /* the long poll while a lane of the session waits for room */
 	LATE_MS = 3000,            /* a response that is so late makes us look for a new leader */
 	ERROR_SESSION_NOT_FOUND = 70, ERROR_SESSION_EPOCH = 71, ERROR_SESSION_TOPIC_ID = 106,
@@ -64,12 +65,15 @@ static bool has_room(const struct mirror_lane *ml)
 
 	if (ml->source.fetcher != NULL)
 		room = MIN(room, MAX(share / (size_t)ml->source.fetcher->n_lanes, (size_t)ROOM_MIN));
+	/* Where batches are merged, more of them come with one fetch the later it goes out. */
+	if (ml->rewriting.coalesce.on && lane_waiting(&ml->lane) >= MERGED_AHEAD)
+		return false;
 	return ml->lane.unsent_bytes < room && ml->lane.unfilled <= LANE_FILL_AHEAD && !lane_drains(&ml->lane);
 }
 
 static bool is_wanted(const struct mirror_lane *ml, int64_t now)
 {
-	return lane_is_open(&ml->lane) && !ml->closing && !ml->source.parked && !rewriting_busy(ml) && has_room(ml) &&
+	return lane_is_open(&ml->lane) && !ml->closing && !ml->source.parked && !rewriting_busy(&ml->rewriting) && has_room(ml) &&
 	       ml->source.quiet_until_ns <= now;
 }
 
@@ -163,7 +167,7 @@ static void forget_lane(struct build *b, struct mirror_lane *ml)
 
 static void note_room(struct build *b, const struct mirror_lane *ml)
 {
-	if (lane_is_open(&ml->lane) && !ml->source.parked && (rewriting_busy(ml) || !has_room(ml)))
+	if (lane_is_open(&ml->lane) && !ml->source.parked && (rewriting_busy(&ml->rewriting) || !has_room(ml)))
 		b->waits_for_room = true;
 }
 
@@ -363,7 +367,7 @@ static void take_partition(struct fetcher *f, struct mirror_lane *ml, const stru
 	struct source_slot *s = &ml->source;
 
 	if (s->fetcher != f || !s->in_session || !lane_is_open(&ml->lane) || s->told_offset != ml->lane.accepted ||
-	    rewriting_busy(ml))
+	    rewriting_busy(&ml->rewriting))
 		return;  /* the answer to a question that does not stand any more */
 	if (p->error_code != 0) {
 		partition_error(ml, p->error_code);

@@ -25,7 +25,9 @@ static enum lane_verdict take_batch(struct mirror_lane *ml, struct flatten *flat
 	switch (kind) {
 	case FLATTEN_RECORDS:
 	case FLATTEN_HOLE:
-		if (!rewriting_busy(ml))
+		if (kind == FLATTEN_RECORDS)
+			merging_note(ml, b);
+		if (!rewriting_busy(&ml->rewriting) && (kind == FLATTEN_HOLE || !ml->rewriting.coalesce.on))
 			verdict = kind == FLATTEN_HOLE ? lane_offer_hole(&ml->lane, b, now)
 						       : lane_offer(&ml->lane, frame, b, now);
 		if (verdict == LANE_REWRITE)
@@ -33,7 +35,8 @@ static enum lane_verdict take_batch(struct mirror_lane *ml, struct flatten *flat
 		return verdict;
 	case FLATTEN_CORRUPT:
 	default:
-		if (!lane_bad(&ml->lane, b->base_offset))
+		/* What is being rewritten comes before it. */
+		if (rewriting_busy(&ml->rewriting) || !lane_bad(&ml->lane, b->base_offset))
 			return LANE_LATER;
 		mirror_lane_fail(ml, REASON_CORRUPT_SOURCE_BATCH,
 				 "source: the CRC of the batch at offset %lld does not hold", (long long)b->base_offset);
@@ -51,7 +54,7 @@ static bool reaches_too_far(struct mirror_lane *ml, const struct fetched_partiti
 	if (last < p->high_watermark || last < ml->lane.accepted)
 		return false;
 	ml->source.too_far_at = b->base_offset;
-	if (again && lane_bad(&ml->lane, b->base_offset))
+	if (again && !rewriting_busy(&ml->rewriting) && lane_bad(&ml->lane, b->base_offset))
 		mirror_lane_fail(ml, REASON_CORRUPT_SOURCE_BATCH,
 				 "source: the batch at offset %lld says that it ends at offset %lld, beyond the high "
 				 "watermark %lld", (long long)b->base_offset, (long long)last,
@@ -78,7 +81,7 @@ void source_take_records(struct mirror_lane *ml, struct buf *frame, const struct
 	}
 	flatten_fini(&flatten);
 	/* Else it is met again behind what is being rewritten or appended. */
-	if (next == BATCH_BAD && !rewriting_busy(ml) && lane_bad(&ml->lane, ml->lane.accepted))
+	if (next == BATCH_BAD && !rewriting_busy(&ml->rewriting) && lane_bad(&ml->lane, ml->lane.accepted))
 		mirror_lane_fail(ml, REASON_CORRUPT_SOURCE_BATCH,
 				 "source: what stands at offset %lld is no record batch", (long long)ml->lane.accepted);
 }

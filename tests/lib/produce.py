@@ -98,7 +98,8 @@ def transaction(cluster, topic, batches, transactional_id, partitions=1, commit=
 class Load:
     """A producer that keeps writing from its own thread until stop(): `with Load(cluster, "t", 6) as load:`."""
 
-    def __init__(self, cluster, topic, partitions=1, rate=2000, idempotent=True, codec="lz4", size=200):
+    def __init__(self, cluster, topic, partitions=1, rate=2000, idempotent=True, codec="lz4", size=200,
+                 config=None):
         import threading
         self.cluster, self.topic, self.partitions = cluster, topic, partitions
         self.rate, self.size = rate, size
@@ -107,7 +108,7 @@ class Load:
         self.left = None
         self.producer = Producer(cluster.client(**{
             "compression.type": codec, "enable.idempotence": idempotent, "acks": "all", "linger.ms": 5,
-            "message.timeout.ms": 300000}))
+            "message.timeout.ms": 300000, **(config or {})}))
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 

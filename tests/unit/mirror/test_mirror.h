@@ -10,3 +10,4 @@ TCase *lane_table_tests(void);
 TCase *fence_tests(void);
 TCase *flatten_tests(void);
 TCase *compare_tests(void);
+TCase *coalesce_tests(void);
