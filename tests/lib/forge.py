@@ -53,10 +53,13 @@ class Forged:
 
 
 def placeholder(cluster, topic, partition, size, records):
-    """Produces a batch of exactly so many bytes and records, not compressed; returns it as the broker has it."""
+    """Produces a batch of exactly so many bytes and records, not compressed; returns it as the broker has it. No two
+    partitions' are the same."""
+    time = TIME + 1 + partition
+
     def made(last):
         body = b"".join(record(i, b"p") for i in range(records - 1)) + record(records - 1, b"p" * last)
-        tail = struct.pack(">hiqqqhii", 0, records - 1, TIME, TIME, -1, -1, -1, records) + body
+        tail = struct.pack(">hiqqqhii", 0, records - 1, time, time, -1, -1, -1, records) + body
         return struct.pack(">qiibI", 0, len(tail) + 9, -1, 2, crc32c(tail)) + tail
     last = next(n for n in range(max(0, size - 100 - 10 * records), size) if len(made(n)) >= size)
     data = made(last)
@@ -74,15 +77,19 @@ def placeholder(cluster, topic, partition, size, records):
 
 
 class Swap:
-    """Serves `forged` where the placeholder stands; times: only so often, None: always. `served` counts."""
+    """Serves forged batches where their placeholders stand. `served` counts, by the partition's number."""
 
-    def __init__(self, proxy, real, forged, times=None):
-        self.real, self.bytes, self.times = real, forged.over(real), times
-        self.served = 0
+    def __init__(self, proxy):
+        self.batches, self.served, self.times = {}, {}, None
         proxy.change[FETCH] = self
 
+    def add(self, partition, real, forged):
+        self.batches[partition] = (real, forged.over(real))
+        self.served[partition] = 0
+
     def __call__(self, version, body):
-        if self.real not in body or (self.times is not None and self.served >= self.times):
-            return body
-        self.served += 1
-        return body.replace(self.real, self.bytes)
+        for partition, (real, forged) in self.batches.items():
+            if real in body and (self.times is None or self.served[partition] < self.times):
+                self.served[partition] += 1
+                body = body.replace(real, forged)
+        return body

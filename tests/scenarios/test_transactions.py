@@ -94,3 +94,26 @@ def test_promoted_between_transactions(site):
     after = judge.read_records(site.destination, topic, {p: (ends[p], end) for p, end in
                                                          site.destination.ends(topic).items()})
     assert sum(len(rows) for rows in after.values()) == 8
+
+
+def test_a_crowd_of_producers(site, counts):
+    """They take turns on the same partitions: commits, aborts, transactions of a marker alone, records without one
+    between. One is left open; what follows it comes when it has ended, either way."""
+    topic = mirrored(site, 2)
+    site.worker()
+    crowd = Interleaved(site.source, topic, 2)
+    for commit in (True, False):
+        crowd.run(counts(12, 300))
+        caught_up(site, topic)
+        site.assert_equal(topic, crowd.visible, levels=judge.BOTH)
+        crowd.leave_open()
+        crowd.run(counts(8, 100))
+        stable = site.source.stable_ends(topic)
+        assert any(stable[p] < end for p, end in site.source.ends(topic).items()), "nothing is held back"
+        site.wait_caught_up(topic)
+        assert site.destination.ends(topic) == stable
+        rows = judge.read(site.source, topic, {p: (0, end) for p, end in stable.items()})
+        site.assert_equal(topic, {p: len(log) for p, log in rows.items()}, upto=stable, levels=judge.BOTH)
+        crowd.finish(commit)
+        caught_up(site, topic)
+        site.assert_equal(topic, crowd.visible, levels=judge.BOTH)
