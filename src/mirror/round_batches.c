@@ -150,8 +150,12 @@ static bool compare_all(struct round *r, int i, struct reader *in, struct batch_
 		o->result.source_epoch = b->leader_epoch;
 		next = batch_next(in, b);
 	}
-	if (next == BATCH_OK && b->magic == 2 && b->base_offset >= o->compare.upto)
-		*upto = o->compare.upto;  /* nothing stands between */
+	if (next == BATCH_OK && b->magic == 2 && b->base_offset >= o->compare.upto && *upto < o->compare.upto) {
+		/* Nothing stands between: the offset belongs to the epoch of what comes behind it. The epoch of what stands
+		 * before it may have ended in the hole, and a fetch that named it would be told of a truncation. */
+		*upto = o->compare.upto;
+		o->result.source_epoch = b->leader_epoch;
+	}
 	flatten_fini(&flatten);
 	record_reader_destroy(rr);
 	if (result != COMPARE_ON)

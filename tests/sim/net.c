@@ -13,7 +13,8 @@
 
 enum {
 	FD_BASE = 1000, WIRES_MAX = 65536, RESUMES_MAX = 400000,   /* of a simulated second, before it is called a circle */
-	LATENCY_MIN_US = 20, LATENCY_MAX_US = 2000, LATE_MAX_MS = 60000, FRAME_MAX = 64 << 20
+	LATENCY_MIN_US = 20, LATENCY_MAX_US = 2000, LATE_MAX_MS = 60000, FRAME_MAX = 64 << 20,
+	CLEANER_MS = 500
 };
 
 #define NET_START_NS (1000 * NS_PER_S)
@@ -59,6 +60,7 @@ static struct {
 	struct wire *wires[WIRES_MAX];
 	int first, n_wires;              /* those before first are gone */
 	struct net_event_counts counts;
+	bool forget_late;
 } net;
 
 int __wrap_clock_gettime(clockid_t id, struct timespec *ts);
@@ -630,6 +632,8 @@ static void delay_chunks(struct wire *w)
 static void reset(struct wire *w, enum net_end how)
 {
 	net.counts.resets++;
+	if (net.forget_late)
+		drop_chunks(&w->to_broker);
 	if (how == NET_END_CLEAN) {
 		w->ended = true;
 		try_recv(w);
@@ -675,6 +679,11 @@ void net_reset(const struct fiber *fiber, const struct net_broker *broker, bool 
 			reset(net.wires[i], how);
 }
 
+void net_forget_late(void)
+{
+	net.forget_late = true;
+}
+
 void net_stall(int64_t for_ns)
 {
 	struct wire *w = by_chance(NULL, NULL);
@@ -715,7 +724,7 @@ struct net_broker *net_add_broker(uint16_t port)
 	struct net_broker *b = &net.brokers[net.n_brokers];
 	struct sandbox_opts opts = {
 		.seed = 1000U + port, .host = "10.0.0.1", .port = port, .node_id = 1,
-		.now_ms = net.now_ns / NS_PER_MS, .wall_ms = net_wall_ms(),
+		.now_ms = net.now_ns / NS_PER_MS, .wall_ms = net_wall_ms(), .cleaner_backoff_ms = CLEANER_MS,
 	};
 
 	CHECK(net.n_brokers < NET_BROKERS);

@@ -42,6 +42,8 @@ enum net_end {
 };
 /* Ends the connections of a loop's fiber (NULL: any) to a broker (NULL: any): each, or one by chance. */
 void net_reset(const struct fiber *fiber, const struct net_broker *broker, bool all, enum net_end how);
+/* From now on nothing that was under way to a broker arrives after its connection has ended. */
+void net_forget_late(void);
 /* Nothing moves on one connection by chance for so long. */
 void net_stall(int64_t for_ns);
 /* From now on nothing of the fiber's goes out or comes in, and it can connect to nobody. */

@@ -49,7 +49,7 @@ static void open_lane(struct workers *workers, struct mirror *m, int32_t p)
 		.destination_topic_id = workers->world->destination_topic, .adopted_end = -1,
 		.rotation = r->rotation, .stored_offset = r->stored_offset, .stored_epoch = r->stored_epoch,
 		.seed_from = r->seed_from, .seed_to = r->seed_to, .emptied_end = r->emptied_end,
-		.txn_filler_ids = { r->txn_fillers[0], r->txn_fillers[1] },
+		.compacted = workers->world->compacted, .txn_filler_ids = { r->txn_fillers[0], r->txn_fillers[1] },
 	});
 	workers->truncated[p] = false;
 }

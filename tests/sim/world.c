@@ -19,7 +19,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { RECORDS_MAX = 20, VALUE_MAX = 3000, FETCH_MAX = 1 << 20, TXN_TIMEOUT_MS = 900000 };
+enum { RECORDS_MAX = 20, VALUE_MAX = 3000, FETCH_MAX = 1 << 20, TXN_TIMEOUT_MS = 900000, KEYS = 12 };
 
 /* ---- the clusters ---- */
 
@@ -32,6 +32,23 @@ static struct uuid topic_id(struct talk *t)
 	talk_items(t, &req->topics, metadata_topic, 1);
 	req->topics.items[0].name = str_of(TOPIC);
 	return talk_call(t, metadata, 12, req)->topics.items[0].topic_id;
+}
+
+static void set_config(struct talk *t, const char *const (*settings)[2], int n)
+{
+	struct incremental_alter_configs_request *req;
+
+	talk_begin(t);
+	req = talk_request(t, incremental_alter_configs);
+	talk_items(t, &req->resources, alterable_resource, 1);
+	req->resources.items[0].resource_type = 2;
+	req->resources.items[0].resource_name = str_of(TOPIC);
+	talk_items(t, &req->resources.items[0].configs, alterable_config, n);
+	for (int i = 0; i < n; i++) {
+		req->resources.items[0].configs.items[i].name = str_of(settings[i][0]);
+		req->resources.items[0].configs.items[i].value = str_of(settings[i][1]);
+	}
+	CHECK(talk_call(t, incremental_alter_configs, 1, req)->responses.items[0].error_code == 0);
 }
 
 static void open_cluster(struct net_broker **broker, struct talk *talk, struct uuid *id, uint16_t port)
@@ -59,6 +76,12 @@ static void open_producer(struct world *w, struct producer *p, int number)
 	p->epoch = got->producer_epoch;
 }
 
+/* The cleaners of both sides run often; delete is for DeleteRecords, and deletes nothing by itself. */
+static const char *const compacting[][2] = {
+	{ "cleanup.policy", "compact,delete" }, { "retention.ms", "-1" }, { "segment.ms", "2000" },
+	{ "min.cleanable.dirty.ratio", "0.01" }, { "delete.retention.ms", "5000" },
+};
+
 void world_open(struct world *world, struct rng *rng)
 {
 	*world = (struct world){ .rng = rng, .n_txns = 1, .packer = packer_create() };
@@ -68,6 +91,11 @@ void world_open(struct world *world, struct rng *rng)
 	open_cluster(&world->destination, &world->at_destination, &world->destination_topic, 9002);
 	for (int i = 0; i < PRODUCERS; i++)
 		open_producer(world, &world->producers[i], i);
+	world->compacted = rng_one_in(rng, 3);
+	if (world->compacted) {
+		set_config(&world->at_source, compacting, ARRAY_LEN(compacting));
+		set_config(&world->at_destination, compacting, ARRAY_LEN(compacting));
+	}
 }
 
 void world_close(struct world *world)
@@ -109,7 +137,12 @@ static struct bytes make_batch(struct world *w, struct entry *entries, int n, co
 		entries[i] = (struct entry){ .value = ++w->last_value, .timestamp = like->timestamp, .len = len };
 		memset(value, 'x', len);
 		memcpy(value, &entries[i].value, sizeof(uint64_t));
+		entries[i].key = -1;
 		records[i].key = (struct bytes){ NULL, -1 };
+		if (w->compacted) {
+			entries[i].key = (int8_t)rng_in(w->rng, 0, KEYS - 1);
+			records[i].key = (struct bytes){ (const uint8_t *)"abcdefghijkl" + entries[i].key, 1 };
+		}
 		records[i].value = (struct bytes){ value, (int32_t)len };
 	}
 	draft.records = records;
@@ -187,19 +220,12 @@ void world_produce(struct world *world)
 
 void world_change_time(struct world *world)
 {
-	struct incremental_alter_configs_request *req;
-	struct talk *t = &world->at_source;
+	static const char *const types[][2] = {
+		{ "message.timestamp.type", "CreateTime" }, { "message.timestamp.type", "LogAppendTime" },
+	};
 
 	world->log_append_time = !world->log_append_time;
-	talk_begin(t);
-	req = talk_request(t, incremental_alter_configs);
-	talk_items(t, &req->resources, alterable_resource, 1);
-	req->resources.items[0].resource_type = 2;
-	req->resources.items[0].resource_name = str_of(TOPIC);
-	talk_items(t, &req->resources.items[0].configs, alterable_config, 1);
-	req->resources.items[0].configs.items[0].name = str_of("message.timestamp.type");
-	req->resources.items[0].configs.items[0].value = str_of(world->log_append_time ? "LogAppendTime" : "CreateTime");
-	CHECK(talk_call(t, incremental_alter_configs, 1, req)->responses.items[0].error_code == 0);
+	set_config(&world->at_source, types + world->log_append_time, 1);
 }
 
 static int64_t delete_records(struct talk *t, int32_t partition, int64_t to)
@@ -261,7 +287,7 @@ int64_t world_lose(struct world *world, int32_t partition)
 	int64_t cut = cut_of(world, l), n = l->n - cut;
 
 	/* A sandbox that is cut knows of its producers only what its log still tells. */
-	if (l->start > 0)
+	if (l->start > 0 || world->compacted)
 		return 0;
 	for (int i = 0; i < PRODUCERS; i++)
 		if (world->producers[i].txn != 0 && world->producers[i].in_txn[partition])
@@ -405,6 +431,15 @@ static bool wrong(struct world *w, int32_t partition, int64_t offset, const char
 	return false;
 }
 
+/* A later record has its key. */
+static bool may_be_cleaned(const struct world *w, const struct ledger *l, int64_t offset)
+{
+	for (int64_t o = offset + 1; w->compacted && o < l->n; o++)
+		if (l->entries[o].key == l->entries[offset].key && is_visible(w, &l->entries[o]))
+			return true;
+	return false;
+}
+
 /* [from, to) of the copy has no record. */
 static bool check_hole(struct world *w, int32_t partition, int64_t from, int64_t to)
 {
@@ -419,7 +454,7 @@ static bool check_hole(struct world *w, int32_t partition, int64_t from, int64_t
 			return wrong(w, partition, o, "the copy is longer than the source");
 		if (l->entries[o].txn != 0 && w->txns[l->entries[o].txn] == TXN_OPEN)
 			return wrong(w, partition, o, "copied before its transaction ended");
-		if (is_visible(w, &l->entries[o]))
+		if (is_visible(w, &l->entries[o]) && !may_be_cleaned(w, l, o))
 			return wrong(w, partition, o, "a record is missing");
 	}
 	return true;
@@ -440,6 +475,29 @@ static const struct entry *entry_of(const struct ledger *l, const struct record_
 	return r->offset < l->n && l->entries[r->offset].value == value ? &l->entries[r->offset] : NULL;
 }
 
+/* Where else the source has or had it; -1: nowhere. */
+static int64_t where_is(const struct ledger *l, const struct record_view *r)
+{
+	uint64_t value = 0;
+
+	if (r->value.len >= (int32_t)sizeof(value))
+		memcpy(&value, r->value.data, sizeof(value));
+	for (int64_t o = 0; o < l->n && value != 0; o++)
+		if (l->entries[o].value == value)
+			return o;
+	return -1;
+}
+
+static bool another_record(struct world *w, int32_t partition, const struct record_view *r)
+{
+	const struct ledger *l = &w->ledgers[partition];
+	char text[100];
+
+	snprintf(text, sizeof(text), "%s, the source's of offset %lld", r->offset < l->n ? "another record" :
+		 "the copy is longer than the source", (long long)where_is(l, r));
+	return wrong(w, partition, r->offset, text);
+}
+
 static bool check_record(struct world *w, int32_t partition, const struct record_view *r)
 {
 	struct ledger *l = &w->ledgers[partition];
@@ -449,8 +507,7 @@ static bool check_record(struct world *w, int32_t partition, const struct record
 	if (r->offset < l->start && r->value.len < 0)
 		return true;   /* a seed, until it is deleted */
 	if (e == NULL)
-		return wrong(w, partition, r->offset, r->offset < l->n ? "another record" :
-						      "the copy is longer than the source");
+		return another_record(w, partition, r);
 	if (!is_visible(w, e))
 		return wrong(w, partition, r->offset, "a record where the source shows none");
 	if (r->value.len != (int32_t)e->len)

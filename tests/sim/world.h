@@ -17,6 +17,7 @@ struct entry {
 	uint32_t len;
 	int32_t txn;             /* index of its transaction; 0: none */
 	bool first;              /* of its batch */
+	int8_t key;              /* -1: none */
 };
 
 /* What stood at an offset before the source lost it. */
@@ -55,6 +56,7 @@ struct world {
 	int32_t n_txns;
 	uint64_t last_value;
 	struct packer *packer;
+	bool compacted;          /* both topics: a record may go when a later one has its key */
 	bool log_append_time;    /* the source's timestamps are the broker's */
 	char fault[512];         /* what is wrong; "" */
 };
