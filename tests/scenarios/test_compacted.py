@@ -26,6 +26,12 @@ def compacted(site, keys, count, transactional):
     return topic, table
 
 
+def caught_up(site, topic, deadline=60):
+    """A transaction's marker is written a moment after its producer was told that it is ended."""
+    wait_until(lambda: site.source.stable_ends(topic) == site.source.ends(topic), 30, f"transactions of {topic} end")
+    site.wait_caught_up(topic, deadline=deadline)
+
+
 def mirror(site, topic):
     site.create_link()
     site.create_mirror(topic)
@@ -37,7 +43,7 @@ def test_compacted_before_it_is_mirrored(site, counts, transactional):
     """Equal, and still equal when the destination's cleaner has run over it."""
     topic, table = compacted(site, counts(60, 5000), counts(600, 100000), transactional)
     mirror(site, topic)
-    site.wait_caught_up(topic, deadline=120)
+    caught_up(site, topic, 120)
     site.assert_equal(topic, len(table.newest), levels=judge.BOTH)
     assert "compact" in site.destination.topic_config(topic)["cleanup.policy"]
     # What is written now rolls the destination's segments, so that its cleaner may have the rest.
@@ -49,7 +55,7 @@ def test_compacted_before_it_is_mirrored(site, counts, transactional):
     wait_until(cleaned, compaction.CLEANER_DEADLINE,
                lambda: f"the destination's cleaner at {mirrored}: {compaction.cleaned_to(site.destination, topic)}",
                every=0.5)
-    site.wait_caught_up(topic)
+    caught_up(site, topic)
     site.assert_equal(topic, len(table.newest), levels=judge.BOTH)
 
 
@@ -66,7 +72,7 @@ def test_compacted_while_it_is_mirrored(site, counts, transactional):
             worker.kill()
             worker.start()
     table.close_segments()
-    site.wait_caught_up(topic)
+    caught_up(site, topic)
     judge.assert_equal_compacted(site.source, site.destination, topic, {0: len(table.newest)})
 
 
@@ -75,14 +81,14 @@ def test_cleaned_below_a_worker_that_was_away(site):
     topic, table = keyed(site, False)
     worker = mirror(site, topic)
     table.write(40, 300)
-    site.wait_caught_up(topic)
+    caught_up(site, topic)
     worker.terminate()
     table.write(40, 600)
     table.supersede()
     table.close_segments()
     compaction.wait_cleaned(site.source, topic, len(table.newest))
     worker.start()
-    site.wait_caught_up(topic)
+    caught_up(site, topic)
     judge.assert_equal_compacted(site.source, site.destination, topic, {0: len(table.newest)})
 
 
@@ -93,7 +99,7 @@ def test_tombstones_expire_at_each_side(site):
     table.write(30, 300, tombstones=0.4)
     for _ in range(3):
         table.close_segments()
-    site.wait_caught_up(topic)
+    caught_up(site, topic)
     assert worker.alive
 
     def values(cluster):
@@ -110,5 +116,5 @@ def test_a_live_table_with_a_live_cleaner(site, counts):
     mirror(site, topic)
     table.write(50, counts(3000, 60000))
     table.close_segments()
-    site.wait_caught_up(topic, deadline=120)
+    caught_up(site, topic, 120)
     judge.assert_equal_compacted(site.source, site.destination, topic, {0: len(table.newest)})
