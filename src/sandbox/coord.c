@@ -27,6 +27,8 @@ struct coord_group *coord_open(struct sandbox *sb, struct str id)
 
 	if (group != NULL)
 		return group;
+	if (memchr(id.data, '\0', (size_t)id.len) != NULL)
+		return NULL;  /* no text */
 	if (!store_charge(&sb->store, GROUP_COST + (size_t)id.len))
 		return NULL;
 	group = xcalloc(1, sizeof(*group));

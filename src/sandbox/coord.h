@@ -71,7 +71,7 @@ struct coord_group {
 const char *coord_state_name(const struct coord_group *group);
 /* NULL: there is none. */
 struct coord_group *coord_find(struct sandbox *sb, struct str id);
-/* Found or made; NULL when memory is out. */
+/* Found or made; NULL when memory is out or the id is no text. */
 struct coord_group *coord_open(struct sandbox *sb, struct str id);
 /* Answers whoever waits with 15 and forgets the group with its offsets. */
 void coord_remove(struct coord_group *group);

@@ -144,6 +144,12 @@ static bool may_go_on(const struct txn *txn, const struct txn_claim *claim)
 	       (claim->producer_id == txn->last_producer_id && claim->epoch >= EPOCH_LAST);
 }
 
+/* Text; keys of maps are as long as the C string. */
+static bool id_ok(struct str id)
+{
+	return id.len > 0 && memchr(id.data, '\0', (size_t)id.len) == NULL;
+}
+
 /* The next epoch, or the same answer again for a client that did not get it. */
 static int16_t raise_epoch(struct txn *txn, const struct txn_claim *claim)
 {
@@ -165,7 +171,7 @@ static int16_t raise_epoch(struct txn *txn, const struct txn_claim *claim)
 
 int16_t txn_init(struct sandbox *sb, const struct txn_claim *claim, int32_t timeout_ms, struct txn **txn)
 {
-	if (claim->id.len <= 0 || (claim->producer_id < 0) != (claim->epoch < 0))
+	if (!id_ok(claim->id) || (claim->producer_id < 0) != (claim->epoch < 0))
 		return KERR_INVALID_REQUEST;
 	if (timeout_ms <= 0 || timeout_ms > TIMEOUT_MAX_MS)
 		return KERR_INVALID_TRANSACTION_TIMEOUT;
@@ -185,7 +191,7 @@ int16_t txn_init(struct sandbox *sb, const struct txn_claim *claim, int32_t time
 int16_t txn_check(struct sandbox *sb, const struct txn_claim *claim, struct txn **txn)
 {
 	*txn = txn_find(sb, claim->id);
-	if (claim->id.len <= 0)
+	if (!id_ok(claim->id))
 		return KERR_INVALID_REQUEST;
 	if (*txn == NULL || (*txn)->producer_id != claim->producer_id)
 		return KERR_INVALID_PRODUCER_ID_MAPPING;

@@ -63,7 +63,7 @@ static int64_t *put_request(int64_t *out, const struct request *r)
 {
 	*out++ = r->n << 8 | r->at << 1 | r->refused;
 	for (int k = r->at; k < r->n; k++)
-		*out++ = (int64_t)r->markers[k].producer_epoch << 32 | r->markers[k].coordinator_epoch;
+		*out++ = (int64_t)r->markers[k].producer_epoch * (INT64_C(1) << 32) | r->markers[k].coordinator_epoch;
 	return out;
 }
 
@@ -81,10 +81,10 @@ static bool seen_before(const struct world *w)
 
 		*out++ = o->phase << 16 | o->position << 8 | o->openings << 4 | o->losses;
 		*out++ = o->claim;
-		*out++ = (int64_t)o->fence.unproven.producer_epoch << 32 | o->fence.unproven.coordinator_epoch;
+		*out++ = (int64_t)o->fence.unproven.producer_epoch * (INT64_C(1) << 32) | o->fence.unproven.coordinator_epoch;
 		*out++ = o->fence.claimed;
-		*out++ = (int64_t)o->fence.ids[1].producer_epoch << 32 | o->fence.ids[1].coordinator_epoch;
-		*out++ = (int64_t)o->fence.ids[1].seen.producer_epoch << 32 | o->fence.ids[1].seen.coordinator_epoch;
+		*out++ = (int64_t)o->fence.ids[1].producer_epoch * (INT64_C(1) << 32) | o->fence.ids[1].coordinator_epoch;
+		*out++ = (int64_t)o->fence.ids[1].seen.producer_epoch * (INT64_C(1) << 32) | o->fence.ids[1].seen.coordinator_epoch;
 		out = put_request(out, &o->sent);
 	}
 	for (int g = 0; g < w->n_ghosts; g++)

@@ -355,6 +355,7 @@ TCase *transaction_tests(void)
 	TCase *tc = tcase_create("transactions");
 
 	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_set_timeout(tc, 60);  /* all the epochs there are, also under sanitizers */
 	tcase_add_test(tc, an_open_transaction_holds_the_last_stable_offset);
 	tcase_add_test(tc, a_read_committed_fetch_waits_for_the_marker);
 	tcase_add_test(tc, aborted_transactions_are_told_to_who_reads_committed);
