@@ -84,7 +84,8 @@ static bool seen_before(const struct world *w)
 		*out++ = (int64_t)o->fence.unproven.producer_epoch * (INT64_C(1) << 32) | o->fence.unproven.coordinator_epoch;
 		*out++ = o->fence.claimed;
 		*out++ = (int64_t)o->fence.ids[1].producer_epoch * (INT64_C(1) << 32) | o->fence.ids[1].coordinator_epoch;
-		*out++ = (int64_t)o->fence.ids[1].seen.producer_epoch * (INT64_C(1) << 32) | o->fence.ids[1].seen.coordinator_epoch;
+		*out++ = (int64_t)o->fence.ids[1].seen.producer_epoch * (INT64_C(1) << 32) |
+			 o->fence.ids[1].seen.coordinator_epoch;
 		out = put_request(out, &o->sent);
 	}
 	for (int g = 0; g < w->n_ghosts; g++)
