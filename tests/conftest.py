@@ -208,6 +208,13 @@ def counts(request, full):
     return choose
 
 
+@pytest.fixture
+def limit(full):
+    """limit(small, full): a bound on time or speed. The full one is promised, and holds on a machine of its own; beside
+    small counts other scenarios run."""
+    return lambda small, big: big if full else small
+
+
 def _save(request, sites, clusters):
     name = re.sub(r"[^A-Za-z0-9.-]+", "_", request.node.name)
     to = os.path.join(os.environ.get("KRMIRROR_ARTIFACTS") or os.path.join(BUILD, "scenario-logs"), name)

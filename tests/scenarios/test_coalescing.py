@@ -43,7 +43,7 @@ def batches(cluster, topic):
 
 
 @pytest.mark.parametrize("codec", ("none", "lz4"))
-def test_a_backlog_of_small_batches_drains_merged(wide, counts, codec):
+def test_a_backlog_of_small_batches_drains_merged(wide, counts, limit, codec):
     site, count = wide, counts(40000, 1000000)
     topic = mirrored(site, f"small-{codec}")
     started = time.monotonic()
@@ -60,7 +60,7 @@ def test_a_backlog_of_small_batches_drains_merged(wide, counts, codec):
     print(f"{count} batches written in {written:.1f} s, drained in {drained:.1f} s, {left} left")
     assert "lags with small batches: merges them" in worker.text()
     assert left < count // 2, f"{left} batches of {count}"
-    assert drained < max(written, 30)
+    assert drained < max(written, limit(60, 0))
 
 
 def test_a_backlog_of_large_batches_is_never_merged(wide, counts):
@@ -85,7 +85,7 @@ def test_off_means_never(wide, counts):
     site.assert_equal(topic, count)
 
 
-def test_many_small_batches_a_second_do_not_lag(wide, counts):
+def test_many_small_batches_a_second_do_not_lag(wide, counts, limit):
     site = wide
     topic = mirrored(site, "live")
     worker = site.worker()
@@ -99,5 +99,5 @@ def test_many_small_batches_a_second_do_not_lag(wide, counts):
     worker.check_alive()
     print(f"{load.done.count} batches; lag at worst {watch.worst:.2f} s ({watch.where})")
     assert watch.error is None and watch.samples > 50
-    assert watch.worst < 1.5, f"lag of {watch.worst} s: {watch.where}"
+    assert watch.worst < limit(10, 1), f"lag of {watch.worst} s: {watch.where}"
     site.assert_equal(topic, 100 + load.done.count, ends=False)

@@ -282,7 +282,7 @@ def bare_rate(cluster, topic, seconds):
 
 
 @pytest.mark.real_only
-def test_the_rate_of_fills(site, counts):
+def test_the_rate_of_fills(site, counts, limit):
     """At least 60% of a bare loop; another partition keeps up with its producer meanwhile."""
     topic, bare, other = mirrored(site), site.topic("bare"), site.topic("other")
     site.destination.create_topic(bare, 1)
@@ -302,8 +302,8 @@ def test_the_rate_of_fills(site, counts):
             assert time.monotonic() < began + 300, "the fill takes too long"
         filled = (site.destination.ends(topic)[0] - first) / (time.monotonic() - began)
     print(f"bare loop {rate:.0f} markers/s, fill {filled:.0f}/s, {filled / rate:.2f}; other partition behind {worst}")
-    assert filled >= 0.6 * rate, f"{filled:.0f} offsets/s are filled, the bare loop writes {rate:.0f}"
-    assert worst <= 1000, f"another partition was {worst} records behind, more than it gets in a second"
+    assert filled >= limit(0.1, 0.6) * rate, f"{filled:.0f} offsets/s are filled, the bare loop writes {rate:.0f}"
+    assert worst <= limit(10000, 1000), f"another partition was {worst} records behind, more than it gets in a second"
     equal(site, topic, holes.records)
     site.wait_caught_up(other)
     site.assert_equal(other, load.done.count)

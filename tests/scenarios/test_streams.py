@@ -61,11 +61,11 @@ def run(site, demo, seconds, lag_max):
 
 
 @pytest.mark.real_only
-def test_word_count(site, demo, counts):
-    run(site, demo(site.source), counts(SMALL, FULL), 1.0)
+def test_word_count(site, demo, counts, limit):
+    run(site, demo(site.source), counts(SMALL, FULL), limit(10, 1))
 
 
 @pytest.mark.real_only
-def test_word_count_to_a_destination_20_ms_away(doors, demo, counts):
+def test_word_count_to_a_destination_20_ms_away(doors, demo, counts, limit):
     site, _ = doors("destination", FAR)
-    run(site, demo(site.source), counts(SMALL, FULL), 2.0)
+    run(site, demo(site.source), counts(SMALL, FULL), limit(10, 2))
