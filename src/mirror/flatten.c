@@ -10,12 +10,12 @@ enum { CONTROL_KEY_LEN = 4, CONTROL_ABORT = 0 };
 
 static int by_first_offset(const void *a, const void *b)
 {
-	const struct flatten_aborted *x = a, *y = b;
+	const struct aborted_transaction *x = a, *y = b;
 
 	return (x->first_offset > y->first_offset) - (x->first_offset < y->first_offset);
 }
 
-void flatten_init(struct flatten *flatten, const struct flatten_aborted *list, int32_t n)
+void flatten_init(struct flatten *flatten, const struct aborted_transaction *list, int32_t n)
 {
 	*flatten = (struct flatten){ .n_ = MAX(n, 0) };
 	if (n <= 0)
@@ -36,7 +36,7 @@ static void activate(struct flatten *flatten, int64_t last_offset)
 {
 	for (; flatten->next_ < flatten->n_ && flatten->list_[flatten->next_].first_offset <= last_offset;
 	     flatten->next_++) {
-		struct flatten_aborted *a = &flatten->list_[flatten->next_];
+		struct aborted_transaction *a = &flatten->list_[flatten->next_];
 
 		if (map_get(&flatten->active_, &a->producer_id, sizeof(a->producer_id)) == NULL)
 			map_put(&flatten->active_, &a->producer_id, sizeof(a->producer_id), a);

@@ -10,20 +10,17 @@
 
 #include "base/map.h"
 #include "wire/batch.h"
-
-struct flatten_aborted {
-	int64_t producer_id, first_offset;
-};
+#include "wire/msg/fetch.h"
 
 struct flatten {
 	/* private */
-	struct flatten_aborted *list_;   /* by first offset */
+	struct aborted_transaction *list_;   /* by first offset */
 	int32_t n_, next_;
-	struct map active_;              /* by producer id: aborted now */
+	struct map active_;                  /* by producer id: aborted now */
 };
 
-/* Takes a copy of the list; n 0: nothing was aborted. */
-void flatten_init(struct flatten *flatten, const struct flatten_aborted *list, int32_t n);
+/* Takes a copy of the list, as it stands in a response; n 0 or less (null): nothing was aborted. */
+void flatten_init(struct flatten *flatten, const struct aborted_transaction *list, int32_t n);
 void flatten_fini(struct flatten *flatten);
 
 enum flatten_kind {

@@ -207,8 +207,7 @@ void source_unbind(struct mirror_lane *ml);
 void source_touch(struct mirror_lane *ml);
 struct fetched_partition;
 /* Offers every whole batch of an answer to the lane (source_batches.c). */
-void source_take_records(struct mirror_lane *ml, struct buf *frame, const struct fetched_partition *p,
-			 struct arena *arena);
+void source_take_records(struct mirror_lane *ml, struct buf *frame, const struct fetched_partition *p);
 /* Closes all connections; the link has no lanes. */
 void source_close(struct mirror_link *link);
 /* Its connection, or NULL. */

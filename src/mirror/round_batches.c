@@ -116,18 +116,6 @@ static void differs(struct mirror_lane *ml, enum compare_result result, const st
 				 (long long)b->base_offset);
 }
 
-static void flatten_partition(struct flatten *flatten, const struct fetched_partition *p)
-{
-	int32_t n = MAX(p->aborted_transactions.n, 0);
-	struct flatten_aborted *list = xcalloc((size_t)n + 1, sizeof(*list));
-
-	for (int32_t k = 0; k < n; k++)
-		list[k] = (struct flatten_aborted){ p->aborted_transactions.items[k].producer_id,
-						    p->aborted_transactions.items[k].first_offset };
-	flatten_init(flatten, list, n);
-	xfree(list);
-}
-
 /* All source batches of the answer that reach into what is known of the destination. False: the lane was failed. *upto:
  * behind the last of them. A wrapper v0 or v1 tells only its last offset. */
 static bool compare_all(struct round *r, int i, struct reader *in, struct batch_header *b, int64_t *upto)
@@ -136,10 +124,11 @@ static bool compare_all(struct round *r, int i, struct reader *in, struct batch_
 	struct opening *o = &ml->opening;
 	struct record_reader *rr = record_reader_create(&RECORD_LIMITS_DEFAULT);
 	enum compare_result result = COMPARE_ON;
+	const struct fetched_partition *p = fetched(r, i);
 	enum batch_next next = BATCH_OK;
 	struct flatten flatten;
 
-	flatten_partition(&flatten, fetched(r, i));
+	flatten_init(&flatten, p->aborted_transactions.items, p->aborted_transactions.n);
 	while (next == BATCH_OK && *upto < o->compare.upto && (b->magic != 2 || b->base_offset < o->compare.upto)) {
 		bool hole = flatten_batch(&flatten, b) != FLATTEN_RECORDS;
 

@@ -379,7 +379,7 @@ static void take_partition(struct fetcher *f, struct mirror_lane *ml, const stru
 	} else {
 		note_progress(ml, p, ml->link->contact_wall_ms);  /* of this very answer */
 		if (p->records.len > 0)
-			source_take_records(ml, frame, p, &f->call.arena);
+			source_take_records(ml, frame, p);
 		lane_copying(&ml->lane, loop_now(ml->mirror->loop));
 	}
 	if (!is_told(ml))

@@ -4,17 +4,6 @@
 #include "mirror/mirror_priv.h"
 #include "wire/msg/fetch.h"
 
-static void flatten_partition(struct flatten *flatten, const struct fetched_partition *p, struct arena *arena)
-{
-	int32_t n = MAX(p->aborted_transactions.n, 0);
-	struct flatten_aborted *list = n > 0 ? arena_alloc(arena, (size_t)n * sizeof(*list)) : NULL;
-
-	for (int32_t i = 0; i < n; i++)
-		list[i] = (struct flatten_aborted){ p->aborted_transactions.items[i].producer_id,
-						    p->aborted_transactions.items[i].first_offset };
-	flatten_init(flatten, list, n);
-}
-
 static enum lane_verdict take_batch(struct mirror_lane *ml, struct flatten *flatten, struct buf *frame,
 				    const struct batch_header *b)
 {
@@ -62,8 +51,7 @@ static bool reaches_too_far(struct mirror_lane *ml, const struct fetched_partiti
 	return true;
 }
 
-void source_take_records(struct mirror_lane *ml, struct buf *frame, const struct fetched_partition *p,
-			 struct arena *arena)
+void source_take_records(struct mirror_lane *ml, struct buf *frame, const struct fetched_partition *p)
 {
 	struct reader r = { .p = p->records.data, .end = p->records.data + p->records.len };
 	enum lane_verdict verdict = LANE_TAKE;
@@ -71,7 +59,7 @@ void source_take_records(struct mirror_lane *ml, struct buf *frame, const struct
 	struct batch_header b;
 	enum batch_next next;
 
-	flatten_partition(&flatten, p, arena);
+	flatten_init(&flatten, p->aborted_transactions.items, p->aborted_transactions.n);
 	for (next = batch_next(&r, &b); next == BATCH_OK; next = batch_next(&r, &b)) {
 		if (reaches_too_far(ml, p, &b))
 			break;

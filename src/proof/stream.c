@@ -517,14 +517,7 @@ static bool next_batch(struct stream *s, enum stream_result *result)
 
 static void begin_answer(struct stream *s, struct answer *a)
 {
-	int32_t n = MAX(a->part->aborted_transactions.n, 0);
-	struct flatten_aborted *list = xcalloc((size_t)n + 1, sizeof(*list));
-
-	for (int32_t i = 0; i < n; i++)
-		list[i] = (struct flatten_aborted){ a->part->aborted_transactions.items[i].producer_id,
-						    a->part->aborted_transactions.items[i].first_offset };
-	flatten_init(&s->flatten, list, n);
-	xfree(list);
+	flatten_init(&s->flatten, a->part->aborted_transactions.items, a->part->aborted_transactions.n);
 	s->in = (struct reader){ .p = a->records.data, .end = a->records.data + a->records.len };
 	s->walking = true;
 }

@@ -23,7 +23,7 @@ static void teardown(void)
 	arena_fini(&arena);
 }
 
-static void aborted(const struct flatten_aborted *list, int32_t n)
+static void aborted(const struct aborted_transaction *list, int32_t n)
 {
 	flatten_init(&flatten, list, n);
 }
@@ -80,7 +80,7 @@ END_TEST
 
 START_TEST(interleaved_producers)
 {
-	const struct flatten_aborted list[] = { { 8, 20 }, { 7, 2 }, { 8, 90 }, { 9, 1000 } };
+	const struct aborted_transaction list[] = { { 8, 20 }, { 7, 2 }, { 8, 90 }, { 9, 1000 } };
 
 	aborted(list, 4);
 	ck_assert_int_eq(kind(batch(0, 7, TXN, 2)), FLATTEN_RECORDS);  /* of an earlier one that was committed */
@@ -104,7 +104,7 @@ END_TEST
 
 START_TEST(a_transaction_that_began_before_the_answer)
 {
-	const struct flatten_aborted list[] = { { 7, 2 } };
+	const struct aborted_transaction list[] = { { 7, 2 } };
 
 	aborted(list, 1);
 	ck_assert_int_eq(kind(batch(50, 7, TXN, 2)), FLATTEN_HOLE);
