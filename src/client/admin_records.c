@@ -54,22 +54,16 @@ static void take(struct call *call, struct admin_deletion *const *items, int n)
 		}
 }
 
-static int32_t leader_now(struct cluster *cluster, const struct admin_deletion *item)
-{
-	const struct topic_meta *t = cluster_topic(cluster, item->topic);
-
-	return t != NULL && t->known && t->error == 0 && item->partition < t->n_partitions ?
-	       t->partitions[item->partition].leader : -1;
-}
-
 static bool all_leaders(struct cluster *cluster, struct admin_deletion *items, int n)
 {
+	int32_t leader_epoch;
 	bool all = true;
 
-	for (int i = 0; i < n; i++) {
-		items[i].leader = leader_now(cluster, &items[i]);
-		all = all && items[i].leader >= 0;
-	}
+	for (int i = 0; i < n; i++)
+		if (!cluster_leader(cluster, items[i].topic, items[i].partition, &items[i].leader, &leader_epoch)) {
+			items[i].leader = -1;
+			all = false;
+		}
 	return all;
 }
 

@@ -156,6 +156,18 @@ const struct topic_meta *cluster_topic(const struct cluster *c, const char *topi
 	return map_get(&c->topics, topic, strlen(topic));
 }
 
+bool cluster_leader(const struct cluster *c, const char *topic, int32_t partition, int32_t *leader,
+		    int32_t *leader_epoch)
+{
+	const struct topic_meta *t = cluster_topic(c, topic);
+
+	if (t == NULL || !t->known || t->error != 0 || partition >= t->n_partitions)
+		return false;
+	*leader = t->partitions[partition].leader;
+	*leader_epoch = t->partitions[partition].leader_epoch;
+	return *leader >= 0;
+}
+
 static void grow_partitions(struct topic_meta *t, int32_t n)
 {
 	t->partitions = xrealloc(t->partitions, (size_t)n, sizeof(*t->partitions));

@@ -92,6 +92,9 @@ const struct topic_meta *cluster_track(struct cluster *cluster, const char *topi
 void cluster_untrack(struct cluster *cluster, const char *topic);
 /* NULL: not tracked. */
 const struct topic_meta *cluster_topic(const struct cluster *cluster, const char *topic);
+/* Where a tracked topic's partition is led. False: no leader is known, and the two say nothing. */
+bool cluster_leader(const struct cluster *cluster, const char *topic, int32_t partition, int32_t *leader,
+		    int32_t *leader_epoch);
 /* Asks for metadata soon; many requests within retry.backoff.ms are one. */
 void cluster_refresh(struct cluster *cluster);
 void cluster_watch(struct cluster *cluster, struct cluster_watch *watch);

@@ -11,18 +11,6 @@ enum {
 	VERSION_LAST_EPOCH = 12,   /* of Fetch */
 };
 
-bool leader_of(const struct cluster *cluster, const char *topic, int32_t partition, int32_t *leader,
-	       int32_t *leader_epoch)
-{
-	const struct topic_meta *t = cluster_topic(cluster, topic);
-
-	if (t == NULL || !t->known || t->error != 0 || partition >= t->n_partitions)
-		return false;
-	*leader = t->partitions[partition].leader;
-	*leader_epoch = t->partitions[partition].leader_epoch;
-	return *leader >= 0;
-}
-
 /* ---- the source ---- */
 
 static void check_source_topic(struct mirror_lane *ml, const struct topic_meta *t, int64_t now)
@@ -64,7 +52,7 @@ static void follow_leader(struct mirror_lane *ml)
 	int32_t leader, epoch;
 
 	if (!lane_is_open(&ml->lane) ||
-	    !leader_of(ml->link->source, ml->source_topic_name, ml->partition, &leader, &epoch))
+	    !cluster_leader(ml->link->source, ml->source_topic_name, ml->partition, &leader, &epoch))
 		return;
 	if (ml->source.fetcher != NULL && ml->source.leader_epoch != epoch && !detects_truncation(source_broker(ml))) {
 		lane_cast_doubt(&ml->lane);  /* opening asks OffsetForLeaderEpoch */
@@ -156,7 +144,7 @@ static void check_leader(struct mirror_lane *ml)
 
 	if (!lane_is_open(&ml->lane))
 		return;
-	if (!leader_of(ml->mirror->destination, ml->topic, ml->partition, &leader, &epoch) ||
+	if (!cluster_leader(ml->mirror->destination, ml->topic, ml->partition, &leader, &epoch) ||
 	    (leader == ml->sink.leader && epoch == ml->sink.leader_epoch))
 		return;
 	log_debug(ml->subject, "the destination's leader changed", "from=%d/%d to=%d/%d", ml->sink.leader,

@@ -260,7 +260,3 @@ static inline bool mirror_lane_seeded(const struct mirror_lane *ml)
 /* ---- metadata.c ---- */
 void source_metadata(struct cluster_watch *watch, const struct err *err);
 void sink_metadata(struct cluster_watch *watch, const struct err *err);
-
-/* Where a partition's leader is; false with *why (a static word) when it has none that is known. */
-bool leader_of(const struct cluster *cluster, const char *topic, int32_t partition, int32_t *leader,
-	       int32_t *leader_epoch);

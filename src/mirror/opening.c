@@ -158,7 +158,7 @@ static bool find_leader(struct mirror_lane *ml, int32_t *node, int32_t *epoch)
 		*epoch = ml->opening.leader_epoch;
 		return true;
 	}
-	return leader_of(opening_cluster(ml), topic, ml->partition, node, epoch);
+	return cluster_leader(opening_cluster(ml), topic, ml->partition, node, epoch);
 }
 
 static struct round *round_for(struct list *rounds, struct mirror_lane *ml, int32_t node)

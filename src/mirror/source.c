@@ -549,7 +549,7 @@ void source_bind(struct mirror_lane *ml)
 	struct fetcher *f;
 
 	source_unbind(ml);
-	if (!leader_of(ml->link->source, ml->source_topic_name, ml->partition, &s->leader, &s->leader_epoch))
+	if (!cluster_leader(ml->link->source, ml->source_topic_name, ml->partition, &s->leader, &s->leader_epoch))
 		return;  /* metadata will come and bind it */
 	f = fetcher_for(ml, s->leader);
 	s->fetcher = f;
