@@ -336,9 +336,7 @@ static void take_part(struct filler *f, const struct fill_part *part, int64_t no
 		part_proven(ml, now);
 	else
 		part_failed(ml, &a, verdict);
-	mirror_lane_ready(ml);
-	source_touch(ml);
-	mirror_lane_settle(ml);
+	mirror_lane_go_on(ml);
 }
 
 static void finish_round(struct filler *f)

@@ -366,13 +366,6 @@ static bool lane_goes_on(const struct mirror_lane *ml)
 	return lane_is_open(&ml->lane) && !ml->closing;
 }
 
-static void settle(struct mirror_lane *ml)
-{
-	mirror_lane_ready(ml);
-	source_touch(ml);
-	mirror_lane_settle(ml);
-}
-
 static void answered(struct call *call)
 {
 	struct txn_filler *t = call->owner;
@@ -391,7 +384,7 @@ static void answered(struct call *call)
 		ask_again(t, TXN_ADD, AGAIN_MS);
 	else
 		in_doubt(t, code, "no answer");
-	settle(ml);
+	mirror_lane_go_on(ml);
 }
 
 static int64_t told(struct call *call, const struct mirror_lane *ml)
@@ -424,7 +417,7 @@ static void proof_came(struct call *call)
 	} else {
 		ask_again(t, TXN_PROOF, AGAIN_MS);
 	}
-	settle(ml);
+	mirror_lane_go_on(ml);
 }
 
 void filler_txn_ready(struct mirror_lane *ml)

@@ -133,6 +133,13 @@ void mirror_lane_ready(struct mirror_lane *ml)
 	filler_ready(ml);
 }
 
+void mirror_lane_go_on(struct mirror_lane *ml)
+{
+	source_touch(ml);
+	mirror_lane_ready(ml);
+	mirror_lane_settle(ml);
+}
+
 void mirror_lane_want_rotation(struct mirror_lane *ml)
 {
 	if (ml->fill.rotation_wanted > ml->spec.rotation)

@@ -176,6 +176,9 @@ void mirror_lane_fail(struct mirror_lane *ml, enum lane_reason reason, const cha
 bool mirror_has_lease(const struct mirror *mirror);
 /* There may be something to append: tells the sink or the filler. */
 void mirror_lane_ready(struct mirror_lane *ml);
+/* Something of the lane was answered or left: fetches and appends what may be now, and settles. The lane may be gone
+ * afterwards. */
+void mirror_lane_go_on(struct mirror_lane *ml);
 /* Drops what waits to be appended; it is fetched again. */
 void mirror_lane_give_back(struct mirror_lane *ml);
 /* Something of the lane was appended. */

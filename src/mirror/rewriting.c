@@ -316,9 +316,7 @@ static bool stands(const struct mirror_lane *ml)
 static void leave(struct mirror_lane *ml)
 {
 	rewriting_stop(ml);
-	source_touch(ml);
-	mirror_lane_ready(ml);
-	mirror_lane_settle(ml);
+	mirror_lane_go_on(ml);
 }
 
 static void turn(struct mirror_lane *ml)

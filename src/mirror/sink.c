@@ -372,13 +372,6 @@ static struct mirror_lane *lane_of(struct append *a, struct lane_topic *t, int32
 	return NULL;
 }
 
-static void after_answer(struct mirror_lane *ml)
-{
-	source_touch(ml);
-	mirror_lane_ready(ml);
-	mirror_lane_settle(ml);
-}
-
 static void take_answers(struct append *a, const struct produce_response *res)
 {
 	struct mirror *m = a->sink->mirror;
@@ -400,7 +393,7 @@ static void take_answers(struct append *a, const struct produce_response *res)
 				lane_success(ml, p, now);
 			else
 				lane_error(ml, p->error_code, p->error_message);
-			after_answer(ml);
+			mirror_lane_go_on(ml);
 		}
 	}
 }
@@ -416,7 +409,7 @@ static void appended(struct call *call)
 	for (int i = 0; i < a->n_lanes; i++)
 		if (a->lanes[i] != NULL) {  /* not answered */
 			lane_error(a->lanes[i], NO_ANSWER, STR_NULL);
-			after_answer(a->lanes[i]);
+			mirror_lane_go_on(a->lanes[i]);
 		}
 	call_reset(call);
 	list_push_front(&k->spare, &a->node);
