@@ -5,11 +5,11 @@
 #include "base/buf.h"
 #include "base/map.h"
 #include "mirror/align.h"
-#include "mirror/compare.h"
 #include "mirror/fence.h"
 #include "mirror/lane.h"
 #include "mirror/lane_table.h"
 #include "mirror/mirror.h"
+#include "mirror/prefix.h"
 #include "mirror/rewriting.h"
 #include "mirror/seed.h"
 
@@ -49,7 +49,7 @@ struct opening {
 	struct align_input in;
 	struct lane_opening result;
 	int64_t compared;           /* below it both sides are known to be equal */
-	struct compare compare;     /* the destination's next records */
+	struct prefix prefix;       /* the destination's next records */
 	struct fence_opening fillers;
 	struct fence_seen filler_before;
 };

@@ -104,7 +104,7 @@ void opening_stop(struct mirror_lane *ml)
 
 void opening_forget_local(struct mirror_lane *ml)
 {
-	compare_fini(&ml->opening.compare);
+	prefix_fini(&ml->opening.prefix);
 }
 
 void opening_done(struct mirror_lane *ml)

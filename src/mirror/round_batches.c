@@ -79,7 +79,7 @@ void round_take_local(struct round *r, int i)
 {
 	struct mirror_lane *ml = r->lanes[i];
 	struct opening *o = &ml->opening;
-	enum compare_result result = COMPARE_ON;
+	enum prefix_result result = PREFIX_ON;
 	struct record_reader *rr;
 	struct batch_header b;
 	struct reader in;
@@ -92,25 +92,25 @@ void round_take_local(struct round *r, int i)
 		return;
 	}
 	opening_forget_local(ml);
-	compare_init(&o->compare, o->compared);
+	prefix_init(&o->prefix, o->compared);
 	rr = record_reader_create(&RECORD_LIMITS_DEFAULT);
 	do
-		result = compare_local(&o->compare, rr, &b);
-	while (result == COMPARE_ON && batch_next(&in, &b) == BATCH_OK && b.magic == 2);
+		result = prefix_local(&o->prefix, rr, &b);
+	while (result == PREFIX_ON && batch_next(&in, &b) == BATCH_OK && b.magic == 2);
 	record_reader_destroy(rr);
-	if (result == COMPARE_BROKEN)
+	if (result == PREFIX_BROKEN)
 		mirror_lane_fail(ml, REASON_DIVERGED, "the mirror's batch at offset %lld cannot be read",
 				 (long long)b.base_offset);
 	else
 		opening_next(ml, OPENING_COMPARE);
 }
 
-static void differs(struct mirror_lane *ml, enum compare_result result, const struct batch_header *b)
+static void differs(struct mirror_lane *ml, enum prefix_result result, const struct batch_header *b)
 {
-	if (result == COMPARE_DIFFERS)
+	if (result == PREFIX_DIFFERS)
 		mirror_lane_fail(ml, REASON_UNEXPECTED_TRUNCATION,
 				 "what the source holds at offset %lld is not what was mirrored",
-				 (long long)ml->opening.compare.differs_at);
+				 (long long)ml->opening.prefix.differs_at);
 	else
 		mirror_lane_fail(ml, REASON_CORRUPT_SOURCE_BATCH, "source: the batch at offset %lld cannot be read",
 				 (long long)b->base_offset);
@@ -123,33 +123,33 @@ static bool compare_all(struct round *r, int i, struct reader *in, struct batch_
 	struct mirror_lane *ml = r->lanes[i];
 	struct opening *o = &ml->opening;
 	struct record_reader *rr = record_reader_create(&RECORD_LIMITS_DEFAULT);
-	enum compare_result result = COMPARE_ON;
+	enum prefix_result result = PREFIX_ON;
 	const struct fetched_partition *p = fetched(r, i);
 	enum batch_next next = BATCH_OK;
 	struct flatten flatten;
 
 	flatten_init(&flatten, p->aborted_transactions.items, p->aborted_transactions.n);
-	while (next == BATCH_OK && *upto < o->compare.upto && (b->magic != 2 || b->base_offset < o->compare.upto)) {
+	while (next == BATCH_OK && *upto < o->prefix.upto && (b->magic != 2 || b->base_offset < o->prefix.upto)) {
 		bool hole = flatten_batch(&flatten, b) != FLATTEN_RECORDS;
 
-		result = compare_source(&o->compare, rr, b, hole);
-		if (result != COMPARE_ON)
+		result = prefix_source(&o->prefix, rr, b, hole);
+		if (result != PREFIX_ON)
 			break;
 		*upto = b->base_offset + b->last_delta + 1;
 		o->result.source_epoch = b->leader_epoch;
 		next = batch_next(in, b);
 	}
-	if (next == BATCH_OK && b->magic == 2 && b->base_offset >= o->compare.upto && *upto < o->compare.upto) {
+	if (next == BATCH_OK && b->magic == 2 && b->base_offset >= o->prefix.upto && *upto < o->prefix.upto) {
 		/* Nothing stands between: the offset belongs to the epoch of what comes behind it. The epoch of what stands
 		 * before it may have ended in the hole, and a fetch that named it would be told of a truncation. */
-		*upto = o->compare.upto;
+		*upto = o->prefix.upto;
 		o->result.source_epoch = b->leader_epoch;
 	}
 	flatten_fini(&flatten);
 	record_reader_destroy(rr);
-	if (result != COMPARE_ON)
+	if (result != PREFIX_ON)
 		differs(ml, result, b);
-	return result == COMPARE_ON;
+	return result == PREFIX_ON;
 }
 
 void round_take_compare(struct round *r, int i)
@@ -169,7 +169,7 @@ void round_take_compare(struct round *r, int i)
 	}
 	if (!compare_all(r, i, &in, &b, &upto))
 		return;
-	o->compared = MIN(upto, o->compare.upto);
+	o->compared = MIN(upto, o->prefix.upto);
 	opening_forget_local(ml);
 	if (o->compared >= o->in.local_end)
 		opening_done(ml);

@@ -13,7 +13,7 @@ int main(void)
 	suite_add_tcase(suite, align_tests());
 	suite_add_tcase(suite, fence_tests());
 	suite_add_tcase(suite, flatten_tests());
-	suite_add_tcase(suite, compare_tests());
+	suite_add_tcase(suite, prefix_tests());
 	suite_add_tcase(suite, coalesce_tests());
 	suite_add_tcase(suite, ids_tests());
 	suite_add_tcase(suite, lane_table_tests());

@@ -9,5 +9,5 @@ TCase *ids_tests(void);
 TCase *lane_table_tests(void);
 TCase *fence_tests(void);
 TCase *flatten_tests(void);
-TCase *compare_tests(void);
+TCase *prefix_tests(void);
 TCase *coalesce_tests(void);

@@ -13,37 +13,38 @@
 
 #include "wire/record_reader.h"
 
-enum { COMPARE_DIGEST = 16, COMPARE_RECORDS_MAX = 8192 };
+enum { PREFIX_DIGEST = 16, PREFIX_RECORDS_MAX = 8192 };
 
-struct compare_entry {
+struct prefix_entry {
 	int64_t offset;
 	bool marker;
-	uint8_t digest[COMPARE_DIGEST];   /* of timestamp, key, value and headers */
+	uint8_t digest[PREFIX_DIGEST];    /* of timestamp, key, value and headers */
 };
 
-struct compare {
+struct prefix {
 	int64_t upto;                     /* the destination's records below it are known */
-	int64_t differs_at;               /* after COMPARE_DIFFERS */
+	int64_t differs_at;               /* after PREFIX_DIFFERS */
 	/* private */
-	struct compare_entry *entries_;
+	struct prefix_entry *entries_;
 	int n_, at_;
 	int64_t from_;
 };
 
-enum compare_result {
-	COMPARE_ON,                       /* go on with the next batch */
-	COMPARE_FULL,                     /* so much can be held: compare up to `upto`, then begin anew there */
-	COMPARE_DIFFERS,
-	COMPARE_BROKEN                    /* the batch cannot be read: record_reader_fault says why */
+enum prefix_result {
+	PREFIX_ON,                        /* go on with the next batch */
+	PREFIX_FULL,                      /* so much can be held: compare up to `upto`, then begin anew there */
+	PREFIX_DIFFERS,
+	PREFIX_BROKEN                     /* the batch cannot be read: record_reader_fault says why */
 };
 
 /* The range begins at `from`; records below it are left out. */
-void compare_init(struct compare *c, int64_t from);
+void prefix_init(struct prefix *prefix, int64_t from);
 /* Of a zeroed one too. */
-void compare_fini(struct compare *c);
+void prefix_fini(struct prefix *prefix);
 /* The destination's next batch, of magic 2. */
-enum compare_result compare_local(struct compare *c, struct record_reader *rr, const struct batch_header *b)
+enum prefix_result prefix_local(struct prefix *prefix, struct record_reader *rr, const struct batch_header *b)
 	__attribute__((warn_unused_result));
 /* The source's next batch; hole: none of its records is to be copied. */
-enum compare_result compare_source(struct compare *c, struct record_reader *rr, const struct batch_header *b, bool hole)
+enum prefix_result prefix_source(struct prefix *prefix, struct record_reader *rr, const struct batch_header *b,
+				 bool hole)
 	__attribute__((warn_unused_result));

@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/crc32c.h"
 #include "base/mem.h"
-#include "mirror/compare.h"
+#include "mirror/prefix.h"
 #include "test_mirror.h"
 #include "wire/batch_impl.h"
 
 static struct arena arena;
 static struct record_reader *rr;
-static struct compare c;
+static struct prefix prefix;
 
 static void setup(void)
 {
 	arena_init(&arena, 0);
 	rr = record_reader_create(&RECORD_LIMITS_DEFAULT);
-	compare_init(&c, 100);
+	prefix_init(&prefix, 100);
 }
 
 static void teardown(void)
 {
-	compare_fini(&c);
+	prefix_fini(&prefix);
 	record_reader_destroy(rr);
 	arena_fini(&arena);
 }
@@ -43,55 +43,55 @@ static struct batch_header batch(int64_t base, const char *values, int16_t attri
 	return h;
 }
 
-static enum compare_result local(int64_t base, const char *values, int16_t attributes)
+static enum prefix_result local(int64_t base, const char *values, int16_t attributes)
 {
 	struct batch_header h = batch(base, values, attributes);
 
-	return compare_local(&c, rr, &h);
+	return prefix_local(&prefix, rr, &h);
 }
 
-static enum compare_result source(int64_t base, const char *values, bool hole)
+static enum prefix_result source(int64_t base, const char *values, bool hole)
 {
 	struct batch_header h = batch(base, values, 0);
 
-	return compare_source(&c, rr, &h, hole);
+	return prefix_source(&prefix, rr, &h, hole);
 }
 
 START_TEST(other_boundaries_are_no_difference)
 {
-	ck_assert(local(98, "abcdef", 0) == COMPARE_ON && local(104, "g", 0) == COMPARE_ON);
-	ck_assert_int_eq(c.upto, 105);
-	ck_assert(source(99, "Xc", false) == COMPARE_ON);   /* what lies below the range is not compared */
-	ck_assert(source(101, "def", false) == COMPARE_ON && source(104, "ghi", false) == COMPARE_ON);
+	ck_assert(local(98, "abcdef", 0) == PREFIX_ON && local(104, "g", 0) == PREFIX_ON);
+	ck_assert_int_eq(prefix.upto, 105);
+	ck_assert(source(99, "Xc", false) == PREFIX_ON);   /* what lies below the range is not compared */
+	ck_assert(source(101, "def", false) == PREFIX_ON && source(104, "ghi", false) == PREFIX_ON);
 }
 END_TEST
 
 START_TEST(a_record_that_differs_is_found)
 {
-	ck_assert(local(100, "abcdef", 0) == COMPARE_ON);
-	ck_assert(source(100, "ab", false) == COMPARE_ON);
-	ck_assert(source(102, "cXef", false) == COMPARE_DIFFERS && c.differs_at == 103);
+	ck_assert(local(100, "abcdef", 0) == PREFIX_ON);
+	ck_assert(source(100, "ab", false) == PREFIX_ON);
+	ck_assert(source(102, "cXef", false) == PREFIX_DIFFERS && prefix.differs_at == 103);
 }
 END_TEST
 
 START_TEST(what_compaction_took_on_either_side_is_forgiven)
 {
-	ck_assert(local(100, "ab", 0) == COMPARE_ON && local(105, "fg", 0) == COMPARE_ON);
-	ck_assert(source(101, "bcdef", false) == COMPARE_ON);
-	ck_assert(source(110, "z", false) == COMPARE_ON);   /* behind what is known */
+	ck_assert(local(100, "ab", 0) == PREFIX_ON && local(105, "fg", 0) == PREFIX_ON);
+	ck_assert(source(101, "bcdef", false) == PREFIX_ON);
+	ck_assert(source(110, "z", false) == PREFIX_ON);   /* behind what is known */
 }
 END_TEST
 
 START_TEST(a_fill_and_a_record_differ)
 {
-	ck_assert(local(100, "a", 0) == COMPARE_ON);
-	ck_assert(local(101, "m", BATCH_CONTROL) == COMPARE_ON && local(102, "c", 0) == COMPARE_ON);
-	ck_assert(source(100, "a", false) == COMPARE_ON && source(101, "m", true) == COMPARE_ON);
-	ck_assert(source(102, "c", true) == COMPARE_DIFFERS && c.differs_at == 102);
-	compare_fini(&c);
-	compare_init(&c, 100);
-	ck_assert(local(100, "m", BATCH_CONTROL) == COMPARE_ON);
-	ck_assert(source(100, "m", false) == COMPARE_DIFFERS && c.differs_at == 100);
+	ck_assert(local(100, "a", 0) == PREFIX_ON);
+	ck_assert(local(101, "m", BATCH_CONTROL) == PREFIX_ON && local(102, "c", 0) == PREFIX_ON);
+	ck_assert(source(100, "a", false) == PREFIX_ON && source(101, "m", true) == PREFIX_ON);
+	ck_assert(source(102, "c", true) == PREFIX_DIFFERS && prefix.differs_at == 102);
+	prefix_fini(&prefix);
+	prefix_init(&prefix, 100);
+	ck_assert(local(100, "m", BATCH_CONTROL) == PREFIX_ON);
+	ck_assert(source(100, "m", false) == PREFIX_DIFFERS && prefix.differs_at == 100);
 }
 END_TEST
 
@@ -101,11 +101,11 @@ START_TEST(so_much_is_held_at_a_time)
 	int64_t at = 100;
 
 	memset(many, 'x', 60);
-	while (local(at, many, 0) == COMPARE_ON)
+	while (local(at, many, 0) == PREFIX_ON)
 		at += 60;
-	ck_assert_int_eq(c.upto, 100 + COMPARE_RECORDS_MAX);
-	ck_assert(source(c.upto - 1, "xY", false) == COMPARE_ON);
-	ck_assert(source(c.upto - 1, "Yx", false) == COMPARE_DIFFERS);
+	ck_assert_int_eq(prefix.upto, 100 + PREFIX_RECORDS_MAX);
+	ck_assert(source(prefix.upto - 1, "xY", false) == PREFIX_ON);
+	ck_assert(source(prefix.upto - 1, "Yx", false) == PREFIX_DIFFERS);
 }
 END_TEST
 
@@ -114,14 +114,14 @@ START_TEST(a_batch_that_cannot_be_read_is_told)
 	struct batch_header h = batch(100, "abc", 0);
 
 	h.crc ^= 1;
-	ck_assert(compare_local(&c, rr, &h) == COMPARE_BROKEN);
-	ck_assert(compare_source(&c, rr, &h, false) == COMPARE_BROKEN);
+	ck_assert(prefix_local(&prefix, rr, &h) == PREFIX_BROKEN);
+	ck_assert(prefix_source(&prefix, rr, &h, false) == PREFIX_BROKEN);
 }
 END_TEST
 
-TCase *compare_tests(void)
+TCase *prefix_tests(void)
 {
-	TCase *tc = tcase_create("compare");
+	TCase *tc = tcase_create("prefix");
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, other_boundaries_are_no_difference);
