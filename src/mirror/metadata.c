@@ -11,18 +11,25 @@ enum {
 	VERSION_LAST_EPOCH = 12,   /* of Fetch */
 };
 
+/* Whether metadata has not known the topic for so long that it is gone. *since_ns: since when; 0: it knows it. */
+static bool is_gone(const struct topic_meta *t, int64_t *since_ns, int64_t now)
+{
+	if (t->error == 0)
+		*since_ns = 0;
+	if (t->error != KERR_UNKNOWN_TOPIC_OR_PARTITION)
+		return false;
+	if (*since_ns == 0)
+		*since_ns = now;
+	return now - *since_ns > MISSING_MS * NS_PER_MS;
+}
+
 /* ---- the source ---- */
 
 static void check_source_topic(struct mirror_lane *ml, const struct topic_meta *t, int64_t now)
 {
-	int64_t *missing = &ml->opening.missing_since_ns[0];
-
-	if (t->error == KERR_UNKNOWN_TOPIC_OR_PARTITION) {
-		if (*missing == 0)
-			*missing = now;
-		if (now - *missing > MISSING_MS * NS_PER_MS)
-			mirror_lane_fail(ml, REASON_SOURCE_TOPIC_MAY_BE_DELETED,
-					 "source: topic %s does not exist any more", ml->source_topic_name);
+	if (is_gone(t, &ml->opening.missing_since_ns[0], now)) {
+		mirror_lane_fail(ml, REASON_SOURCE_TOPIC_MAY_BE_DELETED, "source: topic %s does not exist any more",
+				 ml->source_topic_name);
 		return;
 	}
 	if (t->error == KERR_TOPIC_AUTHORIZATION_FAILED) {
@@ -32,7 +39,6 @@ static void check_source_topic(struct mirror_lane *ml, const struct topic_meta *
 	}
 	if (t->error != 0)
 		return;
-	*missing = 0;
 	if (!uuid_is_zero(&ml->spec.source_topic_id) && !uuid_eq(&t->id, &ml->spec.source_topic_id))
 		mirror_lane_fail(ml, REASON_SOURCE_TOPIC_ID_CHANGED,
 				 "source: topic %s was deleted and created again", ml->source_topic_name);
@@ -119,19 +125,13 @@ void source_metadata(struct cluster_watch *watch, const struct err *err)
 
 static void check_local_topic(struct mirror_lane *ml, const struct topic_meta *t, int64_t now)
 {
-	int64_t *missing = &ml->opening.missing_since_ns[1];
-
-	if (t->error == KERR_UNKNOWN_TOPIC_OR_PARTITION) {
-		if (*missing == 0)
-			*missing = now;
-		if (now - *missing > MISSING_MS * NS_PER_MS)
-			mirror_lane_fail(ml, REASON_DESTINATION_TOPIC_DELETED,
-					 "destination: topic %s does not exist any more", ml->topic);
+	if (is_gone(t, &ml->opening.missing_since_ns[1], now)) {
+		mirror_lane_fail(ml, REASON_DESTINATION_TOPIC_DELETED, "destination: topic %s does not exist any more",
+				 ml->topic);
 		return;
 	}
 	if (t->error != 0)
 		return;
-	*missing = 0;
 	if (!uuid_is_zero(&ml->spec.destination_topic_id) && !uuid_eq(&t->id, &ml->spec.destination_topic_id))
 		mirror_lane_fail(ml, REASON_DESTINATION_TOPIC_ID_CHANGED,
 				 "destination: topic %s was deleted and created again", ml->topic);
