@@ -7,11 +7,10 @@
 #include "base/log.h"
 #include "wire/kerr.h"
 #include "wire/msg/api_versions.h"
+#include "wire/msg/kerr_codes.h"
 #include "wire/msg/metadata.h"
 
 #include <sys/random.h>
-
-enum { ERROR_UNSUPPORTED_VERSION = 35 };
 
 /* ---- connecting ---- */
 
@@ -252,7 +251,7 @@ static void negotiated(struct call *call)
 		return;
 	}
 	res = call_res(call, api_versions);
-	if (res->error_code == ERROR_UNSUPPORTED_VERSION && call->version > 0) {
+	if (res->error_code == KERR_UNSUPPORTED_VERSION && call->version > 0) {
 		negotiate(b, 0);
 		return;
 	}

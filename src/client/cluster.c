@@ -11,10 +11,10 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "wire/kerr.h"
+#include "wire/msg/kerr_codes.h"
 #include "wire/msg/metadata.h"
 
 enum {
-	ERROR_UNKNOWN_TOPIC = 3,
 	/* A stopped broker must not hold the news that it has lost its partitions. */
 	METADATA_TIMEOUT_MS = 5000,
 };
@@ -132,7 +132,7 @@ const struct topic_meta *cluster_track(struct cluster *c, const char *topic)
 	if (t == NULL) {
 		t = xcalloc(1, sizeof(*t));
 		t->name = xstrdup(topic);
-		t->error = ERROR_UNKNOWN_TOPIC;
+		t->error = KERR_UNKNOWN_TOPIC_OR_PARTITION;
 		t->authorized = INT32_MIN;
 		map_put(&c->topics, t->name, strlen(t->name), t);
 	}

@@ -3,8 +3,9 @@
 
 #include "base/clock.h"
 #include "wire/kerr.h"
+#include "wire/msg/kerr_codes.h"
 
-enum { ERROR_UNKNOWN_TOPIC = 3, SETTLE_MS = 3000, RETRY_MS = 100 };
+enum { SETTLE_MS = 3000, RETRY_MS = 100 };
 
 static void note_done(struct call *call)
 {
@@ -88,7 +89,7 @@ static bool leader_of(const struct topic_meta *t, int32_t partition, int32_t *no
 	if (t->error != 0 || partition >= t->n_partitions)
 		return false;
 	p = &t->partitions[partition];
-	if (p->leader < 0 || p->error == 5)
+	if (p->leader < 0 || p->error == KERR_LEADER_NOT_AVAILABLE)
 		return false;
 	*node = p->leader;
 	*epoch = p->leader_epoch;
@@ -106,7 +107,7 @@ int cluster_wait_leader(struct cluster *cluster, const char *topic, int32_t part
 		rc = cluster_wait_metadata(cluster, NULL, deadline_ns, err);
 		if (rc != RC_OK || leader_of(t, partition, node, epoch))
 			break;
-		if (t->known && t->error == ERROR_UNKNOWN_TOPIC && clock_mono_ns() > settled) {
+		if (t->known && t->error == KERR_UNKNOWN_TOPIC_OR_PARTITION && clock_mono_ns() > settled) {
 			rc = err_set(err, RC_NOT_FOUND, "%s: topic %s does not exist", cluster_options(cluster)->side,
 				     topic);
 			break;

@@ -26,10 +26,6 @@ enum {
 	GOOD_AGAIN = 64,           /* appends after which a troubled lane may go back to the others */
 	ACKS_ALL = -1,
 	VERSION_TOPIC_NAMES = 12,  /* of Produce: the last that has names */
-	ERROR_UNKNOWN = -1, ERROR_CORRUPT = 2, ERROR_TIMED_OUT = 7, ERROR_TOO_LARGE = 10,
-	ERROR_LIST_TOO_LARGE = 18, ERROR_NOT_ENOUGH_REPLICAS = 19, ERROR_NOT_ENOUGH_AFTER_APPEND = 20,
-	ERROR_TOPIC_AUTHORIZATION = 29, ERROR_CLUSTER_AUTHORIZATION = 31, ERROR_INVALID_TIMESTAMP = 32,
-	ERROR_UNSUPPORTED_FORMAT = 43, ERROR_UNSUPPORTED_CODEC = 76, ERROR_INVALID_RECORD = 87,
 };
 
 struct sink {
@@ -281,11 +277,11 @@ static void fail_for(struct mirror_lane *ml, int16_t code, struct str message)
 {
 	enum lane_reason reason = REASON_UNSUPPORTED_MESSAGE_FORMAT;
 
-	if (code == ERROR_TOO_LARGE || code == ERROR_LIST_TOO_LARGE)
+	if (code == KERR_MESSAGE_TOO_LARGE || code == KERR_RECORD_LIST_TOO_LARGE)
 		reason = REASON_RECORD_TOO_LARGE;
-	else if (code == ERROR_TOPIC_AUTHORIZATION || code == ERROR_CLUSTER_AUTHORIZATION)
+	else if (code == KERR_TOPIC_AUTHORIZATION_FAILED || code == KERR_CLUSTER_AUTHORIZATION_FAILED)
 		reason = REASON_AUTHORIZATION;
-	else if (code == ERROR_CORRUPT)
+	else if (code == KERR_CORRUPT_MESSAGE)
 		reason = REASON_CORRUPT_SOURCE_BATCH;
 	mirror_lane_fail(ml, reason, "destination: Produce to %s-%d at offset %lld: %s%s%.*s", ml->topic, ml->partition,
 			 (long long)ml->lane.acked, kerr_name(code), message.len > 0 ? ": " : "", STR_ARG(message));
@@ -295,18 +291,19 @@ static void fail_for(struct mirror_lane *ml, int16_t code, struct str message)
  * sent once more. */
 static bool is_final(struct mirror_lane *ml, int16_t code)
 {
-	if (code == ERROR_CORRUPT || code == ERROR_INVALID_RECORD || code == ERROR_UNKNOWN) {
+	if (code == KERR_CORRUPT_MESSAGE || code == KERR_INVALID_RECORD || code == KERR_UNKNOWN_SERVER_ERROR) {
 		bool again = ml->sink.corrupt_at != ml->lane.acked;
 
 		ml->sink.corrupt_at = ml->lane.acked;
 		/* Brokers do not say what is wrong with the records of a compressed batch: we look ourselves. */
-		if (again && code != ERROR_CORRUPT)
+		if (again && code != KERR_CORRUPT_MESSAGE)
 			ml->lane.suspect = ml->lane.acked;
-		return !again && code != ERROR_UNKNOWN;
+		return !again && code != KERR_UNKNOWN_SERVER_ERROR;
 	}
-	return code == ERROR_TOO_LARGE || code == ERROR_LIST_TOO_LARGE || code == ERROR_TOPIC_AUTHORIZATION ||
-	       code == ERROR_CLUSTER_AUTHORIZATION || code == ERROR_INVALID_TIMESTAMP ||
-	       code == ERROR_UNSUPPORTED_FORMAT || code == ERROR_UNSUPPORTED_CODEC;
+	return code == KERR_MESSAGE_TOO_LARGE || code == KERR_RECORD_LIST_TOO_LARGE ||
+	       code == KERR_TOPIC_AUTHORIZATION_FAILED || code == KERR_CLUSTER_AUTHORIZATION_FAILED ||
+	       code == KERR_INVALID_TIMESTAMP || code == KERR_UNSUPPORTED_FOR_MESSAGE_FORMAT ||
+	       code == KERR_UNSUPPORTED_COMPRESSION_TYPE;
 }
 
 static void lane_error(struct mirror_lane *ml, int16_t code, struct str message)
@@ -326,8 +323,8 @@ static void lane_error(struct mirror_lane *ml, int16_t code, struct str message)
 
 void mirror_lane_trouble(struct mirror_lane *ml, int16_t code)
 {
-	if (code != ERROR_TIMED_OUT && code != ERROR_NOT_ENOUGH_REPLICAS && code != ERROR_NOT_ENOUGH_AFTER_APPEND &&
-	    code != NO_ANSWER)
+	if (code != KERR_REQUEST_TIMED_OUT && code != KERR_NOT_ENOUGH_REPLICAS &&
+	    code != KERR_NOT_ENOUGH_REPLICAS_AFTER_APPEND && code != NO_ANSWER)
 		return;
 	ml->sink.slow = code != NO_ANSWER || ml->sink.slow;
 	ml->sink.good = 0;

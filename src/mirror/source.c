@@ -26,9 +26,6 @@ enum {
 	MERGED_AHEAD = 2,          /* merged batches that wait, before which nothing more is read */
 	ROOM_POLL_MS = 5,          /* the long poll while a lane of the session waits for room */
 	LATE_MS = 3000,            /* a response that is so late makes us look for a new leader */
-	ERROR_SESSION_NOT_FOUND = 70, ERROR_SESSION_EPOCH = 71, ERROR_SESSION_TOPIC_ID = 106,
-	ERROR_OUT_OF_RANGE = 1, ERROR_CORRUPT = 2,
-	ERROR_TOPIC_AUTHORIZATION = 29, ERROR_UNKNOWN_TOPIC_ID = 100, ERROR_INCONSISTENT_TOPIC_ID = 103,
 	VERSION_TOPIC_IDS = 13,
 };
 
@@ -332,14 +329,14 @@ static void partition_error(struct mirror_lane *ml, int16_t code)
 {
 	log_debug(ml->subject, "fetch error", "error=%s offset=%lld", kerr_name(code), (long long)ml->lane.accepted);
 	switch (code) {
-	case ERROR_OUT_OF_RANGE:
+	case KERR_OFFSET_OUT_OF_RANGE:
 		lane_cast_doubt(&ml->lane);
 		break;
-	case ERROR_TOPIC_AUTHORIZATION:
+	case KERR_TOPIC_AUTHORIZATION_FAILED:
 		mirror_lane_fail(ml, REASON_AUTHORIZATION,
 				 "source: READ on topic %s is not granted", ml->source_topic_name);
 		break;
-	case ERROR_CORRUPT:
+	case KERR_CORRUPT_MESSAGE:
 		mirror_lane_fail(ml, REASON_CORRUPT_SOURCE_BATCH, "source: %s at offset %lld", kerr_name(code),
 				 (long long)ml->lane.accepted);
 		break;
@@ -416,8 +413,8 @@ static void take_response(struct fetcher *f, struct call *call)
 	const struct fetch_response *res = call_res(call, fetch);
 	struct buf *frame = call_frame(call);
 
-	if (res->error_code == ERROR_SESSION_NOT_FOUND || res->error_code == ERROR_SESSION_EPOCH ||
-	    res->error_code == ERROR_SESSION_TOPIC_ID) {
+	if (res->error_code == KERR_FETCH_SESSION_ID_NOT_FOUND || res->error_code == KERR_INVALID_FETCH_SESSION_EPOCH ||
+	    res->error_code == KERR_FETCH_SESSION_TOPIC_ID_ERROR) {
 		reset_session(f);
 		return;
 	}
