@@ -10,13 +10,13 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "mirror/flatten.h"
+#include "mirror/partition_calls.h"
 #include "wire/kerr.h"
 #include "wire/msg/fetch.h"
 #include "wire/msg/kerr_codes.h"
-#include "wire/msg/list_offsets.h"
 
 enum {
-	FETCH_BY_NAME = 12, PAUSE_MS = 100, WAIT_MS = 500, CALL_MS = 30000, EARLIEST = -2, CONSUMER = -1,
+	FETCH_BY_NAME = 12, PAUSE_MS = 100, WAIT_MS = 500, CALL_MS = 30000,
 	STEP_BYTES = 16 << 20
 };
 
@@ -197,24 +197,14 @@ static void fetch(struct stream *s, struct answer *a, int64_t from, int32_t epoc
 
 static void ask_earliest(struct stream *s, int32_t epoch)
 {
-	struct list_offsets_request *req;
-	struct list_offsets_topic *t;
-	struct list_offsets_partition *p;
+	struct offsets_question q;
 
 	call_reset(&s->earliest);
 	call_init(&s->earliest, &list_offsets_api, earliest_came, s);
 	s->earliest.deadline_ns = clock_mono_ns() + CALL_MS * NS_PER_MS;
-	req = call_req(&s->earliest, list_offsets);
-	t = arena_new(&s->earliest.arena, struct list_offsets_topic, 1);
-	p = arena_new(&s->earliest.arena, struct list_offsets_partition, 1);
-	req->replica_id = CONSUMER;
-	*p = (struct list_offsets_partition){ .partition_index = s->opts.partition, .current_leader_epoch = epoch,
-					      .timestamp = EARLIEST };
-	t->name = str_of(s->topic);
-	t->partitions.items = p;
-	t->partitions.n = 1;
-	req->topics.items = t;
-	req->topics.n = 1;
+	offsets_question_init(&q, &s->earliest, 1, OFFSETS_CONSUMER);
+	q.timestamp = OFFSETS_EARLIEST;
+	offsets_question_add(&q, str_of(s->topic), s->opts.partition, epoch);
 	broker_call(s->broker, &s->earliest);
 }
 
@@ -373,18 +363,14 @@ static void fetched(struct call *call)
 static void earliest_came(struct call *call)
 {
 	struct stream *s = call->owner;
-	const struct list_offsets_response *res;
 	const struct listed_offsets_partition *p = NULL;
 
 	if (s->closing) {
 		free_when_quiet(s);
 		return;
 	}
-	if (call->rc == RC_OK) {
-		res = call_res(call, list_offsets);
-		if (res->topics.n == 1 && res->topics.items[0].partitions.n == 1)
-			p = &res->topics.items[0].partitions.items[0];
-	}
+	if (call->rc == RC_OK)
+		p = offsets_answer(call, str_of(s->topic), s->opts.partition, 0);
 	s->asked_earliest = false;
 	if (p != NULL && p->error_code == 0 && p->offset > s->position) {
 		s->trimmed = MAX(s->trimmed, p->offset);
