@@ -57,17 +57,19 @@ public class Drift {
     }
 
     private static void frames() throws Exception {
+        Map<Short, ApiMessageType> apis = Arrays.stream(ApiMessageType.values())
+            .collect(Collectors.toMap(ApiMessageType::apiKey, a -> a));
         Scanner in = new Scanner(System.in);
         int n = 0;
 
         while (in.hasNext()) {
-            ApiMessageType api = ApiMessageType.fromApiKey(in.nextShort());
+            ApiMessageType api = apis.get(in.nextShort());
             short version = in.nextShort();
             boolean request = in.next().equals("request");
             byte[] body = HexFormat.of().parseHex(in.next().substring(1));
             String name = api + (request ? " request " : " response ") + version;
 
-            if (version < api.lowestSupportedVersion() || version >= api.requestSchemas().length)
+            if (api == null || version < lowest(api) || version >= api.requestSchemas().length)
                 continue;
             frame(name, request ? api.newRequest() : api.newResponse(), version, body);
             n++;
@@ -95,20 +97,29 @@ public class Drift {
             System.out.println("DIFFERENT " + name + ": Kafka writes other bytes");
     }
 
+    // The accessors for it came after 2.4; a version that is not there has no schema in any release.
+    private static int lowest(ApiMessageType api) {
+        Schema[] schemas = api.requestSchemas();
+        int v = 0;
+
+        while (v < schemas.length && schemas[v] == null)
+            v++;
+        return v;
+    }
+
     private static void api(ApiMessageType api) throws Exception {
-        if (api.lowestSupportedVersion() > api.highestSupportedVersion(true))
+        if (lowest(api) == api.requestSchemas().length)
             return;  // removed: only the key is left
         String request = api.newRequest().getClass().getSimpleName();
         String name = request.substring(0, request.length() - "RequestData".length());
         Schema[] req = api.requestSchemas(), res = api.responseSchemas();
         String flexible = "none";
 
-        for (int v = req.length - 1; v >= api.lowestSupportedVersion(); v--)
+        for (int v = req.length - 1; v >= lowest(api); v--)
             if (api.requestHeaderVersion((short) v) >= 2)
                 flexible = String.valueOf(v);
-        System.out.printf("api %d %s %d %d %s%n", api.apiKey(), name, api.lowestSupportedVersion(), req.length - 1,
-                          flexible);
-        for (int v = api.lowestSupportedVersion(); v < req.length; v++) {
+        System.out.printf("api %d %s %d %d %s%n", api.apiKey(), name, lowest(api), req.length - 1, flexible);
+        for (int v = lowest(api); v < req.length; v++) {
             new Drift("field " + name + " request " + v).struct("", req[v], api.newRequest().getClass());
             new Drift("field " + name + " response " + v).struct("", res[v], api.newResponse().getClass());
         }
@@ -147,8 +158,8 @@ public class Drift {
             return s.isEmpty() ? "empty" : s;
         if (v instanceof Number || v instanceof Boolean)
             return v.toString();
-        return v instanceof org.apache.kafka.common.Uuid u && u.equals(org.apache.kafka.common.Uuid.ZERO_UUID)
-            ? "zero" : "struct";
+        // Kafka's own class for it came after 2.4.
+        return v.getClass().getSimpleName().equals("Uuid") && v.toString().equals("A".repeat(22)) ? "zero" : "struct";
     }
 
     // The accessor came with 4.0; the member has been there from the start.
