@@ -19,10 +19,6 @@ struct net_broker {
 	int64_t slow_ns;             /* added to each way */
 };
 
-struct net_event_counts {
-	uint64_t connects, resets, frames, replies;
-};
-
 /* One at a time: clock_mono_ns() has no argument. */
 void net_open(struct rng *rng);
 /* All loops must be gone. */
@@ -48,4 +44,12 @@ void net_forget_late(void);
 void net_stall(int64_t for_ns);
 /* From now on nothing of the fiber's goes out or comes in, and it can connect to nobody. */
 void net_cut_off(struct fiber *fiber);
-const struct net_event_counts *net_counts(void);
+/* How many connections net_reset has ended. */
+uint64_t net_resets(void);
+
+/* ---- for those who speak to a broker's sandbox themselves ---- */
+
+/* To be called before the sandbox is given anything. */
+void net_tell_time(struct net_broker *broker);
+/* For a frame of so many bytes. */
+struct buf *net_frame(size_t len);

@@ -375,7 +375,7 @@ static bool run_seed(uint64_t seed, int steps, bool verbose, struct totals *tota
 	if (good) {
 		totals->stories++;
 		totals->simulated_s += net_now_ns() / NS_PER_S - 1000;
-		totals->resets += net_counts()->resets;
+		totals->resets += net_resets();
 		totals->workers += (uint64_t)s->workers.n;
 		for (int p = 0; p < PARTITIONS; p++)
 			totals->offsets += (uint64_t)s->world.ledgers[p].n;

@@ -2,7 +2,6 @@
 #include "talk.h"
 
 #include "base/buf.h"
-#include "base/clock.h"
 #include "base/mem.h"
 
 #include <string.h>
@@ -73,13 +72,9 @@ void *talk_array(struct talk *talk, const struct msg_desc *desc, int32_t n)
 
 static void send(struct talk *talk, const struct encoded *e)
 {
-	static struct buf_pool *pool;   /* outlives every sandbox */
-	struct buf *frame;
+	struct buf *frame = net_frame(e->len);
 	size_t at = 0, skip = 4;        /* the length prefix */
 
-	if (pool == NULL)
-		pool = buf_pool_create((size_t)1 << 30);
-	frame = buf_get(pool, e->len);
 	for (int i = 0; i < e->n_iov; i++) {
 		size_t from = MIN(skip, e->iov[i].iov_len), n = e->iov[i].iov_len - from;
 
@@ -98,7 +93,7 @@ void *talk_ask(struct talk *talk, const struct api_desc *api, int16_t version, c
 	int32_t correlation;
 
 	CHECK(request_encode(api, version, ++talk->correlation, "sim", request, &talk->arena, &e) == RC_OK);
-	sandbox_set_time(talk->broker->sandbox, net_now_ns() / NS_PER_MS, net_wall_ms());
+	net_tell_time(talk->broker);
 	talk->reply.data = NULL;
 	send(talk, &e);
 	CHECK(talk->reply.data != NULL);
