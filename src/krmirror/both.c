@@ -35,11 +35,11 @@ static enum outcome partitions_of(struct both *both, int side, int64_t deadline_
 	struct admin_topic t;
 
 	if (admin_topic(both->proof.clusters[side], both->proof.topics[side], deadline_ns, &both->arena, &t, err) != RC_OK)
-		return outcome_of(err, side == COMPARE_SOURCE ? SIDE_SOURCE : SIDE_DESTINATION);
+		return outcome_of(err, side_of(side));
 	*n = t.n_partitions;
 	if (admin_describe_configs(both->proof.clusters[side], both->proof.topics[side], deadline_ns, &both->arena,
 				   &both->settings[side], err) != RC_OK)
-		return outcome_of(err, side == COMPARE_SOURCE ? SIDE_SOURCE : SIDE_DESTINATION);
+		return outcome_of(err, side_of(side));
 	return OUTCOME_DONE;
 }
 
@@ -56,7 +56,7 @@ static enum outcome measure(struct both *both, int side, int64_t timestamp, int6
 		offsets.items[i].partition = both->proof.partitions[i].partition;
 	}
 	if (admin_list_offsets(both->proof.clusters[side], &offsets, deadline_ns, err) != RC_OK)
-		outcome = outcome_of(err, side == COMPARE_SOURCE ? SIDE_SOURCE : SIDE_DESTINATION);
+		outcome = outcome_of(err, side_of(side));
 	for (int i = 0; i < both->proof.n; i++) {
 		struct proof_partition *p = &both->proof.partitions[i];
 
@@ -108,7 +108,7 @@ enum outcome both_open(struct cli *cli, const char *topic, struct both *both, st
 	/* The default bounds each step of the way, not the comparison of all that a topic holds. */
 	if (!cli->args.given[OPT_TIMEOUT])
 		session->deadline_ns = clock_mono_ns() + cli->args.timeout_ms * NS_PER_MS;
-	*both = (struct both){ .topic = xstrdup(topic) };
+	*both = (struct both){ .output = &cli->output, .topic = xstrdup(topic) };
 	arena_init(&both->arena, 0);
 	outcome = of_mirror(cli, topic, both, err);
 	if (outcome == OUTCOME_DONE)
@@ -146,42 +146,19 @@ void both_close(struct both *both)
 	*both = (struct both){ 0 };
 }
 
-struct showing {
-	struct cli *cli;
-	struct both *both;
-	void (*only)(void *owner, int32_t partition, int side, const struct record_view *v);
-	void *owner;
-};
-
 static void show(void *owner, int64_t passed, int64_t total)
 {
-	struct showing *showing = owner;
+	const struct both *both = owner;
 
-	output_progress(&showing->cli->output, "%s: %lld of %lld offsets compared (%d%%)", showing->both->topic,
-			(long long)passed, (long long)total,
-			total > 0 ? (int)((double)passed * 100 / (double)total) : 100);
+	output_progress(both->output, "%s: %lld of %lld offsets compared (%d%%)", both->topic, (long long)passed,
+			(long long)total, total > 0 ? (int)((double)passed * 100 / (double)total) : 100);
 }
 
-static void pass_on(void *owner, int32_t partition, int side, const struct record_view *v)
+int both_compare(struct both *both, struct err *err)
 {
-	struct showing *showing = owner;
-
-	showing->only(showing->owner, partition, side, v);
-}
-
-int both_compare(struct cli *cli, struct both *both, struct err *err)
-{
-	struct proof *proof = &both->proof;
-	struct showing showing = { cli, both, proof->only, proof->owner };
-	int rc;
-
-	proof->progress = show;
-	proof->only = showing.only != NULL ? pass_on : NULL;
-	proof->owner = &showing;
-	rc = proof_run(proof, err);
-	proof->only = showing.only;
-	proof->owner = showing.owner;
-	return rc;
+	both->proof.progress = show;
+	both->proof.progress_owner = both;
+	return proof_run(&both->proof, err);
 }
 
 enum outcome both_errors(const struct both *both)
@@ -192,8 +169,7 @@ enum outcome both_errors(const struct both *both)
 		const struct proof_partition *p = &both->proof.partitions[i];
 
 		if (p->err.rc != RC_OK)
-			worst = outcome_worse(worst, outcome_of(&p->err, p->err_side == COMPARE_SOURCE ? SIDE_SOURCE :
-								SIDE_DESTINATION));
+			worst = outcome_worse(worst, outcome_of(&p->err, side_of(p->err_side)));
 	}
 	return worst;
 }

@@ -7,6 +7,7 @@
 #include "proof/proof.h"
 
 struct both {
+	struct output *output;            /* where progress is shown */
 	char *link, *topic, *source_topic;
 	bool stopped;                     /* the mirror is STOPPED: the destination goes its own way */
 	struct cluster *source;
@@ -16,10 +17,16 @@ struct both {
 	struct arena arena;
 };
 
+/* A side as proof counts them. */
+static inline enum side side_of(int side)
+{
+	return side == COMPARE_SOURCE ? SIDE_SOURCE : SIDE_DESTINATION;
+}
+
 /* On failure *outcome tells and both_close is still the caller's. */
 enum outcome both_open(struct cli *cli, const char *topic, struct both *both, struct err *err) MUST_USE;
 void both_close(struct both *both);
 /* Runs it, with progress. RC_TIMEOUT as proof_run. */
-int both_compare(struct cli *cli, struct both *both, struct err *err) MUST_USE;
+int both_compare(struct both *both, struct err *err) MUST_USE;
 /* The worst outcome of partitions that could not be read. */
 enum outcome both_errors(const struct both *both);

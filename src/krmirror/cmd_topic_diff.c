@@ -7,8 +7,6 @@
 #include <errno.h>
 #include <string.h>
 
-static const char *const side_words[COMPARE_SIDES] = { "source", "destination" };
-
 /* --- settings ------------------------------------------------------------------------------------------------ */
 
 static const char *own_value(const struct admin_configs *configs, const char *name)
@@ -86,8 +84,8 @@ static json_t *acls_json(struct cli *cli, struct both *both)
 			return json_null();
 		}
 	array = json_array();
-	only_acls(array, &acls[0], &acls[1], side_words[COMPARE_SOURCE]);
-	only_acls(array, &acls[1], &acls[0], side_words[COMPARE_DESTINATION]);
+	only_acls(array, &acls[0], &acls[1], side_name(SIDE_SOURCE));
+	only_acls(array, &acls[1], &acls[0], side_name(SIDE_DESTINATION));
 	return array;
 }
 
@@ -191,9 +189,9 @@ static enum outcome compare(struct cli *cli, struct both *both, struct err *err)
 		if (export_open(&export, path, err) != RC_OK)
 			return OUTCOME_FAILED;
 		both->proof.only = export_record;
-		both->proof.owner = &export;
+		both->proof.only_owner = &export;
 	}
-	if (both_compare(cli, both, err) != RC_OK)
+	if (both_compare(both, err) != RC_OK)
 		outcome = OUTCOME_TIMED_OUT;
 	if (path != NULL && export_close(&export, err) != RC_OK)
 		outcome = OUTCOME_FAILED;

@@ -128,7 +128,7 @@ static enum outcome verify(struct cli *cli, const char *topic, json_t *array)
 
 	if (outcome == OUTCOME_DONE) {
 		ranges(cli, &both);
-		if (both_compare(cli, &both, &err) != RC_OK)
+		if (both_compare(&both, &err) != RC_OK)
 			outcome = OUTCOME_TIMED_OUT;
 		outcome = outcome_worse(conclude(cli, &both, array), outcome);
 	} else {

@@ -2,6 +2,7 @@
 #include "krmirror/export.h"
 
 #include "base/mem.h"
+#include "krmirror/both.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,8 +10,6 @@
 #include <openssl/evp.h>
 #include <string.h>
 #include <unistd.h>
-
-static const char *const sides[] = { "source", "destination" };
 
 int export_open(struct export *export, const char *path, struct err *err)
 {
@@ -77,8 +76,8 @@ void export_record(void *owner, int32_t partition, int side, const struct record
 	struct bytes value;
 	struct str key;
 
-	fprintf(export->file_, "{\"side\": \"%s\", \"partition\": %d, \"offset\": %lld, \"timestamp\": %lld", sides[side],
-		partition, (long long)v->offset, (long long)v->timestamp);
+	fprintf(export->file_, "{\"side\": \"%s\", \"partition\": %d, \"offset\": %lld, \"timestamp\": %lld",
+		side_name(side_of(side)), partition, (long long)v->offset, (long long)v->timestamp);
 	field(export, "key", v->key);
 	field(export, "value", v->value);
 	fputs(", \"headers\": [", export->file_);

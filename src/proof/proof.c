@@ -110,7 +110,7 @@ static void report(struct job *job, int side)
 {
 	job->p->only[side]++;
 	if (job->proof->only != NULL)
-		job->proof->only(job->proof->owner, job->p->partition, side, &job->sides[side].v);
+		job->proof->only(job->proof->only_owner, job->p->partition, side, &job->sides[side].v);
 }
 
 /* The lower one of both records at hand, or both. */
@@ -358,7 +358,7 @@ static void tell_progress(struct run *run)
 	for (int i = 0; i < PARALLEL_MAX; i++)
 		if (run->jobs[i].p != NULL)
 			passed += run->jobs[i].p->done_to - run->jobs[i].p->from;
-	proof->progress(proof->owner, passed, total);
+	proof->progress(proof->progress_owner, passed, total);
 }
 
 /* Starts what may, moves what can. False: all is done. */

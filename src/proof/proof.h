@@ -33,10 +33,11 @@ struct proof {
 	int32_t patience_ms;                 /* see stream.h */
 	int64_t deadline_ns;                 /* INT64_MAX: none */
 	/* Now and then, with how many offsets of all have been passed, and how many there are. NULL: none. */
-	void (*progress)(void *owner, int64_t passed, int64_t total);
+	void (*progress)(void *progress_owner, int64_t passed, int64_t total);
+	void *progress_owner;
 	/* Each record that only one side has, or that differs (first the source's). NULL: none. */
-	void (*only)(void *owner, int32_t partition, int side, const struct record_view *v);
-	void *owner;
+	void (*only)(void *only_owner, int32_t partition, int side, const struct record_view *v);
+	void *only_owner;
 };
 
 /* Compares all partitions. What went wrong with one is in it; the others are compared all the same. RC_TIMEOUT: the

@@ -26,9 +26,8 @@ enum outcome both_open(struct cli *cli, const char *topic, struct both *both, st
 	return OUTCOME_DONE;
 }
 
-int both_compare(struct cli *cli, struct both *both, struct err *err)
+int both_compare(struct both *both, struct err *err)
 {
-	(void)cli;
 	for (int i = 0; i < both->proof.n; i++) {
 		struct proof_partition *p = &both->proof.partitions[i];
 
@@ -38,7 +37,7 @@ int both_compare(struct cli *cli, struct both *both, struct err *err)
 			continue;
 		p->done_to = p->to;
 		for (int k = 0; both->proof.only != NULL && k < p->only[0]; k++)
-			both->proof.only(both->proof.owner, p->partition, 0, &fake_both.record);
+			both->proof.only(both->proof.only_owner, p->partition, 0, &fake_both.record);
 	}
 	fake_both.sample = both->proof.sample;
 	return fake_both.timed_out ? err_set(err, RC_TIMEOUT, "not all was compared in time") : RC_OK;
