@@ -304,7 +304,7 @@ static void part_proven(struct mirror_lane *ml, int64_t now)
 		mirror_lane_want_rotation(ml);
 }
 
-/* The first of these found stands for the lane; more of the same lane there cannot be. */
+/* Not proven: the lane is opened again, or fails. */
 static void part_failed(struct mirror_lane *ml, const struct fill_answer *a, enum fill_verdict verdict)
 {
 	int64_t at = ml->lane.acked;
