@@ -221,6 +221,14 @@ class Site:
         assert got["mirror_topic_name"] == topic and got["link_name"] == self.link
         return got
 
+    def mirrored(self, name="t", partitions=1, config=None, **link):
+        """A topic of the source that is mirrored as soon as a worker runs; returns its name."""
+        topic = self.topic(name)
+        self.source.create_topic(topic, partitions, config=config)
+        self.create_link(**link)
+        self.create_mirror(topic)
+        return topic
+
     def describe(self, topic):
         rows = self.ok("mirror", "describe", topic, "--link", self.link, "-o", "json").json
         assert rows, f"describe of {topic} is empty"
@@ -275,6 +283,11 @@ class Site:
                     w.check_alive()
             return self.lag(topic, source_topic, partitions) == 0
         wait_until(zero, deadline, lambda: f"{topic} caught up: lag {self.lag(topic, source_topic, partitions)}")
+
+    def wait_transactions(self, topic):
+        """Until none is open: a marker is written a moment after its producer was told that the transaction is ended."""
+        wait_until(lambda: self.source.stable_ends(topic) == self.source.ends(topic), 30,
+                   f"transactions of {topic} end")
 
     def assert_equal(self, topic, expect, source_topic=None, **kw):
         return judge.assert_equal(self.source, self.destination, source_topic or topic, topic, expect=expect, **kw)

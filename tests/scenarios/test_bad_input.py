@@ -296,10 +296,7 @@ def test_no_worker_running(site):
 
 @one
 def test_deletes_are_refused(site):
-    topic = site.topic("kept")
-    site.source.create_topic(topic)
-    site.create_link()
-    site.create_mirror(topic)
+    topic = site.mirrored("kept")
     site.cli("link", "delete", site.link).expect(contract.REFUSED).says("--yes|mirror")
     site.cli("link", "delete", site.link, "--yes").expect(contract.REFUSED).says(topic)
     site.cli("mirror", "delete", topic, "--link", site.link, "--yes").expect(contract.REFUSED)

@@ -117,10 +117,7 @@ def test_resident_memory_under_a_backlog(site, counts):
 
 
 def test_descriptors_do_not_grow(site):
-    topic = site.topic("fds")
-    site.source.create_topic(topic, 2)
-    site.create_link()
-    site.create_mirror(topic)
+    topic = site.mirrored("fds", 2)
     worker = site.worker()
     produce(site.source, topic, 100, 2)
     site.wait_caught_up(topic)

@@ -28,7 +28,7 @@ def compacted(site, keys, count, transactional):
 
 def caught_up(site, topic, deadline=60):
     """A transaction's marker is written a moment after its producer was told that it is ended."""
-    wait_until(lambda: site.source.stable_ends(topic) == site.source.ends(topic), 30, f"transactions of {topic} end")
+    site.wait_transactions(topic)
     site.wait_caught_up(topic, deadline=deadline)
 
 

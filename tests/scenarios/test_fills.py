@@ -17,14 +17,6 @@ from lib.util import wait_until
 HOLE = 20000
 
 
-def mirrored(site, partitions=1):
-    topic = site.topic("fill")
-    site.source.create_topic(topic, partitions)
-    site.create_link()
-    site.create_mirror(topic)
-    return topic
-
-
 class Holes:
     """A producer whose transactions are aborted: holes of any length, each between two records."""
 
@@ -56,7 +48,7 @@ class Holes:
 
 def equal(site, topic, count):
     """Both ends stand still at the same offset, and so does every record."""
-    wait_until(lambda: site.source.stable_ends(topic) == site.source.ends(topic), 30, f"transactions of {topic} end")
+    site.wait_transactions(topic)
     site.wait_caught_up(topic)
     site.assert_equal(topic, count)
     assert judge.whole(site.source, topic) == judge.whole(site.destination, topic)
@@ -70,7 +62,7 @@ def in_the_hole(site, topic, start, end):
 
 def test_killed_while_it_fills(site, counts):
     """The destination is held until all is fetched, and let go a moment before the kill."""
-    topic = mirrored(site)
+    topic = site.mirrored("fill")
     holes, rng, inside = Holes(site, topic), random.Random(1), 0
     worker = site.worker()
     holes.add(10)
@@ -125,7 +117,7 @@ def test_stopped_while_it_fills_and_replaced(site, counts):
 
 def test_somebody_writes_into_a_fill(site):
     """One record of a foreign producer between our markers: the partition stops as DIVERGED."""
-    topic = mirrored(site)
+    topic = site.mirrored("fill")
     holes = Holes(site, topic)
     site.worker()
     holes.add(10)
@@ -147,7 +139,7 @@ def test_somebody_writes_into_a_fill(site):
 def test_answers_to_fills_lost_on_the_wire(doors, counts, length):
     """The broker has written, the worker never hears of it: also the answer to a claim."""
     site, proxies = doors("destination")
-    topic = mirrored(site)
+    topic = site.mirrored("fill")
     holes = Holes(site, topic)
     site.worker()
     for _ in range(counts(4, 50)):
@@ -166,7 +158,7 @@ def test_a_claim_that_may_still_be_under_way(doors, counts):
     """A claim is lost before the broker has it: for all that is known it may come later, so it is not sent again with
     the same numbers. The worker takes another claim number."""
     site, proxies = doors("destination")
-    topic = mirrored(site)
+    topic = site.mirrored("fill")
     holes = Holes(site, topic)
     worker = site.worker()
     holes.add(1)
@@ -192,7 +184,7 @@ def filler_id(site, topic, partition, rotation):
 def test_a_filler_id_is_rotated(site, epoch):
     """A door has closed the id; or its epochs are half used up. What stands there is part of the hole, so nothing is
     wrong with it; the next id is recorded, and fills."""
-    topic = mirrored(site)
+    topic = site.mirrored("fill")
     holes = Holes(site, topic)
     worker = site.worker()
     for rotation in range(3):
@@ -244,7 +236,7 @@ def text_of(site, topic):
 def test_without_the_right_for_markers(guarded, counts):
     """Empty transactions fill; without the right for these too, the partition stops and the right is named."""
     site, n = guarded, counts(20, 2000)
-    topic = mirrored(site, 2)
+    topic = site.mirrored("fill", 2)
     holes = Holes(site, topic)
     worker = site.worker()
     crowd = Interleaved(site.source, topic, 2).run(n // 4)
@@ -284,7 +276,7 @@ def bare_rate(cluster, topic, seconds):
 @pytest.mark.real_only
 def test_the_rate_of_fills(site, counts, limit):
     """At least 60% of a bare loop; another partition keeps up with its producer meanwhile."""
-    topic, bare, other = mirrored(site), site.topic("bare"), site.topic("other")
+    topic, bare, other = site.mirrored("fill"), site.topic("bare"), site.topic("other")
     site.destination.create_topic(bare, 1)
     site.source.create_topic(other, 1)
     site.create_mirror(other)
@@ -311,10 +303,7 @@ def test_the_rate_of_fills(site, counts, limit):
 
 def test_a_hole_beyond_the_limit(site):
     """It is refused with what it would cost; nothing above the limit is written."""
-    topic = site.topic("limit")
-    site.source.create_topic(topic, 1)
-    site.create_link(mirror__fill__limit=100)
-    site.create_mirror(topic)
+    topic = site.mirrored("limit", mirror__fill__limit=100)
     holes = Holes(site, topic)
     holes.add(90)
     site.worker()
@@ -330,7 +319,7 @@ def test_a_hole_beyond_the_limit(site):
 
 def test_interleaved_producers_and_kills(site, counts):
     """A crowd of transactional producers while the worker is killed again and again."""
-    topic = mirrored(site, 2)
+    topic = site.mirrored("fill", 2)
     crowd = Interleaved(site.source, topic, 2)
     worker = site.worker()
     with Load(site.source, topic, 2, rate=200) as load:

@@ -38,10 +38,7 @@ def test_partitions_added(site, running):
 
 def test_partitions_added_under_load(site):
     from lib.produce import Load
-    topic = site.topic("grows")
-    site.source.create_topic(topic, 2)
-    site.create_link()
-    site.create_mirror(topic)
+    topic = site.mirrored("grows", 2)
     site.worker()
     with Load(site.source, topic, 2, rate=1000) as load:
         site.source.grow_topic(topic, 6)

@@ -7,14 +7,6 @@ from lib.produce import EPOCH_MS, produce
 BROKERS_CLOCK = {"message.timestamp.type": "LogAppendTime"}
 
 
-def mirrored(site, partitions=1, config=None):
-    topic = site.topic("clock")
-    site.source.create_topic(topic, partitions, config=config)
-    site.create_link()
-    site.create_mirror(topic)
-    return topic
-
-
 def equal(site, topic, count):
     site.wait_caught_up(topic)
     site.assert_equal(topic, count, timestamp_type=False)
@@ -26,7 +18,7 @@ def equal(site, topic, count):
 
 def test_promoted_with_the_clock_of_the_source(site):
     """While it is mirrored the topic has CreateTime; its own setting comes back with the promotion."""
-    topic = mirrored(site, config=BROKERS_CLOCK)
+    topic = site.mirrored("clock", config=BROKERS_CLOCK)
     produce(site.source, topic, 100)
     site.worker()
     equal(site, topic, 100)

@@ -92,10 +92,7 @@ def test_main_job_on_the_default_control_topic(matrix, pool, make_site):
 
 
 def test_pause_and_resume(site):
-    topic = site.topic("paused")
-    site.source.create_topic(topic, 2)
-    site.create_link()
-    site.create_mirror(topic)
+    topic = site.mirrored("paused", 2)
     site.worker()
     produce(site.source, topic, 200, 2)
     site.wait_caught_up(topic)
@@ -117,10 +114,7 @@ def test_pause_and_resume(site):
 
 
 def test_two_workers_share_the_lanes(site):
-    topic = site.topic("shared")
-    site.source.create_topic(topic, 12)
-    site.create_link()
-    site.create_mirror(topic)
+    topic = site.mirrored("shared", 12)
     first, second = site.worker(), site.worker()
     produce(site.source, topic, 6000, 12)
     site.wait_caught_up(topic)

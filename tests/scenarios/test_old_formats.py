@@ -24,11 +24,7 @@ def write(site, topic, count, codec, first, partitions=1):
 
 
 def mirrored(site, version, partitions=1):
-    topic = site.topic("old")
-    site.source.create_topic(topic, partitions, config={"message.format.version": version})
-    site.create_link()
-    site.create_mirror(topic)
-    return topic
+    return site.mirrored("old", partitions, {"message.format.version": version})
 
 
 def equal(site, topic, count, version):

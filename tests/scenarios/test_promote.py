@@ -2,8 +2,6 @@
 """Promotion: killed after any step and run again, with clients that still write, and dry."""
 import random
 
-import pytest
-
 from lib import contract
 from lib.produce import Load, produce, transaction
 from lib.util import pace, wait_until

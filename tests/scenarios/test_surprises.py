@@ -99,47 +99,36 @@ def make_anew(site, topic, partitions):
                swallow=(KafkaException,))
 
 
+def replaced(site, topic, running, before, after):
+    """(partitions, records) of the topic before and after it is made anew; all its partitions stop, and what they held
+    stands. Returns their rows."""
+    site.source.create_topic(topic, before[0])
+    produce(site.source, topic, before[1], before[0])
+    worker = mirror(site, topic)
+    site.wait_caught_up(topic)
+    held = contents(site, topic)
+    if not running:
+        worker.terminate()
+    make_anew(site, topic, after[0])
+    produce(site.source, topic, after[1], after[0], seed=77)
+    if not running:
+        worker.start()
+    rows = [site.wait_partition(topic, p, state="FAILED") for p in range(before[0])]
+    assert contents(site, topic) == held
+    return rows
+
+
 @RUNNING
 def test_made_anew_where_topics_have_no_ids(old_site, running):
     """Longer than before, so that only what it holds tells."""
-    site = old_site
-    topic = site.topic("anew")
-    site.source.create_topic(topic, 3)
-    produce(site.source, topic, 300, 3)
-    worker = mirror(site, topic)
-    site.wait_caught_up(topic)
-    before = contents(site, topic)
-    if not running:
-        worker.terminate()
-    make_anew(site, topic, 3)
-    produce(site.source, topic, 900, 3, seed=77)
-    if not running:
-        worker.start()
-    for p in range(3):
-        row = site.wait_partition(topic, p, state="FAILED")
+    for row in replaced(old_site, old_site.topic("anew"), running, (3, 300), (3, 900)):
         assert row["reason"] in ("UNEXPECTED_TRUNCATION", "SOURCE_TOPIC_ID_CHANGED"), row
-    assert contents(site, topic) == before
 
 
 @RUNNING
 def test_partitions_decreased(old_site, running):
-    site = old_site
-    topic = site.topic("fewer")
-    site.source.create_topic(topic, 4)
-    produce(site.source, topic, 400, 4)
-    worker = mirror(site, topic)
-    site.wait_caught_up(topic)
-    before = contents(site, topic)
-    if not running:
-        worker.terminate()
-    make_anew(site, topic, 2)
-    produce(site.source, topic, 10, 2, seed=77)
-    if not running:
-        worker.start()
-    for p in range(4):
-        row = site.wait_partition(topic, p, state="FAILED")
+    for p, row in enumerate(replaced(old_site, old_site.topic("fewer"), running, (4, 400), (2, 10))):
         assert p < 2 or row["reason"] == "SOURCE_PARTITIONS_DECREASED", row
-    assert contents(site, topic) == before
 
 
 def test_leader_epoch_that_goes_back(old_site):

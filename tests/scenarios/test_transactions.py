@@ -5,26 +5,16 @@ import pytest
 from lib import judge
 from lib.produce import produce, transaction
 from lib.transactions import Interleaved
-from lib.util import wait_until
-
-
-def mirrored(site, partitions=1):
-    topic = site.topic("txn")
-    site.source.create_topic(topic, partitions)
-    site.create_link()
-    site.create_mirror(topic)
-    return topic
 
 
 def caught_up(site, topic):
-    """A transaction's marker is written a moment after its producer was told that it is ended."""
-    wait_until(lambda: site.source.stable_ends(topic) == site.source.ends(topic), 30, f"transactions of {topic} end")
+    site.wait_transactions(topic)
     site.wait_caught_up(topic)
 
 
 @pytest.mark.parametrize("commit", (True, False), ids=("committed", "aborted"))
 def test_one_transaction(site, commit):
-    topic = mirrored(site, 2)
+    topic = site.mirrored("txn", 2)
     produce(site.source, topic, 40, only=[0])
     produce(site.source, topic, 40, only=[1])
     worker = site.worker()
@@ -42,7 +32,7 @@ def test_one_transaction(site, commit):
 
 
 def test_many_small_transactions(site, counts):
-    topic = mirrored(site, 3)
+    topic = site.mirrored("txn", 3)
     n = counts(60, 2000)
     worker = site.worker()
     transaction(site.source, topic, [6] * n, f"txn-{site.id}", 3)
@@ -60,7 +50,7 @@ def test_many_small_transactions(site, counts):
 
 def test_open_transaction(site):
     """It holds the mirror at the last stable offset; what follows comes when it ends."""
-    topic = mirrored(site)
+    topic = site.mirrored("txn")
     produce(site.source, topic, 30)
     site.worker()
     site.wait_caught_up(topic)
@@ -82,7 +72,7 @@ def test_open_transaction(site):
 
 def test_promoted_between_transactions(site):
     """The promoted topic ends with a filled marker; transactions go on there."""
-    topic = mirrored(site, 2)
+    topic = site.mirrored("txn", 2)
     crowd = Interleaved(site.source, topic, 2).run(12)
     site.worker()
     caught_up(site, topic)
@@ -99,7 +89,7 @@ def test_promoted_between_transactions(site):
 def test_a_crowd_of_producers(site, counts):
     """They take turns on the same partitions: commits, aborts, transactions of a marker alone, records without one
     between. One is left open; what follows it comes when it has ended, either way."""
-    topic = mirrored(site, 2)
+    topic = site.mirrored("txn", 2)
     site.worker()
     crowd = Interleaved(site.source, topic, 2)
     for commit in (True, False):

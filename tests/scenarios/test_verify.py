@@ -64,10 +64,7 @@ def test_ranges_and_samples(site):
 
 def test_a_live_mirror_is_equal_at_every_moment(site, counts):
     """While records come in and are copied: what is not there yet is no mismatch."""
-    topic = site.topic("live")
-    site.source.create_topic(topic, 3)
-    site.create_link()
-    site.create_mirror(topic)
+    topic = site.mirrored("live", 3)
     site.worker()
     with Load(site.source, topic, 3) as load:
         wait_until(lambda: sum(site.destination.ends(topic).values()) > 1000, 30, "it flows")

@@ -10,10 +10,7 @@ PARTITIONS = 4
 
 
 def loaded(site):
-    topic = site.topic("wire")
-    site.source.create_topic(topic, PARTITIONS)
-    site.create_link()
-    site.create_mirror(topic)
+    topic = site.mirrored("wire", PARTITIONS)
     site.worker()
     return topic
 
