@@ -86,6 +86,11 @@ char *arena_strndup(struct arena *a, const char *s, size_t n)
 	return p;
 }
 
+char *arena_strdup(struct arena *a, const char *s)
+{
+	return s == NULL ? NULL : arena_strndup(a, s, strlen(s));
+}
+
 static void release_all(struct arena *a, struct arena_chunk *keep)
 {
 	while (a->holds_ != NULL) {

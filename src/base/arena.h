@@ -29,6 +29,8 @@ void *arena_alloc_raw(struct arena *a, size_t size);
 void arena_hold(struct arena *a, struct buf *buf);
 /* A NUL-terminated copy of n bytes. NULL only beyond the limit. */
 char *arena_strndup(struct arena *a, const char *s, size_t n);
+/* A copy of a whole string; NULL for NULL. */
+char *arena_strdup(struct arena *a, const char *s);
 /* Frees everything; the arena is as after init, and keeps one chunk for use again. */
 void arena_reset(struct arena *a);
 /* Frees everything, the kept chunk too. */

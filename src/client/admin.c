@@ -200,7 +200,7 @@ int admin_leader_call(struct admin_leader_op *leader, struct call *call, struct 
 static void topic_copy(struct arena *arena, const struct topic_meta *meta, struct admin_topic *out)
 {
 	*out = (struct admin_topic){
-		.name = arena_strndup(arena, meta->name, strlen(meta->name)),
+		.name = arena_strdup(arena, meta->name),
 		.error = meta->error,
 		.id = meta->id,
 		.internal = meta->internal,

@@ -329,7 +329,7 @@ static void ask(struct cluster *c)
 	/* Names are copied: a topic may be untracked while the request waits for its connection. */
 	while ((t = map_next(&c->topics, &at)) != NULL)
 		req->topics.items[req->topics.n++].name =
-			str_of(arena_strndup(&c->metadata.arena, t->name, strlen(t->name)));
+			str_of(arena_strdup(&c->metadata.arena, t->name));
 	c->metadata.deadline_ns = c->asked_ns + MIN(c->opts.request_timeout_ms, METADATA_TIMEOUT_MS) * NS_PER_MS;
 	broker_call(cluster_broker(c, NODE_ANY), &c->metadata);
 }

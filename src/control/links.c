@@ -98,11 +98,6 @@ static void new_id(char **id)
 	record_set(id, text);
 }
 
-static const char *keep(struct arena *arena, const char *s)
-{
-	return s == NULL ? NULL : arena_strndup(arena, s, strlen(s));
-}
-
 enum outcome link_create(struct session *session, const struct link_create_opts *opts, struct arena *arena,
 			 struct link_info *info, struct err *err)
 {
@@ -128,9 +123,10 @@ enum outcome link_create(struct session *session, const struct link_create_opts 
 	}
 	if (outcome == OUTCOME_DONE)
 		*info = (struct link_info){
-			.link_name = keep(arena, opts->name), .link_id = keep(arena, creating.wish.link_id),
-			.source_cluster = keep(arena, creating.wish.source_cluster_id),
-			.destination_cluster = keep(arena, creating.wish.destination_cluster_id),
+			.link_name = arena_strdup(arena, opts->name),
+			.link_id = arena_strdup(arena, creating.wish.link_id),
+			.source_cluster = arena_strdup(arena, creating.wish.source_cluster_id),
+			.destination_cluster = arena_strdup(arena, creating.wish.destination_cluster_id),
 			.state = link_state_name(conf.paused ? LINK_PAUSED : LINK_ACTIVE), .paused = conf.paused,
 			.last_contact_ms = -1,
 		};

@@ -352,7 +352,7 @@ static bool batch_bytes(const struct control_batch *batch, int32_t sequence, str
 		if (text == NULL)
 			continue;
 		records[i].value.len = (int32_t)strlen(text);
-		records[i].value.data = (const uint8_t *)arena_strndup(arena, text, strlen(text));
+		records[i].value.data = (const uint8_t *)arena_strdup(arena, text);
 		xfree(text);
 	}
 	*out = batch_build(&draft, arena);

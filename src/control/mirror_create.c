@@ -400,9 +400,9 @@ static void tell(struct creation *c, struct mirror_created *created)
 	struct err unused;
 	int workers = 0;
 
-	created->link_name = arena_strndup(c->arena, c->opts->link, strlen(c->opts->link));
-	created->mirror_topic_name = arena_strndup(c->arena, c->opts->topic, strlen(c->opts->topic));
-	created->source_topic_name = arena_strndup(c->arena, c->source_topic, strlen(c->source_topic));
+	created->link_name = arena_strdup(c->arena, c->opts->link);
+	created->mirror_topic_name = arena_strdup(c->arena, c->opts->topic);
+	created->source_topic_name = arena_strdup(c->arena, c->source_topic);
 	created->num_partition = c->wish.topic != NULL ? c->wish.n_partitions : c->source_meta.n_partitions;
 	if (session_workers(c->session, &workers, &unused) == OUTCOME_DONE)
 		created->no_worker = workers == 0;

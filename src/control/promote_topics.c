@@ -49,7 +49,7 @@ static void add(struct run *run, const char *link, const char *topic)
 {
 	run->items = xrealloc(run->items, (size_t)run->n + 1, sizeof(*run->items));
 	run->items[run->n++] = (struct item){
-		.link = link == NULL ? NULL : xstrdup(link), .topic = arena_strndup(run->arena, topic, strlen(topic)),
+		.link = link == NULL ? NULL : xstrdup(link), .topic = arena_strdup(run->arena, topic),
 		.open = true,
 	};
 }
@@ -306,17 +306,12 @@ static void time_up(struct run *run)
 
 /* --- results ------------------------------------------------------------------------------------------------- */
 
-static const char *keep(struct arena *arena, const char *s)
-{
-	return s == NULL ? NULL : arena_strndup(arena, s, strlen(s));
-}
-
 static void fill_info(struct run *run, struct item *item, const struct mirror_info *infos, int n)
 {
 	struct promote_result *result = item->result;
 
 	snprintf(result->error_code, sizeof(result->error_code), "%s", outcome_word(result->outcome, &result->err));
-	result->info = (struct mirror_info){ .link_name = keep(run->arena, item->link),
+	result->info = (struct mirror_info){ .link_name = arena_strdup(run->arena, item->link),
 					     .mirror_topic_name = item->topic, .max_lag = -1, .status_time_ms = -1 };
 	for (int i = 0; i < n && item->link != NULL; i++)
 		if (strcmp(infos[i].link_name, item->link) == 0 && strcmp(infos[i].mirror_topic_name, item->topic) == 0)

@@ -6,18 +6,12 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "client/admin.h"
-#include "control/report_priv.h"
 #include "control/verbs.h"
 #include "wire/msg/kerr_codes.h"
 
 #include <string.h>
 
 enum { SOURCE_WAIT_MS = 5000, DESTINATION_WAIT_MS = 10000, TRANSACTIONS_MAX = 20 };
-
-const char *report_keep(struct arena *arena, const char *s)
-{
-	return s == NULL ? NULL : arena_strndup(arena, s, strlen(s));
-}
 
 /* --- from the log -------------------------------------------------------------------------------------------- */
 
@@ -60,9 +54,9 @@ static void partition_of(const struct partition_state *p, int32_t number, struct
 	};
 	if (p == NULL)
 		return;
-	out->state = report_keep(arena, p->state);
-	out->reason = report_keep(arena, p->reason);
-	out->error = report_keep(arena, p->error);
+	out->state = arena_strdup(arena, p->state);
+	out->reason = arena_strdup(arena, p->reason);
+	out->error = arena_strdup(arena, p->error);
 	out->fills_by_transactions = p->fills_by_transactions;
 }
 
@@ -87,7 +81,7 @@ static void sum_up(struct mirror_info *info, struct arena *arena)
 			worst = severe;
 			snprintf(text, sizeof(text), "%s%s%s", p->reason, p->error != NULL ? ": " : "",
 				 p->error != NULL ? p->error : "");
-			info->mirror_topic_error = report_keep(arena, text);
+			info->mirror_topic_error = arena_strdup(arena, text);
 		}
 	}
 	if (info->error == NULL)
@@ -110,18 +104,18 @@ static void info_of(const struct control_log *log, const struct mirror_wish *wis
 	const struct partition_state *last = state->n_partitions == 0 ? NULL : &state->partitions[state->n_partitions - 1];
 	int64_t offset = control_log_mirror_offset(log, wish->link, wish->topic);
 
-	info->source_topic_name = report_keep(arena, wish->source_topic);
+	info->source_topic_name = arena_strdup(arena, wish->source_topic);
 	info->mirror_status = mirror_status_name(effective(wish, state, link_is_paused(log, wish->link), offset));
 	info->status_time_ms = state->since_ms >= 0 ? state->since_ms : wish->created_ms;
 	info->num_partition = MAX(wish->n_partitions, last == NULL ? 0 : last->partition + 1);
-	info->stopped_how = report_keep(arena, state->stopped_how);
-	info->door = report_keep(arena, state->door);
+	info->stopped_how = arena_strdup(arena, state->stopped_how);
+	info->door = arena_strdup(arena, state->door);
 	info->read_only = state->status == MIRROR_STOPPED ? "lifted" : NULL;
 	if (!wish->created)
 		info->error = "its creation was cut short: run `krmirror mirror create` again";
 	else
-		info->error = report_keep(arena, state->refused_wish >= 0 && wish->wish == WISH_MIRROR ? state->refused :
-							 NULL);
+		info->error = arena_strdup(arena, state->refused_wish >= 0 && wish->wish == WISH_MIRROR ?
+						  state->refused : NULL);
 	info->partitions = arena_new(arena, struct partition_info, info->num_partition);
 	for (int32_t i = 0; i < info->num_partition; i++)
 		partition_of(mirror_state_find(state, i), i, arena, &info->partitions[i]);
@@ -168,7 +162,7 @@ static void one(const struct control_log *log, const struct control_record *r, s
 	struct err err;
 
 	*info = (struct mirror_info){
-		.link_name = report_keep(arena, r->name), .mirror_topic_name = report_keep(arena, r->topic),
+		.link_name = arena_strdup(arena, r->name), .mirror_topic_name = arena_strdup(arena, r->topic),
 		.mirror_status = mirror_status_name(MIRROR_FAILED), .status_time_ms = -1, .max_lag = -1,
 	};
 	if (control_log_mirror(log, r->name, r->topic, &wish, &err) == RC_OK &&
@@ -176,7 +170,7 @@ static void one(const struct control_log *log, const struct control_record *r, s
 		info_of(log, &wish, &state, arena, info);
 	} else {
 		info->upgrade_needed = err.rc == RC_UNSUPPORTED;
-		info->error = report_keep(arena, err.text);
+		info->error = arena_strdup(arena, err.text);
 		info->mirror_topic_error = info->upgrade_needed ? lane_reason_name(REASON_UPGRADE_NEEDED) : info->error;
 		if (info->upgrade_needed)
 			upgrade_needed(log, arena, info);

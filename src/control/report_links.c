@@ -4,7 +4,6 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "client/admin.h"
-#include "control/report_priv.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +23,7 @@ static const char **brokers(const struct cluster *cluster, struct arena *arena, 
 		char *text = xasprintf(strchr(node->host, ':') != NULL ? "[%s]:%u" : "%s:%u", node->host,
 				       (unsigned)node->port);
 
-		list[i] = report_keep(arena, text);
+		list[i] = arena_strdup(arena, text);
 		xfree(text);
 	}
 	return list;
@@ -74,7 +73,7 @@ static void measure(struct session *session, const struct link_state *state, str
 	}
 	if (info->error == NULL) {
 		info->error = outcome_word(outcome, &err);
-		info->error_message = report_keep(arena, err.text);
+		info->error_message = arena_strdup(arena, err.text);
 	}
 	if (state->seen < control_log_link_offset(session->log, info->link_name) && !info->paused)
 		info->state = link_state_name(outcome == OUTCOME_REFUSED ? LINK_FAILED : LINK_UNAVAILABLE);
@@ -87,25 +86,25 @@ static void one(struct session *session, const struct control_record *r, bool as
 	struct link_state state = { 0 };
 	struct err err;
 
-	*info = (struct link_info){ .link_name = report_keep(arena, r->name), .last_contact_ms = -1,
+	*info = (struct link_info){ .link_name = arena_strdup(arena, r->name), .last_contact_ms = -1,
 				    .state = link_state_name(LINK_FAILED) };
 	fill_topics(session, arena, info);
 	if (control_log_link(session->log, r->name, &wish, &err) == RC_OK &&
 	    control_log_link_state(session->log, r->name, &state, &err) == RC_OK) {
-		info->link_id = report_keep(arena, wish.link_id);
-		info->source_cluster = report_keep(arena, wish.source_cluster_id);
-		info->destination_cluster = report_keep(arena, wish.destination_cluster_id);
+		info->link_id = arena_strdup(arena, wish.link_id);
+		info->source_cluster = arena_strdup(arena, wish.source_cluster_id);
+		info->destination_cluster = arena_strdup(arena, wish.destination_cluster_id);
 		info->paused = wish.paused;
 		info->state = link_state_name(effective(&wish, &state));
-		info->error = report_keep(arena, state.error);
-		info->error_message = report_keep(arena, state.error_message);
+		info->error = arena_strdup(arena, state.error);
+		info->error_message = arena_strdup(arena, state.error_message);
 		if (state.last_contact_ms >= 0)
 			info->last_contact_ms = MAX(clock_wall_ms() - state.last_contact_ms, 0);
 		if (ask)
 			measure(session, &state, arena, info);
 	} else {
 		info->error = err.rc == RC_UNSUPPORTED ? lane_reason_name(REASON_UPGRADE_NEEDED) : "FAILED";
-		info->error_message = report_keep(arena, err.text);
+		info->error_message = arena_strdup(arena, err.text);
 	}
 	link_wish_fini(&wish);
 	link_state_fini(&state);
@@ -160,8 +159,8 @@ static void fill_workers(struct session *session, struct arena *arena, struct st
 
 		if (worker_record_decode(&w, r->name, r->value, &err) == RC_OK)
 			status->workers[status->n_workers++] = (struct worker_info){
-				.worker_id = report_keep(arena, w.worker), .version = report_keep(arena, w.version),
-				.address = report_keep(arena, w.address), .live = is_member(&group, w.worker),
+				.worker_id = arena_strdup(arena, w.worker), .version = arena_strdup(arena, w.version),
+				.address = arena_strdup(arena, w.address), .live = is_member(&group, w.worker),
 			};
 		worker_record_fini(&w);
 	}
@@ -193,7 +192,7 @@ static const char *next_command(struct arena *arena, const struct link_info *inf
 		snprintf(text, sizeof(text), "krmirrord -c FILE");
 	else
 		return NULL;
-	return report_keep(arena, text);
+	return arena_strdup(arena, text);
 }
 
 static int rank(const struct status_link *link)
@@ -233,7 +232,7 @@ enum outcome report_status(struct session *session, struct arena *arena, struct 
 	int n, n_mirrors;
 
 	*status = (struct status_info){
-		.destination_cluster = report_keep(arena, cluster_id(session->destination)),
+		.destination_cluster = arena_strdup(arena, cluster_id(session->destination)),
 		.foreign_records = control_log_foreign(session->log),
 	};
 	fill_workers(session, arena, status);
