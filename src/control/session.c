@@ -188,16 +188,10 @@ static int probe_nodes(struct session *session, struct cluster *cluster, struct 
 	return failed > 0 && failed == n ? err->rc : RC_OK;
 }
 
-static void note_gone(void *owner)
-{
-	*(bool *)owner = true;
-}
-
 enum outcome session_probe_source(struct session *session, const struct link_conf *conf, char **id, struct err *err)
 {
 	struct cluster_opts opts;
 	struct cluster *cluster;
-	bool gone = false;
 	int rc;
 
 	client_conf_opts(&conf->source, side_name(SIDE_SOURCE), NULL, &opts);
@@ -207,9 +201,7 @@ enum outcome session_probe_source(struct session *session, const struct link_con
 		rc = probe_nodes(session, cluster, err);
 	if (rc == RC_OK)
 		*id = xstrdup(cluster_id(cluster));
-	cluster_destroy(cluster, note_gone, &gone);
-	while (!gone)
-		loop_step(session->loop, INT64_MAX);
+	cluster_destroy_wait(cluster);
 	return rc == RC_OK ? OUTCOME_DONE : outcome_of(err, SIDE_SOURCE);
 }
 
