@@ -42,6 +42,12 @@ static inline bool str_eq(struct str a, struct str b)
 	return a.len == b.len && (a.len <= 0 || memcmp(a.data, b.data, (size_t)a.len) == 0);
 }
 
+/* Of strings that end with NUL; NULL equals only NULL. */
+static inline bool text_eq(const char *a, const char *b)
+{
+	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
 static inline bool uuid_is_zero(const struct uuid *u)
 {
 	static const struct uuid zero;

@@ -22,7 +22,7 @@ static void add_setting(json_t *array, const struct both *both, const char *name
 	const char *s = own_value(&both->settings[COMPARE_SOURCE], name);
 	const char *d = own_value(&both->settings[COMPARE_DESTINATION], name);
 
-	if ((s == NULL) == (d == NULL) && (s == NULL || strcmp(s, d) == 0))
+	if (text_eq(s, d))
 		return;
 	json_array_append_new(array, json_pack("{s:s, s:o, s:o}", "name", name, "source", json_text(s), "destination",
 					       json_text(d)));

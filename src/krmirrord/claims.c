@@ -92,11 +92,6 @@ static json_t *shares_json(const struct claim_wish *wish)
 	return shares;
 }
 
-static bool same_text(const char *a, const char *b)
-{
-	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
-}
-
 static void put_worker(const struct control_log *log, struct control_batch *batch, const struct claim_wish *wish)
 {
 	char *key = record_key_worker(wish->worker);
@@ -106,7 +101,7 @@ static void put_worker(const struct control_log *log, struct control_batch *batc
 	bool same = false;
 
 	if (record != NULL && worker_record_decode(&w, wish->worker, record->value, &err) == RC_OK)
-		same = w.started_ms == wish->started_ms && same_text(w.address, wish->address);
+		same = w.started_ms == wish->started_ms && text_eq(w.address, wish->address);
 	if (!same) {
 		record_set(&w.worker, wish->worker);
 		record_set(&w.address, wish->address);

@@ -7,11 +7,6 @@
 
 enum { OFFSETS_MS = 60000 };   /* between two writes of offsets alone */
 
-static bool same_text(const char *a, const char *b)
-{
-	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
-}
-
 /* What the entry of a lane should say; false: what it says stands. */
 struct entry_news {
 	const char *state, *reason, *error;
@@ -164,8 +159,8 @@ static bool seed_due(const struct entry_news *news, const struct partition_state
 
 static bool transition(const struct entry_news *news, const struct partition_state *entry)
 {
-	return entry == NULL || !same_text(entry->state, news->state) || !same_text(entry->reason, news->reason) ||
-	       !same_text(entry->error, news->error) || !same_text(entry->lost, news->lost) ||
+	return entry == NULL || !text_eq(entry->state, news->state) || !text_eq(entry->reason, news->reason) ||
+	       !text_eq(entry->error, news->error) || !text_eq(entry->lost, news->lost) ||
 	       entry->rotation < news->rotation || seed_due(news, entry) ||
 	       entry->fills_by_transactions != news->fills_by_transactions ||
 	       (news->txn_filler_id >= 0 && entry->txn_filler_id != news->txn_filler_id);
@@ -190,7 +185,7 @@ bool entry_due(const struct mirror_row *row, int32_t partition)
 
 static void entry_write(const struct worker *worker, const struct entry_news *news, struct partition_state *entry)
 {
-	if (!same_text(entry->state, news->state) || !same_text(entry->reason, news->reason) || entry->since_ms < 0)
+	if (!text_eq(entry->state, news->state) || !text_eq(entry->reason, news->reason) || entry->since_ms < 0)
 		entry->since_ms = news->since_ms;
 	record_set(&entry->state, news->state);
 	record_set(&entry->reason, news->reason);

@@ -63,16 +63,11 @@ static int read_link_conf(struct link_row *row, struct err *err)
 	return rc;
 }
 
-static bool same_text(const char *a, const char *b)
-{
-	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
-}
-
 /* Pausing changes the wish but none of the settings. */
 static bool same_settings(const struct link_wish *a, const struct link_wish *b)
 {
 	return a->config != NULL && b->config != NULL && json_equal(a->config, b->config) &&
-	       same_text(a->source_cluster_id, b->source_cluster_id);
+	       text_eq(a->source_cluster_id, b->source_cluster_id);
 }
 
 static void link_row_decode(struct link_row *row, const struct control_record *record)

@@ -16,11 +16,6 @@ enum {
 	ENTRIES_MAX = 5000
 };
 
-static bool same_text(const char *a, const char *b)
-{
-	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
-}
-
 /* ---- one mirror ---- */
 
 static bool status_due(const struct worker *worker, const struct mirror_row *row)
@@ -104,7 +99,7 @@ static bool link_due(const struct worker *worker, const struct link_row *row, co
 {
 	return worker->member.leader && row->present &&
 	       (state->state != plan_link_state(&row->plan) || state->seen != row->offset ||
-		!same_text(state->error, link_error(row)));
+		!text_eq(state->error, link_error(row)));
 }
 
 static void link_write(const struct link_row *row, struct link_state *state)
