@@ -153,12 +153,16 @@ static int prefix_check(const struct props *props, struct err *err)
 static void notes_of_later(const struct props *props, struct notes *notes)
 {
 	static const char *const keys[] = {
-		"mirror.fetch.rate.limit", "mirror.progress.group.id", "mirror.fill.mode", "mirror.readers.everyone",
+		"mirror.fetch.rate.limit", "mirror.progress.group.id", "mirror.readers.everyone",
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
 		if (given(props, keys[i]))
 			notes_add(notes, "%s is recorded; this version does not act on it yet", keys[i]);
+	if (strcmp(text(props, "mirror.fill.mode"), "tombstone") == 0)
+		notes_add(notes, "mirror.fill.mode=tombstone counts for topics with cleanup.policy compact: in a hole beyond "
+			  "mirror.fill.limit consumers see null records until compaction removes them; in other topics it "
+			  "stops the partition");
 	if (strcasecmp(text(props, "connection.mode"), "INBOUND") == 0)
 		notes_add(notes, "connection.mode=INBOUND is recorded as a no-op: krmirror always dials");
 }
@@ -212,6 +216,7 @@ static void read_fields(struct link_conf *conf)
 	conf->fetch_backoff_ms = number(props, "replica.fetch.backoff.ms");
 	CHECK(start_spec_parse(text(props, "mirror.start.offset.spec"), &conf->start));
 	conf->fill_limit = keys_number(&link_key_table, props, "mirror.fill.limit");
+	conf->fill_tombstones = strcmp(text(props, "mirror.fill.mode"), "tombstone") == 0;
 	conf->coalesce = strcmp(text(props, "mirror.coalesce"), "auto") == 0;
 	conf->progress_group_id = group == NULL ? NULL : xstrdup(group);
 	/* The keys of replica fetchers, where they were given, are those of the client. */
@@ -282,6 +287,7 @@ void link_conf_spec(const struct link_conf *conf, const char *name, const char *
 		.fetch_backoff_ms = conf->fetch_backoff_ms,
 		.n_fetchers = conf->n_fetchers,
 		.fill_limit = conf->fill_limit,
+		.fill_tombstones = conf->fill_tombstones,
 		.coalesce = conf->coalesce,
 		.availability_check_ms = conf->availability_check_ms,
 	};

@@ -21,6 +21,7 @@ struct link_conf {
 	int32_t fetch_max_bytes, fetch_response_max_bytes, fetch_min_bytes, fetch_wait_max_ms, fetch_backoff_ms;
 	struct start_spec start;      /* mirror.start.offset.spec */
 	int64_t fill_limit;           /* mirror.fill.limit */
+	bool fill_tombstones;         /* mirror.fill.mode=tombstone */
 	bool coalesce;                /* mirror.coalesce */
 	char *progress_group_id;      /* NULL: none */
 };

@@ -118,6 +118,7 @@ static enum outcome names(struct creation *c, struct err *err)
 		record_set(&c->source_topic, opts->source_topic);
 	c->heads.spec = conf.start;
 	c->heads.fill_limit = conf.fill_limit;
+	c->heads.fill_tombstones = conf.fill_tombstones;
 	link_conf_fini(&conf);
 	link_wish_fini(&link);
 	return rc == RC_OK ? OUTCOME_DONE : rc == RC_USAGE ? OUTCOME_USAGE : OUTCOME_FAILED;
@@ -154,6 +155,16 @@ static enum outcome plan_heads(struct creation *c, struct err *err)
 	return outcome;
 }
 
+/* The mode of the link is not for every topic. */
+static void tell_fill_mode(struct creation *c)
+{
+	const char *policy = json_string_value(json_object_get(c->settings.create, "cleanup.policy"));
+
+	if (c->heads.fill_tombstones && (policy == NULL || strstr(policy, "compact") == NULL))
+		notes_add(&c->session->notes, "%s is not compacted: mirror.fill.mode=tombstone does not count for it, and a "
+			  "hole beyond mirror.fill.limit stops its partition", c->opts->topic);
+}
+
 /* The control topic tells which settings the destination's topics have. */
 static enum outcome plan_settings(struct creation *c, const struct admin_configs *source, struct err *err)
 {
@@ -164,7 +175,10 @@ static enum outcome plan_settings(struct creation *c, const struct admin_configs
 	if (admin_describe_configs(session->destination, session->conf->control_topic, session->deadline_ns, c->arena,
 				   &known, err) != RC_OK)
 		return outcome_of(err, SIDE_DESTINATION);
-	return settings_plan(&in, &c->settings, err) == RC_OK ? OUTCOME_DONE : OUTCOME_USAGE;
+	if (settings_plan(&in, &c->settings, err) != RC_OK)
+		return OUTCOME_USAGE;
+	tell_fill_mode(c);
+	return OUTCOME_DONE;
 }
 
 static enum outcome topic_there(const char *topic, struct err *err)

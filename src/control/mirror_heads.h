@@ -8,6 +8,7 @@
 struct mirror_heads {
 	struct start_spec spec;
 	int64_t fill_limit;
+	bool fill_tombstones;   /* mirror.fill.mode */
 	int32_t n;
 	int64_t *starts;        /* of each partition; in the arena */
 };

@@ -51,6 +51,7 @@ static void partition_of(const struct partition_state *p, int32_t number, struct
 		.last_source_fetch_offset = -1, .source_log_start_offset = -1, .source_high_watermark = -1,
 		.source_last_stable_offset = -1, .local_log_start_offset = -1, .local_log_end_offset = -1,
 		.time_since_last_fetch_ms = -1, .filled_offsets = -1, .coalesced_batches = -1,
+		.tombstone_offsets = -1,
 	};
 	if (p == NULL)
 		return;
@@ -58,6 +59,7 @@ static void partition_of(const struct partition_state *p, int32_t number, struct
 	out->reason = arena_strdup(arena, p->reason);
 	out->error = arena_strdup(arena, p->error);
 	out->fills_by_transactions = p->fills_by_transactions;
+	out->tombstone_offsets = p->tombstones;
 }
 
 /* Counts and the worst error over all partitions. */

@@ -32,6 +32,7 @@ struct partition_info {
 	int64_t time_since_last_fetch_ms;
 	int64_t filled_offsets, coalesced_batches;
 	bool fills_by_transactions;             /* for want of the right to write markers */
+	int64_t tombstone_offsets;              /* filled with tombstones, as far as recorded */
 	bool has_transaction;                   /* of the source */
 	int64_t transaction_producer_id, transaction_first_offset, transaction_age_ms;
 };

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "krmirror/text.h"
+#include "mirror/seed.h"
 
 #include <string.h>
 
@@ -74,6 +75,7 @@ json_t *mirror_partition_json(const struct mirror_info *mirror, const struct par
 	set(object, "time_since_last_fetch_ms", json_known(p->time_since_last_fetch_ms));
 	set(object, "filled_offsets", json_known(p->filled_offsets));
 	set(object, "coalesced_batches", json_known(p->coalesced_batches));
+	set(object, "tombstone_offsets", json_known(p->tombstone_offsets));
 	return object;
 }
 
@@ -92,6 +94,7 @@ void mirror_result_json(json_t *array, const struct verb_result *result)
 		.time_since_last_fetch_ms = -1,
 		.filled_offsets = -1,
 		.coalesced_batches = -1,
+		.tombstone_offsets = -1,
 	};
 	const struct mirror_info *mirror = result->mirror;
 	bool known = mirror->partitions != NULL && mirror->num_partition > 0;
@@ -216,12 +219,21 @@ static void print_partition(struct table *table, const struct partition_info *p)
 }
 
 /* What uses up offsets that have no record. */
-static const char *fills_by(const struct mirror_info *mirror)
+static const char *fills_by(const struct mirror_info *mirror, char *buf, size_t size)
 {
-	for (int32_t i = 0; mirror->partitions != NULL && i < mirror->num_partition; i++)
+	const char *way = "markers";
+	int64_t tombstones = 0;
+
+	for (int32_t i = 0; mirror->partitions != NULL && i < mirror->num_partition; i++) {
 		if (mirror->partitions[i].fills_by_transactions)
-			return "empty transactions: the right for markers is missing (CLUSTER_ACTION on Cluster)";
-	return "markers";
+			way = "empty transactions: the right for markers is missing (CLUSTER_ACTION on Cluster)";
+		tombstones += MAX(mirror->partitions[i].tombstone_offsets, 0);
+	}
+	if (tombstones == 0)
+		return way;
+	snprintf(buf, size, "%s; tombstones of key " SEED_TOMBSTONE_KEY ", at %lld offsets of longer holes", way,
+		 (long long)tombstones);
+	return buf;
 }
 
 void mirror_print_description(FILE *out, const struct mirror_info *mirror)
@@ -239,7 +251,7 @@ void mirror_print_description(FILE *out, const struct mirror_info *mirror)
 		{ .name = "Error", .wraps = true },
 	};
 	struct table *table;
-	char when[32];
+	char when[32], fills[200];
 
 	text_field(out, "Mirror Topic", mirror->mirror_topic_name);
 	text_field(out, "Link", mirror->link_name);
@@ -248,7 +260,7 @@ void mirror_print_description(FILE *out, const struct mirror_info *mirror)
 	text_field(out, "Status Time", text_time(mirror->status_time_ms, when, sizeof(when)));
 	text_field(out, "Stopped How", mirror->stopped_how);
 	text_field(out, "Read Only", mirror->read_only);
-	text_field(out, "Fills By", fills_by(mirror));
+	text_field(out, "Fills By", fills_by(mirror, fills, sizeof(fills)));
 	text_field(out, "Error",
 		   mirror->mirror_topic_error != NULL ? mirror->mirror_topic_error : mirror->error);
 	fputc('\n', out);

@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
-enum { OFFSETS_MS = 60000 };   /* between two writes of offsets alone */
+enum { OFFSETS_MS = 60000, TOMBSTONES_MS = 5000 };   /* between two writes of offsets alone, of a count */
 
 /* What the entry of a lane should say; false: what it says stands. */
 struct entry_news {
@@ -22,6 +22,7 @@ struct entry_news {
 	int64_t emptied_end;     /* -1: as it is */
 	int64_t txn_filler_id;   /* -1: as it is */
 	bool fills_by_transactions;
+	int64_t tombstones;      /* at least */
 };
 
 /* Seeding is recorded before it begins, and over when the lane copies. */
@@ -76,6 +77,7 @@ static bool news_of_open(const struct mirror_row *row, const struct lane_row *la
 		.since_ms = lane->since_ms, .offset = lane->offset, .epoch = lane->epoch,
 		.source_end = lane->source_end, .resumes = lane->resumes_at, .rotation = lane->rotation_wanted,
 		.txn_filler_id = lane->txn_filler_wanted, .fills_by_transactions = lane->fills_by_transactions,
+		.tombstones = lane->tombstones_before + lane->tombstones,
 	};
 	news_of_seed(lane, news);
 	news_of_loss(row, lane, entry, news);
@@ -174,13 +176,21 @@ static bool offsets_due(const struct lane_row *lane, const struct entry_news *ne
 	return lane->written_ns == 0 || clock_mono_ns() - lane->written_ns >= OFFSETS_MS * NS_PER_MS;
 }
 
+static bool tombstones_due(const struct lane_row *lane, const struct entry_news *news,
+			   const struct partition_state *entry)
+{
+	return news->tombstones > entry->tombstones &&
+	       (lane->written_ns == 0 || clock_mono_ns() - lane->written_ns >= TOMBSTONES_MS * NS_PER_MS);
+}
+
 bool entry_due(const struct mirror_row *row, int32_t partition)
 {
 	const struct partition_state *entry = mirror_state_find(&row->mirror_state, partition);
 	struct entry_news news;
 
 	return news_of(row, partition, entry, &news) &&
-	       (transition(&news, entry) || offsets_due(&row->lanes[partition], &news, entry));
+	       (transition(&news, entry) || offsets_due(&row->lanes[partition], &news, entry) ||
+		tombstones_due(&row->lanes[partition], &news, entry));
 }
 
 static void entry_write(const struct worker *worker, const struct entry_news *news, struct partition_state *entry)
@@ -201,6 +211,7 @@ static void entry_write(const struct worker *worker, const struct entry_news *ne
 	if (news->source_end >= 0)
 		entry->source_end = news->source_end;
 	entry->fills_by_transactions = news->fills_by_transactions;
+	entry->tombstones = MAX(entry->tombstones, news->tombstones);
 	entry->rotation = MAX(entry->rotation, news->rotation);
 	if (news->emptied_end >= 0)
 		entry->emptied_end = news->emptied_end;

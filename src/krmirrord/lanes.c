@@ -146,6 +146,8 @@ static void open_lane(struct worker *worker, struct mirror_row *row, int32_t par
 		spec.txn_filler_ids[1] = entry->txn_filler_before;
 	}
 	lane->held = HELD_OPEN;
+	lane->tombstones_before = entry != NULL ? entry->tombstones : 0;
+	lane->tombstones = 0;
 	lane->seen = lane->present = false;
 	lane->txn_filler = spec.txn_filler_ids[0];
 	lane->txn_filler_wanted = -1;
@@ -308,6 +310,7 @@ static void take_status(struct lane_row *lane, const struct lane_status *status)
 	lane->source_end = status->source_last_stable_offset;
 	lane->txn_filler_wanted = status->txn_filler_wanted;
 	lane->fills_by_transactions = status->fills_by_transactions;
+	lane->tombstones = (int64_t)status->tombstones;
 	lane->rotation_wanted = status->rotation_wanted;
 	lane->claim_used = status->claim_used;
 	lane->seed_told = lane->seed_told && status->seed_from == lane->seed_from && status->seed_to == lane->seed_to;

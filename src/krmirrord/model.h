@@ -32,6 +32,7 @@ struct lane_row {
 	int64_t emptying;            /* a log end to be recorded before records are deleted up to it; -1: none */
 	int64_t txn_filler_wanted;   /* to be recorded; -1: none */
 	bool fills_by_transactions;
+	int64_t tombstones_before, tombstones;   /* offsets filled with them: as recorded when it was opened, and since */
 	int64_t txn_filler;          /* that the data loop was told */
 	int32_t rotation_wanted;     /* of the filler id; 0: none */
 	int32_t rotation;            /* that the data loop was told */

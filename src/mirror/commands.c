@@ -214,6 +214,7 @@ static struct mirror_lane *create_lane(struct mirror_link *link, struct command 
 	snprintf(ml->subject, sizeof(ml->subject), "lane %.120s/%d", ml->topic, ml->partition);
 	lane_init(&ml->lane, mirror_data_id(link->name, ml->topic, ml->partition));
 	ml->lane.fill_limit = link->spec.fill_limit;
+	ml->lane.fill_tombstones = link->spec.fill_tombstones && ml->spec.compacted;
 	ml->source_log_start = ml->source_high_watermark = ml->source_last_stable = ml->local_log_start = -1;
 	ml->sink.corrupt_at = ml->source.too_far_at = -1;
 	ml->seed.to = -1;

@@ -25,6 +25,7 @@ void lane_init(struct lane *lane, int64_t producer_id)
 {
 	*lane = (struct lane){
 		.producer_id = producer_id, .accepted_epoch = -1, .acked_epoch = -1, .acked_timestamp = -1,
+		.sent_timestamp = -1,
 		.fill_limit = INT64_MAX, .fill_end_max = -1, .bad_at = -1, .suspect = -1,
 	};
 }
@@ -52,7 +53,7 @@ void lane_drop_unsent(struct lane *lane)
 
 		lane->queued_bytes -= item->len;
 		lane->unsent_bytes -= item->len;
-		lane->unfilled -= item->kind == ITEM_FILL ? item->n : 0;
+		lane->unfilled -= item->kind != ITEM_BATCH ? item->n : 0;
 		buf_unref(item->frame);
 	}
 	if (lane->filling > 0) {
@@ -83,6 +84,7 @@ void lane_align(struct lane *lane, const struct lane_opening *o, int64_t now_ns)
 	lane->accepted = lane->sent = lane->acked = lane->hole_first = o->log_end;
 	lane->fill_end_max = lane->bad_at = -1;
 	lane->accepted_epoch = lane->acked_epoch = o->source_epoch;
+	lane->sent_timestamp = o->timestamp;
 	lane->fence_unproven = !o->producer_known;
 	if (!o->producer_known) {
 		lane->producer_epoch = 0;
@@ -189,8 +191,10 @@ static bool push_hole(struct lane *lane, int64_t end, int32_t epoch, int64_t now
 {
 	int64_t n = end - lane->accepted;
 	struct lane_item *last = lane->tail_ != lane->next_ ? at(lane, lane->tail_ - 1) : NULL;
+	bool beyond = end - lane->hole_first > lane->fill_limit;
+	enum lane_item_kind kind = beyond ? ITEM_TOMBSTONES : ITEM_FILL;
 
-	if (end - lane->hole_first > lane->fill_limit) {
+	if (beyond && !lane->fill_tombstones) {
 		int64_t hole = end - lane->hole_first;
 
 		lane_fail(lane, REASON_FILL_LIMIT, now_ns,
@@ -200,10 +204,10 @@ static bool push_hole(struct lane *lane, int64_t end, int32_t epoch, int64_t now
 			  (long long)((hole * MARKER_LEN >> 20) + 1));
 		return false;
 	}
-	if (last != NULL && last->kind == ITEM_FILL && last->epoch == epoch)
+	if (last != NULL && last->kind == kind && last->epoch == epoch)
 		last->n += n;
 	else
-		*grow(lane) = (struct lane_item){ .kind = ITEM_FILL, .first = lane->accepted, .n = n, .epoch = epoch };
+		*grow(lane) = (struct lane_item){ .kind = kind, .first = lane->accepted, .n = n, .epoch = epoch };
 	lane->unfilled += n;
 	lane->accepted = end;
 	lane->accepted_epoch = epoch;
@@ -315,6 +319,7 @@ const struct lane_item *lane_send(struct lane *lane)
 	b->sequence = lane->next_sequence;
 	lane->next_sequence = (int32_t)((b->sequence + b->n) & SEQUENCE_MASK);
 	lane->sent = b->first + b->n;
+	lane->sent_timestamp = MAX(lane->sent_timestamp, b->max_timestamp);
 	lane->unsent_bytes -= b->len;
 	return b;
 }
@@ -327,6 +332,19 @@ static void pop(struct lane *lane)
 	lane->queued_bytes -= b->len;
 	buf_unref(b->frame);
 	b->frame = NULL;
+}
+
+static bool at_hole(const struct lane *lane)
+{
+	return lane->next_ != lane->tail_ &&
+	       (at(lane, lane->next_)->kind != ITEM_BATCH || at(lane, lane->next_)->tombstones);
+}
+
+/* FILLING -> COPYING where no hole follows. */
+static void end_fill(struct lane *lane, int64_t now_ns)
+{
+	if (lane->state == LANE_FILLING && !at_hole(lane))
+		set_state(lane, LANE_COPYING, now_ns);
 }
 
 bool lane_ack(struct lane *lane, int64_t base_offset, int64_t now_ns)
@@ -353,6 +371,11 @@ bool lane_ack(struct lane *lane, int64_t base_offset, int64_t now_ns)
 	lane->fence_unproven = false;
 	lane->bytes += b->len;
 	lane->batches++;
+	if (b->tombstones) {
+		lane->filled += (uint64_t)b->n;
+		lane->tombstones += (uint64_t)b->n;
+		end_fill(lane, now_ns);
+	}
 	pop(lane);
 	return true;
 }
@@ -418,8 +441,7 @@ void lane_filled(struct lane *lane, int64_t now_ns)
 	lane->acked_epoch = item->epoch;
 	lane->filled += (uint64_t)lane->filling;
 	pop_fill(lane);
-	if (lane->state == LANE_FILLING && (lane->next_ == lane->tail_ || at(lane, lane->next_)->kind != ITEM_FILL))
-		set_state(lane, LANE_COPYING, now_ns);
+	end_fill(lane, now_ns);
 }
 
 void lane_unfilled(struct lane *lane)
@@ -427,4 +449,49 @@ void lane_unfilled(struct lane *lane)
 	lane->fill_end_max = lane->sent;
 	lane->doubt = true;
 	pop_fill(lane);
+}
+
+/* ---- tombstones ---- */
+
+int64_t lane_tombstone_head(const struct lane *lane)
+{
+	const struct lane_item *item;
+
+	if (!lane_is_open(lane) || lane->next_ == lane->tail_)
+		return 0;
+	item = at(lane, lane->next_);
+	return item->kind == ITEM_TOMBSTONES ? item->n : 0;
+}
+
+/* The batch goes in front of what is left of the hole. */
+void lane_put_tombstones(struct lane *lane, struct buf *frame, int64_t now_ns)
+{
+	struct reader r = { .p = frame->data, .end = frame->data + frame->len };
+	struct lane_item *hole = at(lane, lane->next_), *item;
+	struct batch_header b;
+	int64_t n;
+
+	CHECK(batch_next(&r, &b) == BATCH_OK && b.size == frame->len);
+	n = (int64_t)b.last_delta + 1;
+	CHECK(n <= lane_tombstone_head(lane));
+	if (n < hole->n) {
+		grow(lane);
+		for (uint32_t i = lane->tail_ - 1; i != lane->next_; i--)
+			*at(lane, i) = *at(lane, i - 1);
+		hole = at(lane, lane->next_ + 1);
+	}
+	item = at(lane, lane->next_);
+	*item = (struct lane_item){
+		.kind = ITEM_BATCH, .tombstones = true, .epoch = hole->epoch, .first = hole->first, .n = n,
+		.frame = frame, .data = b.data, .len = b.size, .max_timestamp = b.max_timestamp,
+	};
+	if (hole != item) {
+		hole->first += n;
+		hole->n -= n;
+	}
+	buf_ref(frame);
+	lane->queued_bytes += b.size;
+	lane->unsent_bytes += b.size;
+	lane->unfilled -= n;
+	set_state(lane, LANE_FILLING, now_ns);
 }

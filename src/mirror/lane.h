@@ -28,7 +28,9 @@ enum {
 	LANE_FILL_AHEAD = 50000,         /* offsets to fill, about a second, before which nothing more is read */
 };
 
-enum lane_item_kind { ITEM_BATCH, ITEM_FILL };
+/* Where it may be, the part of a hole beyond the limit of fills is used up with tombstones (seed.h): batches like others,
+ * which the owner makes when they are to go out. */
+enum lane_item_kind { ITEM_BATCH, ITEM_FILL, ITEM_TOMBSTONES };
 
 /* What is to be appended next to what is before it. */
 struct lane_item {
@@ -36,6 +38,7 @@ struct lane_item {
 	int32_t epoch;                   /* the source's leader epoch that wrote it */
 	int64_t first, n;                /* its offsets: first .. first + n - 1 */
 	/* of a batch */
+	bool tombstones;                 /* in place of a hole */
 	struct buf *frame;
 	const uint8_t *data;             /* its header, in the frame */
 	uint32_t len;                    /* header and records */
@@ -59,8 +62,10 @@ struct lane {
 	int32_t next_sequence;
 	bool fence_unproven;             /* the broker does not know the id yet: one append at a time */
 	int64_t acked_timestamp;         /* max timestamp of the last acknowledged batch; -1: none */
+	int64_t sent_timestamp;          /* the highest one below `sent`, as far as known; -1: none */
 
-	int64_t fill_limit;              /* the longest hole that is filled; set by the owner after lane_init */
+	int64_t fill_limit;              /* the longest hole that is filled by markers; set by the owner after lane_init */
+	bool fill_tombstones;            /* what is longer is filled with tombstones; likewise */
 	int64_t hole_first;              /* where the hole that reaches up to `accepted` begins; accepted: there is none */
 	int32_t filling;                 /* offsets of the fill in flight; 0: none */
 	int64_t bad_at;                  /* nothing is read from here on before all below is appended; -1: it may be */
@@ -73,6 +78,7 @@ struct lane {
 	int64_t unfilled;                /* offsets of fills that are accepted and not proven */
 	uint64_t bytes, batches;         /* acknowledged since the lane was initialised */
 	uint64_t filled;                 /* offsets, likewise */
+	uint64_t tombstones;             /* how many of them with tombstones */
 
 	/* private: a ring of items; [head_, next_) in flight, [next_, tail_) waiting. A fill in flight is at next_ */
 	struct lane_item *ring_;
@@ -94,6 +100,7 @@ struct lane_opening {
 	int16_t producer_epoch;          /* as listed; ignored when not known */
 	int32_t last_sequence;           /* as listed; -1: only a marker is known */
 	int32_t source_epoch;            /* of the source batch below log_end; -1: not known */
+	int64_t timestamp;               /* the max timestamp of the destination's last batch; -1: not known */
 };
 /* PROBING -> ALIGNED: the position is the destination's log end. */
 void lane_align(struct lane *lane, const struct lane_opening *opening, int64_t now_ns);
@@ -164,6 +171,11 @@ void lane_fill_send(struct lane *lane, int32_t n, int64_t now_ns);
 void lane_filled(struct lane *lane, int64_t now_ns);
 /* It has no usable answer. The lane is in doubt. */
 void lane_unfilled(struct lane *lane);
+/* How many offsets are to be filled with tombstones next, which are not made yet; 0: none, something else comes first, or
+ * the lane may not send. */
+int64_t lane_tombstone_head(const struct lane *lane);
+/* A batch of so many tombstones, or of less, in frame, from its first byte to its last. -> FILLING. */
+void lane_put_tombstones(struct lane *lane, struct buf *frame, int64_t now_ns);
 /* Something else casts doubt: a leader or its epoch changed. */
 void lane_cast_doubt(struct lane *lane);
 /* Gives back all buffers that wait; the position goes back to `sent`. For a lane that cannot send. */

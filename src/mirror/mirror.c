@@ -129,6 +129,7 @@ void mirror_lane_settle(struct mirror_lane *ml)
 
 void mirror_lane_ready(struct mirror_lane *ml)
 {
+	seeder_tombstones(ml);
 	sink_ready(ml);
 	filler_ready(ml);
 }

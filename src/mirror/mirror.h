@@ -74,6 +74,7 @@ struct link_spec {
 	int32_t fetch_min_bytes, fetch_wait_max_ms, fetch_backoff_ms;
 	int32_t n_fetchers;               /* num.cluster.link.fetchers */
 	int64_t fill_limit;               /* mirror.fill.limit */
+	bool fill_tombstones;             /* mirror.fill.mode: what is longer, on compacted topics */
 	bool coalesce;                    /* mirror.coalesce: small batches of a lane that lags are merged */
 	int32_t availability_check_ms;    /* the retry period of the reasons that retry */
 };
@@ -146,6 +147,7 @@ struct lane_status {
 	int32_t batch_epoch;              /* of the last appended batch; with local_log_end_offset it is the stored pair */
 	uint64_t bytes, batches;          /* appended since the lane was opened */
 	uint64_t filled;                  /* offsets without a record, likewise */
+	uint64_t tombstones;              /* how many of them are used up with tombstones */
 	uint64_t coalesced;               /* source batches that were merged with others */
 	int64_t claim_used;               /* its claim number may not be used again: mirror_set_claim a new one; -1: fine */
 	int64_t seed_from, seed_to;       /* offsets that it seeds: to be recorded, then mirror_lane_seed; -1: none */

@@ -148,7 +148,7 @@ struct mirror {
 	struct cluster *destination;
 	struct cluster_watch watch;
 	struct lane_table table;        /* by the destination's names */
-	struct buf *seeds[2];           /* full batches of seeds, without and with keys; NULL: not made yet */
+	struct buf *seeds[SEED_KINDS];  /* full batches of seeds; NULL: not made yet */
 	struct list links, lanes, sinks, fillers;
 	struct list opening_queue, opening_waiting;
 	struct op opening_op;
@@ -241,6 +241,8 @@ void filler_close_all(struct mirror *mirror);
 void filler_tick(struct mirror *mirror, int64_t now);
 
 /* ---- seeder.c ---- */
+/* The next tombstones are made, where those are to be appended next. */
+void seeder_tombstones(struct mirror_lane *ml);
 /* The lane was aligned with a seed plan. */
 void seeder_begin(struct mirror_lane *ml);
 /* Something of the lane was appended or dropped. */

@@ -3,6 +3,7 @@
 
 #include "base/crypto.h"
 #include "base/mem.h"
+#include "mirror/seed.h"
 
 void prefix_init(struct prefix *prefix, int64_t from)
 {
@@ -54,6 +55,30 @@ static enum prefix_result end_of(enum record_result result)
 	return result == RECORD_END ? PREFIX_ON : PREFIX_BROKEN;
 }
 
+/* The next tombstone of a run of them. */
+static bool continues(const struct prefix *prefix, const struct record_view *v)
+{
+	struct prefix_entry *e = prefix->n_ > 0 ? &prefix->entries_[prefix->n_ - 1] : NULL;
+
+	if (e == NULL || !e->tombstone || e->last + 1 != v->offset || e->timestamp != v->timestamp ||
+	    !seed_is_tombstone(v))
+		return false;
+	e->last = v->offset;
+	return true;
+}
+
+static void add(struct prefix *prefix, const struct record_view *v, bool marker)
+{
+	struct prefix_entry *e = &prefix->entries_[prefix->n_++];
+
+	*e = (struct prefix_entry){ .offset = v->offset, .last = v->offset, .marker = marker,
+				     .timestamp = v->timestamp };
+	if (marker)
+		return;
+	e->tombstone = seed_is_tombstone(v);
+	digest(v, e->digest);
+}
+
 enum prefix_result prefix_local(struct prefix *prefix, struct record_reader *rr, const struct batch_header *b)
 {
 	bool marker = (b->attributes & BATCH_CONTROL) != 0;
@@ -62,29 +87,27 @@ enum prefix_result prefix_local(struct prefix *prefix, struct record_reader *rr,
 
 	record_reader_open(rr, b);
 	while ((result = next(rr, &v)) == RECORD_OK) {
-		struct prefix_entry *e;
-
 		if (v.offset < prefix->from_)
+			continue;
+		prefix->n_read_++;
+		if (continues(prefix, &v))
 			continue;
 		if (prefix->n_ == PREFIX_RECORDS_MAX) {
 			prefix->upto = v.offset;
 			return PREFIX_FULL;
 		}
-		e = &prefix->entries_[prefix->n_];
-		e->offset = v.offset;
-		e->marker = marker;
-		if (!marker)
-			digest(&v, e->digest);
-		prefix->n_++;
+		add(prefix, &v, marker);
 	}
 	prefix->upto = MAX(prefix->upto, b->base_offset + b->last_delta + 1);
+	if (result == RECORD_END && prefix->n_read_ >= PREFIX_READ_MAX)
+		return PREFIX_FULL;
 	return end_of(result);
 }
 
-/* The first entry at the offset or above it; NULL: none. */
+/* The first entry that reaches the offset or lies above it; NULL: none. */
 static const struct prefix_entry *advance(struct prefix *prefix, int64_t offset)
 {
-	while (prefix->at_ < prefix->n_ && prefix->entries_[prefix->at_].offset < offset)
+	while (prefix->at_ < prefix->n_ && prefix->entries_[prefix->at_].last < offset)
 		prefix->at_++;
 	return prefix->at_ < prefix->n_ ? &prefix->entries_[prefix->at_] : NULL;
 }
@@ -95,7 +118,7 @@ static enum prefix_result differs(struct prefix *prefix, int64_t offset)
 	return PREFIX_DIFFERS;
 }
 
-/* A control batch, or an aborted one: nothing but markers may stand there. One that compaction has emptied says
+/* A control batch, or an aborted one: nothing but markers and tombstones may stand there. One that compaction has emptied says
  * nothing. */
 static enum prefix_result source_hole(struct prefix *prefix, const struct batch_header *b)
 {
@@ -104,9 +127,14 @@ static enum prefix_result source_hole(struct prefix *prefix, const struct batch_
 	if (b->count == 0)
 		return PREFIX_ON;
 	advance(prefix, b->base_offset);
-	for (; prefix->at_ < prefix->n_ && prefix->entries_[prefix->at_].offset < end; prefix->at_++)
-		if (!prefix->entries_[prefix->at_].marker)
-			return differs(prefix, prefix->entries_[prefix->at_].offset);
+	for (; prefix->at_ < prefix->n_ && prefix->entries_[prefix->at_].offset < end; prefix->at_++) {
+		const struct prefix_entry *e = &prefix->entries_[prefix->at_];
+
+		if (!e->marker && !e->tombstone)
+			return differs(prefix, e->offset);
+		if (e->last >= end)
+			break;   /* what is behind may stand in the same run */
+	}
 	return PREFIX_ON;
 }
 
@@ -128,7 +156,7 @@ enum prefix_result prefix_source(struct prefix *prefix, struct record_reader *rr
 		if (v.offset >= prefix->upto)
 			return PREFIX_ON;
 		e = advance(prefix, v.offset);
-		if (e == NULL || e->offset != v.offset)
+		if (e == NULL || e->offset > v.offset)
 			continue;
 		digest(&v, d);
 		if (e->marker || memcmp(d, e->digest, sizeof(d)) != 0)

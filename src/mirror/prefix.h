@@ -2,7 +2,7 @@
 /* Whether the source still holds what was mirrored: record by record, because batches are rewritten, merged and, on
  * both sides, compacted. Pure. First the destination's batches of a range go in, then the source's of the same range.
  *
- *   at an offset                    destination: record     marker of a fill     nothing (compacted away)
+ *   at an offset                    destination: record     marker, tombstone    nothing (compacted away)
  *   source: record                  must be equal           differs              fine
  *   source: control, aborted        differs                 fine                 fine
  *   source: nothing (compacted)     fine                    fine                 fine
@@ -13,11 +13,15 @@
 
 #include "wire/record_reader.h"
 
-enum { PREFIX_DIGEST = 16, PREFIX_RECORDS_MAX = 8192 };
+enum {
+	PREFIX_DIGEST = 16, PREFIX_RECORDS_MAX = 8192,
+	PREFIX_READ_MAX = 500000          /* records of the destination at a time, tombstones of a hole among them */
+};
 
 struct prefix_entry {
-	int64_t offset;
-	bool marker;
+	int64_t offset, last;             /* several: tombstones of one time */
+	bool marker, tombstone;
+	int64_t timestamp;                /* of tombstones */
 	uint8_t digest[PREFIX_DIGEST];    /* of timestamp, key, value and headers */
 };
 
@@ -26,7 +30,7 @@ struct prefix {
 	int64_t differs_at;               /* after PREFIX_DIFFERS */
 	/* private */
 	struct prefix_entry *entries_;
-	int n_, at_;
+	int n_, at_, n_read_;
 	int64_t from_;
 };
 

@@ -71,6 +71,7 @@ void round_take_tail(struct round *r, int i)
 		tail->producer_id = b.producer_id;
 		tail->first_offset = b.base_offset;
 		tail->last_offset = b.base_offset + b.last_delta;
+		ml->opening.result.timestamp = b.max_timestamp;
 	}
 	opening_next(ml, OPENING_SOURCE);
 }

@@ -56,7 +56,7 @@ static bool producers_of(struct round *r, int i)
 		round_partition_error(r, ml, p->error_code, "READ");
 		return false;
 	}
-	*out = (struct lane_opening){ .last_sequence = -1, .source_epoch = -1 };
+	*out = (struct lane_opening){ .last_sequence = -1, .source_epoch = -1, .timestamp = -1 };
 	ml->opening.fillers = (struct fence_opening){ 0 };
 	ml->opening.filler_before = (struct fence_seen){ 0 };
 	for (int32_t k = 0; k < p->active_producers.n; k++) {

@@ -22,19 +22,23 @@ int32_t seed_records(int64_t at, int64_t to)
 	return (int32_t)MIN(to - at, (int64_t)SEED_RECORDS);
 }
 
-static struct bytes plain_batch(int32_t n, bool keys, struct arena *arena)
+static struct bytes plain_batch(int32_t n, enum seed_kind kind, struct arena *arena)
 {
+	static const struct bytes keys[SEED_KINDS] = {
+		[SEED_NO_KEYS] = { NULL, -1 }, [SEED_EMPTY_KEYS] = { (const uint8_t *)"", 0 },
+		[SEED_TOMBSTONES] = { (const uint8_t *)SEED_TOMBSTONE_KEY, sizeof(SEED_TOMBSTONE_KEY) - 1 },
+	};
 	struct batch_record *records = arena_alloc(arena, (size_t)n * sizeof(*records));
-	const struct batch_draft draft = { .records = records, .n = n, .timestamp = -1, .stamp.producer_id = -1,
-					   .stamp.producer_epoch = -1, .stamp.base_sequence = -1 };
+	const struct batch_draft draft = { .records = records, .n = n, .timestamp = kind == SEED_TOMBSTONES ? 0 : -1,
+					   .stamp.producer_id = -1, .stamp.producer_epoch = -1,
+					   .stamp.base_sequence = -1 };
 
 	for (int32_t i = 0; i < n; i++)
-		records[i] = (struct batch_record){ .key = { (const uint8_t *)"", keys ? 0 : -1 },
-						    .value = { NULL, -1 } };
+		records[i] = (struct batch_record){ .key = keys[kind], .value = { NULL, -1 } };
 	return batch_build(&draft, arena);
 }
 
-struct buf *seed_batch(struct buf_pool *pool, int32_t n, bool keys)
+struct buf *seed_batch(struct buf_pool *pool, int32_t n, enum seed_kind kind)
 {
 	struct packer *packer = packer_create();
 	struct window out = { 0 };
@@ -42,7 +46,7 @@ struct buf *seed_batch(struct buf_pool *pool, int32_t n, bool keys)
 	struct buf *buf;
 
 	arena_init(&arena, 0);
-	batch_pack(plain_batch(n, keys, &arena), CODEC_GZIP, packer, &out);
+	batch_pack(plain_batch(n, kind, &arena), CODEC_GZIP, packer, &out);
 	buf = buf_get(pool, out.end - out.at);
 	if (buf != NULL) {
 		buf->len = out.end - out.at;
@@ -52,6 +56,14 @@ struct buf *seed_batch(struct buf_pool *pool, int32_t n, bool keys)
 	packer_destroy(packer);
 	arena_fini(&arena);
 	return buf;
+}
+
+bool seed_is_tombstone(const struct record_view *v)
+{
+	int32_t len = sizeof(SEED_TOMBSTONE_KEY) - 1;
+
+	return v->key.len == len && memcmp(v->key.data, SEED_TOMBSTONE_KEY, (size_t)len) == 0 && v->value.len < 0 &&
+	       v->n_headers == 0;
 }
 
 void seed_estimate(int64_t n, int64_t *seconds, int64_t *mib)

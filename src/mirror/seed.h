@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "wire/batch.h"
+#include "wire/record_reader.h"
 
 enum {
 	SEED_RECORDS = 20000,            /* of one batch: the broker makes an object of each record */
@@ -32,8 +33,20 @@ void seed_judge(const struct seed_input *in, struct seed_plan *plan);
 
 /* How many records the batch at an offset below `to` has. */
 int32_t seed_records(int64_t at, int64_t to);
-/* Such a batch of n records, as a source would have it: null values, timestamp -1, gzip; null keys, or empty ones where
- * the topic is compacted and must have keys. One reference; NULL when the pool's budget is used up. */
-struct buf *seed_batch(struct buf_pool *pool, int32_t n, bool keys);
+enum seed_kind {
+	SEED_NO_KEYS,
+	SEED_EMPTY_KEYS,                 /* where the topic is compacted and must have keys */
+	SEED_TOMBSTONES,                 /* see below; with timestamp 0: batch_retime */
+	SEED_KINDS
+};
+/* A batch of n records as a source would have it: null values, timestamp -1, gzip. One reference; NULL when the pool's
+ * budget is used up. */
+struct buf *seed_batch(struct buf_pool *pool, int32_t n, enum seed_kind kind);
+/* Tombstones (mirror.fill.mode=tombstone): on compacted topics the same way fills holes that are too long for markers.
+ * They are never deleted by us; all have one key, so the destination's cleaner leaves one of them, and takes that too when
+ * its time is over. The key is an on-disk format: it tells later readers that the offset was a hole. */
+#define SEED_TOMBSTONE_KEY "_krmirror_hole"
+bool seed_is_tombstone(const struct record_view *v);
+
 /* How long it takes, in seconds, and how many MiB are appended, at least 1 each. For people. */
 void seed_estimate(int64_t n, int64_t *seconds, int64_t *mib);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Seeding a lane: in place of the source, this file feeds it (seed.h has the plan and the batches).
+/* Batches of records that we make ourselves (seed.h). Tombstones take the place of a long hole in a lane's queue, one
+ * batch ahead of what is appended. Seeding a lane: in place of the source, this file feeds it.
  *
  *   opening -> FILLING: the plan stands in snapshots until the control side has recorded it (mirror_lane_seed)
  *           -> one batch after the other is offered and appended
@@ -11,18 +12,48 @@
 #include "mirror/mirror_priv.h"
 
 /* All full batches are the same bytes: they are packed once for a data loop. */
-static struct buf *batch_of(struct mirror_lane *ml, int32_t n)
+static struct buf *batch_of(struct mirror *m, int32_t n, enum seed_kind kind)
 {
-	struct mirror *m = ml->mirror;
-	struct buf **kept = &m->seeds[ml->spec.compacted];
+	struct buf **kept = &m->seeds[kind];
 
 	if (n != SEED_RECORDS)
-		return seed_batch(m->small_pool, n, ml->spec.compacted);
+		return seed_batch(m->small_pool, n, kind);
 	if (*kept == NULL)
-		*kept = seed_batch(m->small_pool, n, ml->spec.compacted);
+		*kept = seed_batch(m->small_pool, n, kind);
 	if (*kept != NULL)
 		buf_ref(*kept);
 	return *kept;
+}
+
+/* But for the time of tombstones. */
+static struct buf *retimed(struct mirror *m, struct buf *buf, int64_t timestamp)
+{
+	struct buf *copy = buf == NULL ? NULL : buf_get(m->small_pool, buf->len);
+
+	if (copy != NULL) {
+		copy->len = buf->len;
+		memcpy(copy->data, buf->data, buf->len);
+		batch_retime(copy->data, (uint32_t)copy->len, timestamp);
+	}
+	buf_unref(buf);
+	return copy;
+}
+
+/* Where nothing is known to stand below, 0: some consumers have no use for a negative time. */
+void seeder_tombstones(struct mirror_lane *ml)
+{
+	struct lane *lane = &ml->lane;
+	int64_t n = lane_tombstone_head(lane);
+	struct buf *buf;
+
+	if (n == 0)
+		return;
+	buf = batch_of(ml->mirror, (int32_t)MIN(n, (int64_t)SEED_RECORDS), SEED_TOMBSTONES);
+	buf = retimed(ml->mirror, buf, MAX(lane->sent_timestamp, 0));
+	if (buf == NULL)
+		return;  /* the next answer or tick tries again */
+	lane_put_tombstones(lane, buf, loop_now(ml->mirror->loop));
+	buf_unref(buf);
 }
 
 void seeder_fini(struct mirror *m)
@@ -47,7 +78,8 @@ void seeder_feed(struct mirror_lane *ml)
 	}
 	if (lane->accepted >= ml->seed.to)
 		return;
-	buf = batch_of(ml, seed_records(lane->accepted, ml->seed.to));
+	buf = batch_of(ml->mirror, seed_records(lane->accepted, ml->seed.to),
+		       ml->spec.compacted ? SEED_EMPTY_KEYS : SEED_NO_KEYS);
 	if (buf == NULL)
 		return;  /* the next answer or tick tries again */
 	lane_offer_seed(lane, buf);

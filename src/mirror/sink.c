@@ -170,6 +170,7 @@ static void add_batch(struct append *a, struct mirror_lane *ml)
 	/* The queue may give its reference up before the kernel has sent the bytes. */
 	buf_ref(b->frame);
 	arena_hold(&a->call.arena, b->frame);
+	seeder_tombstones(ml);
 	(void)warm_head(ml);  /* its next one */
 }
 
@@ -509,6 +510,8 @@ static void tick_sink(struct sink *k, int64_t now)
 
 static void tick_lane(struct mirror_lane *ml, int64_t now)
 {
+	if (lane_tombstone_head(&ml->lane) > 0)
+		mirror_lane_ready(ml);   /* there was no memory */
 	if (ml->lane.unsent_bytes == 0 || now - ml->sink.progress_ns < BLOCKED_MS * NS_PER_MS)
 		return;
 	mirror_lane_give_back(ml);

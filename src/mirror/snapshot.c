@@ -51,7 +51,7 @@ static void describe_lane(const struct mirror_lane *ml, struct lane_status *s, i
 		.last_fetch_wall_ms = ml->last_fetch_wall_ms, .last_append_wall_ms = ml->last_append_wall_ms,
 		.caught_up_wall_ms = ml->caught_up_wall_ms,
 		.batch_epoch = lane->acked_epoch, .bytes = lane->bytes, .batches = lane->batches,
-		.filled = lane->filled, .coalesced = ml->rewriting.coalesced,
+		.filled = lane->filled, .tombstones = lane->tombstones, .coalesced = ml->rewriting.coalesced,
 		.claim_used = ml->fill.claim_wanted ? ml->fill.fence.claim : -1,
 		.seed_from = mirror_lane_seeds(ml) ? ml->seed.from : -1,
 		.seed_to = mirror_lane_seeds(ml) ? ml->seed.to : -1,

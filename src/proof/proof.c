@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "mirror/seed.h"
 
 #include <string.h>
 
@@ -113,6 +114,12 @@ static void report(struct job *job, int side)
 		job->proof->only(job->proof->only_owner, job->p->partition, side, &job->sides[side].v);
 }
 
+/* The source has nothing there, and the destination what fills a hole. */
+static bool is_hole(int side, const struct record_view *v)
+{
+	return side == COMPARE_DESTINATION && seed_is_tombstone(v);
+}
+
 /* The lower one of both records at hand, or both. */
 static void compare_heads(struct job *job)
 {
@@ -131,7 +138,7 @@ static void compare_heads(struct job *job)
 
 		if (!mine->has || (other->has && other->v.offset < mine->v.offset))
 			continue;
-		if (!trimmed(job, 1 - i, mine->v.offset)) {
+		if (!is_hole(i, &mine->v) && !trimmed(job, 1 - i, mine->v.offset)) {
 			compare_only(&job->p->compare, i, &mine->v);
 			report(job, i);
 		}

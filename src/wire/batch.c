@@ -130,3 +130,10 @@ void batch_rewrite(const uint8_t old[BATCH_HEADER_LEN], uint32_t records_len, co
 	patch = crc32c_shift(crc32c_raw(0, diff, COVERED), records_len);
 	put32(out + BATCH_CRC, get32(old + BATCH_CRC) ^ patch);
 }
+
+void batch_retime(uint8_t *data, uint32_t size, int64_t timestamp)
+{
+	put64(data + BATCH_BASE_TIMESTAMP, (uint64_t)timestamp);
+	put64(data + BATCH_MAX_TIMESTAMP, (uint64_t)timestamp);
+	put32(data + BATCH_CRC, crc32c(0, data + BATCH_ATTRIBUTES, size - BATCH_ATTRIBUTES));
+}

@@ -65,6 +65,9 @@ struct batch_stamp {
 void batch_rewrite(const uint8_t old[BATCH_HEADER_LEN], uint32_t records_len, const struct batch_stamp *stamp,
 		   uint8_t out[BATCH_HEADER_LEN]);
 
+/* A batch whose records all stand at its base timestamp (their deltas are 0) gets another one, and the CRC for it. */
+void batch_retime(uint8_t *data, uint32_t size, int64_t timestamp);
+
 /* For a batch that is not compressed: whether its records have the offset deltas 0, 1, ... count - 1, end with
  * last_delta, and fill the batch exactly. Brokers do not check this. */
 bool batch_deltas_ok(const struct batch_header *b);

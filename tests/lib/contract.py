@@ -27,7 +27,8 @@ MIRROR_DESCRIBE = {"link_name", "mirror_topic_name", "source_topic_name", "mirro
                    "status_time_ms", "partition", "state", "reason", "partition_mirror_lag", "lag_ms",
                    "open_transaction", "last_source_fetch_offset", "source_log_start_offset",
                    "source_high_watermark", "source_last_stable_offset", "local_log_start_offset",
-                   "local_log_end_offset", "time_since_last_fetch_ms", "filled_offsets", "coalesced_batches"}
+                   "local_log_end_offset", "time_since_last_fetch_ms", "filled_offsets", "coalesced_batches",
+                   "tombstone_offsets"}
 VERB = MIRROR_DESCRIBE | {"error_code", "error_message"}
 STATUS = {"destination_cluster", "workers", "links"}
 STATUS_WORKER = {"worker_id", "version", "address"}

@@ -355,7 +355,7 @@ static void explain(struct story *s, uint64_t seed)
 }
 
 struct totals {
-	uint64_t stories, offsets, resets, workers, stops, resumes;
+	uint64_t stories, offsets, resets, workers, stops, resumes, tombstones;
 	int64_t simulated_s;
 };
 
@@ -382,6 +382,7 @@ static bool run_seed(uint64_t seed, int steps, bool verbose, struct totals *tota
 		for (int p = 0; p < PARTITIONS; p++)
 			totals->stops += s->workers.truncated[p];
 		totals->resumes += s->resumes;
+		totals->tombstones += s->world.n_tombstones;
 		workers_fini(&s->workers);
 		world_close(&s->world);
 		net_close();
@@ -416,9 +417,9 @@ int main(int argc, char **argv)
 			_exit(1);   /* the story stays as it is: no leaks are to be reported of it */
 		}
 	printf("%llu stories, %lld simulated seconds, %llu offsets, %llu connections lost, %llu workers, %llu partitions "
-	       "rightly stopped, %llu resumed: all equal\n", (unsigned long long)totals.stories,
+	       "rightly stopped, %llu resumed, %llu tombstones: all equal\n", (unsigned long long)totals.stories,
 	       (long long)totals.simulated_s, (unsigned long long)totals.offsets, (unsigned long long)totals.resets,
 	       (unsigned long long)totals.workers, (unsigned long long)totals.stops,
-	       (unsigned long long)totals.resumes);
+	       (unsigned long long)totals.resumes, (unsigned long long)totals.tombstones);
 	return 0;
 }

@@ -74,7 +74,9 @@ void workers_start(struct workers *workers)
 		.name = LINK, .source_cluster_id = sandbox_cluster_id(world->source->sandbox),
 		.source = cluster_at("source", world->source, &source),
 		.fetch_max_bytes = 1 << 20, .fetch_response_max_bytes = 1 << 20, .fetch_min_bytes = 1,
-		.fetch_wait_max_ms = 500, .fetch_backoff_ms = 1000, .n_fetchers = 1, .fill_limit = 10000000,
+		.fetch_wait_max_ms = 500, .fetch_backoff_ms = 1000, .n_fetchers = 1,
+		.fill_limit = world->fill_limit >= 0 ? world->fill_limit : 10000000,
+		.fill_tombstones = world->fill_limit >= 0,
 		.availability_check_ms = 5000,
 	};
 	struct err err;

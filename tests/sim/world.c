@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "mirror/seed.h"
 #include "wire/batch.h"
 #include "wire/compress.h"
 #include "wire/msg/add_partitions_to_txn.h"
@@ -19,7 +20,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { RECORDS_MAX = 20, VALUE_MAX = 3000, FETCH_MAX = 1 << 20, TXN_TIMEOUT_MS = 900000, KEYS = 12 };
+enum { FILL_LIMIT_MAX = 20, RECORDS_MAX = 20, VALUE_MAX = 3000, FETCH_MAX = 1 << 20, TXN_TIMEOUT_MS = 900000, KEYS = 12 };
 
 /* ---- the clusters ---- */
 
@@ -92,6 +93,7 @@ void world_open(struct world *world, struct rng *rng)
 	for (int i = 0; i < PRODUCERS; i++)
 		open_producer(world, &world->producers[i], i);
 	world->compacted = rng_one_in(rng, 3);
+	world->fill_limit = world->compacted && rng_one_in(rng, 2) ? rng_in(rng, 0, FILL_LIMIT_MAX) : -1;
 	if (world->compacted) {
 		set_config(&world->at_source, compacting, ARRAY_LEN(compacting));
 		set_config(&world->at_destination, compacting, ARRAY_LEN(compacting));
@@ -253,6 +255,8 @@ int64_t world_expire(struct world *world, int32_t partition)
 	/* Often all of it, and often a little. */
 	int64_t to = rng_one_in(world->rng, 4) ? stable : rng_in(world->rng, l->start, stable);
 
+	if (world->fill_limit >= 0)   /* a longer head is refused */
+		to = MAX(MIN(to, world_copied(world, partition) + world->fill_limit), l->start);
 	l->start = delete_records(&world->at_source, partition, to);
 	return l->start;
 }
@@ -506,6 +510,10 @@ static bool check_record(struct world *w, int32_t partition, const struct record
 
 	if (r->offset < l->start && r->value.len < 0)
 		return true;   /* a seed, until it is deleted */
+	if (w->fill_limit >= 0 && seed_is_tombstone(r)) {
+		w->n_tombstones++;
+		return check_hole(w, partition, r->offset, r->offset + 1);
+	}
 	if (e == NULL)
 		return another_record(w, partition, r);
 	if (!is_visible(w, e))

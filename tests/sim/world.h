@@ -57,6 +57,8 @@ struct world {
 	uint64_t last_value;
 	struct packer *packer;
 	bool compacted;          /* both topics: a record may go when a later one has its key */
+	int64_t fill_limit;      /* of a compacted topic, where longer holes get tombstones; -1: they get none */
+	uint64_t n_tombstones;   /* that were read in the copy */
 	bool log_append_time;    /* the source's timestamps are the broker's */
 	char fault[512];         /* what is wrong; "" */
 };

@@ -63,7 +63,7 @@ START_TEST(documents_have_the_contract_s_keys)
 		 "open_transaction last_source_fetch_offset source_log_start_offset source_high_watermark "
 		 "source_last_stable_offset local_log_start_offset local_log_end_offset "
 		 "time_since_last_fetch_ms "
-		 "filled_offsets coalesced_batches");
+		 "filled_offsets coalesced_batches tombstone_offsets");
 }
 END_TEST
 

@@ -123,13 +123,18 @@ START_TEST(what_is_seeded)
 }
 END_TEST
 
-static void check_seed(int32_t n, bool keys)
+/* The tombstones' key is an on-disk format. */
+static const char *const seed_keys[] = { NULL, "", "_krmirror_hole" };
+
+static void check_seed(int32_t n, enum seed_kind kind)
 {
 	struct buf_pool *pool = buf_pool_create(1 << 20);
-	struct buf *buf = seed_batch(pool, n, keys);
+	struct buf *buf = seed_batch(pool, n, kind);
 	struct reader r = { .p = buf->data, .end = buf->data + buf->len };
 	struct unpacker *u = unpacker_create();
 	struct window w = { 0 };
+	const char *key = seed_keys[kind];
+	int64_t timestamp = kind == SEED_TOMBSTONES ? 0 : -1;
 	struct batch_header b;
 	size_t work = 0;
 
@@ -138,8 +143,8 @@ static void check_seed(int32_t n, bool keys)
 	ck_assert_int_eq(b.count, n);
 	ck_assert_int_eq(b.last_delta, n - 1);
 	ck_assert_int_eq(b.attributes, 1);
-	ck_assert_int_eq(b.base_timestamp, -1);
-	ck_assert_int_eq(b.max_timestamp, -1);
+	ck_assert_int_eq(b.base_timestamp, timestamp);
+	ck_assert_int_eq(b.max_timestamp, timestamp);
 	ck_assert_int_eq(b.producer_id, -1);
 	unpacker_begin(u, &(struct unpack_opts){ .codec = CODEC_GZIP, .data = b.data + BATCH_HEADER_LEN,
 						 .len = b.size - BATCH_HEADER_LEN, .piece_max = 1 << 20 });
@@ -152,7 +157,9 @@ static void check_seed(int32_t n, bool keys)
 		ck_assert_int_eq(record_next(&r, &rec), BATCH_OK);
 		ck_assert_int_eq(rec.offset_delta, i);
 		ck_assert_int_eq(rec.timestamp_delta, 0);
-		ck_assert_int_eq(rec.key.len, keys ? 0 : -1);
+		ck_assert_int_eq(rec.key.len, key == NULL ? -1 : (int)strlen(key));
+		ck_assert(rec.key.len <= 0 || memcmp(rec.key.data, key, strlen(key)) == 0);
+		ck_assert_int_eq(rec.n_headers, 0);
 		ck_assert_int_eq(rec.value.len, -1);
 	}
 	ck_assert(r.p == r.end);
@@ -164,11 +171,31 @@ static void check_seed(int32_t n, bool keys)
 
 START_TEST(seeds_are_records_without_content)
 {
-	check_seed(SEED_RECORDS, false);
-	check_seed(SEED_RECORDS, true);
-	check_seed(1, false);
+	check_seed(SEED_RECORDS, SEED_NO_KEYS);
+	check_seed(SEED_RECORDS, SEED_EMPTY_KEYS);
+	check_seed(1, SEED_NO_KEYS);
+	check_seed(SEED_RECORDS, SEED_TOMBSTONES);
+	check_seed(1, SEED_TOMBSTONES);
 	ck_assert_int_eq(seed_records(0, 1500000), SEED_RECORDS);
 	ck_assert_int_eq(seed_records(1490001, 1500000), 9999);
+}
+END_TEST
+
+START_TEST(a_tombstone_is_known_by_its_key_and_by_nothing_else_being_there)
+{
+	struct record_view v = { .key = { (const uint8_t *)"_krmirror_hole", 14 }, .value = { NULL, -1 } };
+
+	ck_assert(seed_is_tombstone(&v));
+	v.value.len = 0;
+	ck_assert(!seed_is_tombstone(&v));
+	v.value.len = -1;
+	v.n_headers = 1;
+	ck_assert(!seed_is_tombstone(&v));
+	v.n_headers = 0;
+	v.key.len = 13;
+	ck_assert(!seed_is_tombstone(&v));
+	v.key.len = -1;
+	ck_assert(!seed_is_tombstone(&v));
 }
 END_TEST
 
@@ -216,6 +243,7 @@ TCase *align_tests(void)
 	tcase_add_loop_test(tc, verdicts, 0, (int)ARRAY_LEN(rows));
 	tcase_add_loop_test(tc, what_is_seeded, 0, (int)ARRAY_LEN(seed_rows));
 	tcase_add_test(tc, seeds_are_records_without_content);
+	tcase_add_test(tc, a_tombstone_is_known_by_its_key_and_by_nothing_else_being_there);
 	tcase_add_test(tc, four_equal_ends_are_needed);
 	tcase_add_test(tc, pair_is_judged_by_epoch_and_end);
 	tcase_add_test(tc, comparison_covers_what_is_not_settled_and_always_the_last_batch);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/mem.h"
 #include "mirror/lane.h"
+#include "mirror/seed.h"
 #include "test_mirror.h"
 
 #include <string.h>
@@ -447,6 +448,110 @@ START_TEST(a_hole_beyond_the_limit_is_refused)
 }
 END_TEST
 
+/* A batch of n tombstones. */
+static struct buf *tombstones(int32_t n)
+{
+	return seed_batch(pool, n, SEED_TOMBSTONES);
+}
+
+static void put(int32_t n)
+{
+	struct buf *buf = tombstones(n);
+
+	lane_put_tombstones(&lane, buf, 4);
+	buf_unref(buf);
+}
+
+START_TEST(beyond_the_limit_tombstones_fill_a_hole_where_they_may)
+{
+	align_at(0, true, 9);
+	lane.fill_limit = 10;
+	lane.fill_tombstones = true;
+	ck_assert_int_eq(offer(0, 2), LANE_TAKE);
+	ck_assert_int_eq(hole(2, 10), LANE_TAKE);          /* not longer: markers */
+	ck_assert_int_eq(hole(12, 30), LANE_TAKE);
+	ck_assert_int_eq(hole(42, 1), LANE_TAKE);          /* of the same hole */
+	ck_assert_int_eq(offer(43, 2), LANE_TAKE);
+	ck_assert_int_eq(lane_send(&lane)->first, 0);
+	ck_assert(lane_ack(&lane, 0, 4));
+	ck_assert_int_eq(lane_tombstone_head(&lane), 0);
+	ck_assert_int_eq(lane_fill_head(&lane), 10);
+	lane_fill_send(&lane, 10, 4);
+	lane_filled(&lane, 5);
+	ck_assert_int_eq(lane.state, LANE_FILLING);
+	ck_assert_int_eq(lane_fill_head(&lane), 0);
+	ck_assert_ptr_null(lane_head(&lane));
+	ck_assert_int_eq(lane_tombstone_head(&lane), 31);
+	put(20);
+	ck_assert_int_eq(lane_tombstone_head(&lane), 0);
+	ck_assert_int_eq(lane_head(&lane)->first, 12);
+	ck_assert_int_eq(lane_send(&lane)->sequence, 12);  /* of the data id, like every batch */
+	ck_assert_int_eq(lane_tombstone_head(&lane), 11);
+	put(11);
+	ck_assert_int_eq(lane_send(&lane)->sequence, 32);
+	ck_assert(lane_ack(&lane, 12, 5) && lane_ack(&lane, 32, 5));
+	ck_assert_int_eq(lane.state, LANE_COPYING);
+	ck_assert_int_eq(lane.filled, 41);
+	ck_assert_int_eq(lane.tombstones, 31);
+	ck_assert_int_eq(lane.unfilled, 0);
+	ck_assert_int_eq(lane_send(&lane)->first, 43);
+	ck_assert(lane_ack(&lane, 43, 6));
+	ck_assert_int_eq(lane.acked, 45);
+}
+END_TEST
+
+START_TEST(tombstones_that_are_dropped_are_a_hole_again)
+{
+	align_at(0, true, -1);
+	lane.fill_limit = 10;
+	lane.fill_tombstones = true;
+	ck_assert_int_eq(offer(1000, 1), LANE_TAKE);
+	put(100);
+	ck_assert_int_eq(lane_send(&lane)->n, 100);
+	put(100);
+	lane_drop_unsent(&lane);
+	ck_assert_int_eq(lane.accepted, 100);
+	ck_assert_int_eq(lane.unfilled, 0);
+	ck_assert_uint_eq(lane.unsent_bytes, 0);
+	ck_assert_int_eq(lane_tombstone_head(&lane), 0);
+	ck_assert(lane_ack(&lane, 0, 5));
+	ck_assert_int_eq(offer(105, 1), LANE_TAKE);        /* what is left of it counts anew */
+	ck_assert_int_eq(lane_fill_head(&lane), 5);
+}
+END_TEST
+
+/* Lookups by time find them only where they find what stands below. */
+START_TEST(what_stands_below_tombstones_gives_their_time)
+{
+	struct batch_header b = batch(10, 1);
+
+	lane_align(&lane, &(struct lane_opening){ .log_end = 10, .producer_known = true, .timestamp = 70 }, 2);
+	ck_assert_int_eq(lane.sent_timestamp, 70);
+	b.max_timestamp = 60;
+	ck_assert_int_eq(lane_offer(&lane, frame, &b, 3), LANE_TAKE);
+	b = batch(11, 1);
+	b.max_timestamp = 80;
+	ck_assert_int_eq(lane_offer(&lane, frame, &b, 3), LANE_TAKE);
+	ck_assert_int_eq(lane_send(&lane)->first, 10);
+	ck_assert_int_eq(lane.sent_timestamp, 70);
+	ck_assert_int_eq(lane_send(&lane)->first, 11);
+	ck_assert_int_eq(lane.sent_timestamp, 80);
+}
+END_TEST
+
+START_TEST(another_time_of_a_batch_keeps_its_crc_true)
+{
+	struct buf *buf = tombstones(3);
+	struct reader r = { .p = buf->data, .end = buf->data + buf->len };
+	struct batch_header b;
+
+	batch_retime(buf->data, (uint32_t)buf->len, 123456);
+	ck_assert(batch_next(&r, &b) == BATCH_OK && batch_crc_ok(&b));
+	ck_assert(b.base_timestamp == 123456 && b.max_timestamp == 123456);
+	buf_unref(buf);
+}
+END_TEST
+
 TCase *lane_tests(void)
 {
 	TCase *tc = tcase_create("lane");
@@ -475,5 +580,9 @@ TCase *lane_tests(void)
 	tcase_add_test(tc, a_lane_that_fails_while_it_fills);
 	tcase_add_test(tc, a_long_hole_has_the_batch_behind_it_wait);
 	tcase_add_test(tc, a_hole_beyond_the_limit_is_refused);
+	tcase_add_test(tc, beyond_the_limit_tombstones_fill_a_hole_where_they_may);
+	tcase_add_test(tc, tombstones_that_are_dropped_are_a_hole_again);
+	tcase_add_test(tc, what_stands_below_tombstones_gives_their_time);
+	tcase_add_test(tc, another_time_of_a_batch_keeps_its_crc_true);
 	return tc;
 }

@@ -2,6 +2,7 @@
 #include "base/crc32c.h"
 #include "base/mem.h"
 #include "mirror/prefix.h"
+#include "mirror/seed.h"
 #include "test_mirror.h"
 #include "wire/batch_impl.h"
 
@@ -119,6 +120,71 @@ START_TEST(a_batch_that_cannot_be_read_is_told)
 }
 END_TEST
 
+static enum prefix_result tombstones(int64_t base, int32_t n)
+{
+	struct buf_pool *pool = buf_pool_create(1 << 20);
+	struct buf *buf = seed_batch(pool, n, SEED_TOMBSTONES);
+	struct reader r = { .p = buf->data, .end = buf->data + buf->len };
+	enum prefix_result result;
+	struct batch_header h;
+
+	ck_assert(batch_next(&r, &h) == BATCH_OK);
+	h.base_offset = base;
+	result = prefix_local(&prefix, rr, &h);
+	buf_unref(buf);
+	buf_pool_destroy(pool);
+	return result;
+}
+
+START_TEST(tombstones_may_stand_where_the_source_has_no_record_and_nowhere_else)
+{
+	ck_assert(local(100, "a", 0) == PREFIX_ON);
+	ck_assert(tombstones(101, 20000) == PREFIX_ON && tombstones(20101, 20000) == PREFIX_ON);
+	ck_assert(local(40101, "zy", 0) == PREFIX_ON);
+	ck_assert_int_eq(prefix.upto, 40103);
+	ck_assert(source(100, "a", false) == PREFIX_ON);
+	ck_assert(source(150, "mmm", true) == PREFIX_ON);   /* a control batch, or an aborted one */
+	ck_assert(source(40101, "z", false) == PREFIX_ON);
+	ck_assert(source(40102, "m", true) == PREFIX_DIFFERS && prefix.differs_at == 40102);
+}
+END_TEST
+
+START_TEST(a_record_where_the_mirror_has_a_tombstone_differs)
+{
+	ck_assert(tombstones(100, 20000) == PREFIX_ON && local(20100, "z", 0) == PREFIX_ON);
+	ck_assert(source(150, "mmm", true) == PREFIX_ON);
+	ck_assert(source(160, "a", false) == PREFIX_DIFFERS && prefix.differs_at == 160);
+}
+END_TEST
+
+/* A source that is itself a mirror has tombstones for records. */
+START_TEST(a_copied_tombstone_is_a_record_like_others)
+{
+	struct buf_pool *pool = buf_pool_create(1 << 20);
+	struct buf *buf = seed_batch(pool, 5, SEED_TOMBSTONES);
+	struct reader r = { .p = buf->data, .end = buf->data + buf->len };
+	struct batch_header h;
+
+	ck_assert(batch_next(&r, &h) == BATCH_OK);
+	h.base_offset = 103;
+	ck_assert(tombstones(100, 20) == PREFIX_ON);
+	ck_assert(prefix_source(&prefix, rr, &h, false) == PREFIX_ON);
+	ck_assert(source(108, "a", false) == PREFIX_DIFFERS && prefix.differs_at == 108);
+	buf_unref(buf);
+	buf_pool_destroy(pool);
+}
+END_TEST
+
+START_TEST(so_many_tombstones_are_read_at_a_time)
+{
+	int64_t at = 100;
+
+	while (tombstones(at, 20000) == PREFIX_ON)
+		at += 20000;
+	ck_assert_int_eq(prefix.upto, 100 + PREFIX_READ_MAX);
+}
+END_TEST
+
 TCase *prefix_tests(void)
 {
 	TCase *tc = tcase_create("prefix");
@@ -128,6 +194,10 @@ TCase *prefix_tests(void)
 	tcase_add_test(tc, a_record_that_differs_is_found);
 	tcase_add_test(tc, what_compaction_took_on_either_side_is_forgiven);
 	tcase_add_test(tc, a_fill_and_a_record_differ);
+	tcase_add_test(tc, tombstones_may_stand_where_the_source_has_no_record_and_nowhere_else);
+	tcase_add_test(tc, a_record_where_the_mirror_has_a_tombstone_differs);
+	tcase_add_test(tc, a_copied_tombstone_is_a_record_like_others);
+	tcase_add_test(tc, so_many_tombstones_are_read_at_a_time);
 	tcase_add_test(tc, so_much_is_held_at_a_time);
 	tcase_add_test(tc, a_batch_that_cannot_be_read_is_told);
 	return tc;
