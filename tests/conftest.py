@@ -155,12 +155,16 @@ class Pool:
         self.shared |= fresh
         return tuple(self.shared[k] for k in keys)
 
-    def behind(self, side, version):
-        """A shared cluster whose brokers have a second door, for proxies."""
-        key = (f"behind-{side}", version, 1)
+    def get(self, side, version, nodes=1, **more):
+        """One shared cluster."""
+        key = (side, version, nodes)
         if key not in self.shared:
-            self.shared[key] = self.new(version, key[0], proxied=True).start()
+            self.shared[key] = self.new(version, side + (f"{nodes}" if nodes > 1 else ""), nodes, **more).start()
         return self.shared[key]
+
+    def behind(self, side, version, nodes=1):
+        """A shared cluster whose brokers have a second door, for proxies."""
+        return self.get(f"behind-{side}", version, nodes, proxied=True)
 
     def drop(self, *clusters):
         for c in clusters:

@@ -4,9 +4,12 @@ import random
 
 from confluent_kafka import Producer
 
+from .raw import Raw, batch
+
 CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
 # A fixed start, so that a failing run can be read: 2024-01-01T00:00:00Z.
 EPOCH_MS = 1704067200000
+BIG = 20000
 
 
 class Delivery:
@@ -74,6 +77,19 @@ def produce(cluster, topic, count, partitions=1, codec="none", idempotent=True, 
     if left or done.error or done.count != count:
         raise AssertionError(f"produced {done.count} of {count} to {topic}, {left} left, first error {done.error}")
     return written
+
+
+def advance(cluster, topic, partition, count):
+    """Offsets that will be deleted: records without a use, in few large batches."""
+    raw = Raw(cluster.bootstrap)
+    try:
+        full = batch(min(BIG, count), key=b"gone")
+        for _ in range(count // BIG):
+            assert raw.produce(topic, partition, full)[0] == 0
+        if count % BIG:
+            assert raw.produce(topic, partition, batch(count % BIG, key=b"gone"))[0] == 0
+    finally:
+        raw.close()
 
 
 def transaction(cluster, topic, batches, transactional_id, partitions=1, commit=True):

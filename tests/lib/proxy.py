@@ -5,6 +5,7 @@
         proxy.delay = 0.010                               # seconds each way
         proxy.lose(27)                                    # the answer of the next WriteTxnMarkers, and its connection
         proxy.change = {1: lambda version, body: body}    # of each Fetch answer; body: all behind the correlation id
+        proxy.at(27, worker.kill)                         # when the next WriteTxnMarkers comes, before it goes on
 """
 import socket
 import struct
@@ -15,12 +16,39 @@ from collections import deque
 from .fakes import Server, read_exact
 from .util import hostport
 
-FETCH, PRODUCE, LIST_OFFSETS, WRITE_TXN_MARKERS = 1, 0, 2, 27
+FETCH, PRODUCE, LIST_OFFSETS, DELETE_RECORDS, WRITE_TXN_MARKERS = 1, 0, 2, 21, 27
 
 
 def read_frame(s):
     size, = struct.unpack(">i", read_exact(s, 4))
     return read_exact(s, size)
+
+
+class Moment:
+    """The one request at which something is to be done. act may wait: the request, or its answer, then comes late, and
+    what comes behind it on its connection too."""
+
+    def __init__(self, api, act, match=b"", skip=0, answered=False):
+        self.api, self.act, self.match, self.skip, self.answered = api, act, match, skip, answered
+        self.lock, self.there, self.over = threading.Lock(), threading.Event(), threading.Event()
+
+    def takes(self, api, frame):
+        """Whether this is the request."""
+        if api != self.api or self.match not in frame:
+            return False
+        with self.lock:
+            self.skip -= 1
+            return self.skip == -1
+
+    def come(self):
+        self.there.set()
+        self.act()
+        self.over.set()
+
+    def wait(self, deadline=60):
+        """Until it has come, and what was to be done is done."""
+        assert self.there.wait(deadline), f"no request {self.api} within {deadline} s"
+        assert self.over.wait(deadline), f"it was not done within {deadline} s"
 
 
 class Proxy:
@@ -33,17 +61,34 @@ class Proxy:
         self.seen = {}
         self.lost = 0
         self._lose, self._swallow = deque(), deque()
+        self.moments = []
         self._lock = threading.Lock()
         self.server = Server(self._serve, port)
         self.address = self.server.address
 
-    def lose(self, api, times=1):
-        """The request goes through, its answer does not, and its connection ends."""
-        self._lose.extend([api] * times)
+    def lose(self, api, times=1, match=b""):
+        """The request goes through, its answer does not, and its connection ends. match: as in at()."""
+        self._lose.extend([(api, match)] * times)
 
-    def swallow(self, api, times=1):
+    def swallow(self, api, times=1, match=b""):
         """The request does not go through, and its connection ends."""
-        self._swallow.extend([api] * times)
+        self._swallow.extend([(api, match)] * times)
+
+    def _is_one(self, waiting, api, request):
+        """Whether this is one of those that are to be lost."""
+        with self._lock:
+            for entry in waiting:
+                if entry[0] == api and entry[1] in request:
+                    waiting.remove(entry)
+                    self.lost += 1
+                    return True
+        return False
+
+    def at(self, api, act, **more):
+        """Calls act once. match: bytes that stand in the request; skip: so many such requests go before it; answered:
+        when its answer comes, before that goes on. Returns the Moment."""
+        self.moments.append(Moment(api, act, **more))
+        return self.moments[-1]
 
     @property
     def losing(self):
@@ -66,23 +111,22 @@ class Proxy:
 
     def _request(self, calls, frame):
         api, version, correlation = struct.unpack_from(">hhi", frame)
-        calls[correlation] = (api, version)
+        due = [m for m in self.moments if m.takes(api, frame)]
+        calls[correlation] = (api, version, frame, [m for m in due if m.answered])
+        for m in due:
+            if not m.answered:
+                m.come()
         with self._lock:
             self.seen[api] = self.seen.get(api, 0) + 1
-            if api in self._swallow:
-                self._swallow.remove(api)
-                self.lost += 1
-                return None
-        return frame
+        return None if self._is_one(self._swallow, api, frame) else frame
 
     def _answer(self, calls, frame):
         correlation, = struct.unpack_from(">i", frame)
-        api, version = calls.pop(correlation)
-        with self._lock:
-            if api in self._lose:
-                self._lose.remove(api)
-                self.lost += 1
-                return None
+        api, version, request, due = calls.pop(correlation)
+        for m in due:
+            m.come()
+        if self._is_one(self._lose, api, request):
+            return None
         if api in self.change:
             frame = frame[:4] + self.change[api](version, frame[4:])
         return frame
@@ -132,6 +176,13 @@ class Proxies:
     def __init__(self, cluster, delay=0.0, host=None):
         self.all = [Proxy(b.proxied, hostport(b.advertised)[1], delay, host) for b in cluster.brokers]
         self.bootstrap = ",".join(p.address for p in self.all)
+
+    def at(self, api, act, **more):
+        """As Proxy.at, whichever broker it is sent to."""
+        moment = Moment(api, act, **more)
+        for p in self.all:
+            p.moments.append(moment)
+        return moment
 
     def __enter__(self):
         return self

@@ -15,18 +15,11 @@ pytestmark = pytest.mark.real_only
 ALONE = {"batch.num.messages": 1, "linger.ms": 0, "acks": 1, "max.in.flight.requests.per.connection": 5}
 
 
-def shared(pool, side, version, nodes):
-    key = (side, version, nodes)
-    if key not in pool.shared:
-        pool.shared[key] = pool.new(version, side + (f"{nodes}" if nodes > 1 else ""), nodes).start()
-    return pool.shared[key]
-
-
 @pytest.fixture
 def wide(matrix, pool, make_site):
     """From one node to three."""
     source, destination, engine = matrix
-    return make_site(shared(pool, "source", source, 1), shared(pool, "destination", destination, 3), engine)
+    return make_site(pool.get("source", source), pool.get("destination", destination, 3), engine)
 
 
 def mirrored(site, name, **link):

@@ -79,15 +79,7 @@ def test_compacted(site, counts, transactions):
 def old_site(matrix, pool, make_site):
     """From a 2.8.2, which writes the formats v0 and v1."""
     _, destination, engine = matrix
-    source, _ = pool.pair("2.8.2", "2.8.2") if destination == "2.8.2" else (old_source(pool), None)
-    return make_site(source, pool.pair(destination, destination)[1], engine)
-
-
-def old_source(pool):
-    key = ("source", "2.8.2", 1)
-    if key not in pool.shared:
-        pool.shared[key] = pool.new("2.8.2", "source").start()
-    return pool.shared[key]
+    return make_site(pool.get("source", "2.8.2"), pool.get("destination", destination), engine)
 
 
 @pytest.mark.real_only

@@ -5,25 +5,11 @@ import time
 
 from lib import contract
 from lib.judge import read_records
-from lib.produce import EPOCH_MS, produce
+from lib.produce import EPOCH_MS, advance, produce
 from lib.raw import Raw, batch
 from lib.util import wait_until
 
 FOLLOWED_WITHIN = 10
-BIG = 20000
-
-
-def advance(cluster, topic, partition, count):
-    """Offsets that will be deleted: records without a use, in few large batches."""
-    raw = Raw(cluster.bootstrap)
-    try:
-        full = batch(min(BIG, count), key=b"gone")
-        for _ in range(count // BIG):
-            assert raw.produce(topic, partition, full)[0] == 0
-        if count % BIG:
-            assert raw.produce(topic, partition, batch(count % BIG, key=b"gone"))[0] == 0
-    finally:
-        raw.close()
 
 
 def trimmed(site, head, partitions=2, config=None, name="trimmed"):
