@@ -30,7 +30,7 @@ static enum outcome create_decide(struct control_log *log, struct control_batch 
 	enum outcome outcome = control_log_get(log, key) != NULL ? taken(creating->wish.name, err) : OUTCOME_DONE;
 
 	if (outcome == OUTCOME_DONE && !creating->dry_run) {
-		control_batch_put(batch, key, link_wish_encode(&creating->wish));
+		control_batch_link(batch, &creating->wish);
 		if (control_log_get(log, state) != NULL)
 			control_batch_remove(batch, state);   /* of a link that had the name before */
 	}
@@ -146,7 +146,6 @@ static enum outcome pause_decide(struct control_log *log, struct control_batch *
 {
 	struct pausing *pausing = arg;
 	struct link_wish wish;
-	char *key;
 
 	if (control_log_link(log, pausing->name, &wish, err) != RC_OK) {
 		link_wish_fini(&wish);
@@ -154,9 +153,7 @@ static enum outcome pause_decide(struct control_log *log, struct control_batch *
 	}
 	if (wish.paused != pausing->paused) {
 		wish.paused = pausing->paused;
-		key = record_key_link(wish.name);
-		control_batch_put(batch, key, link_wish_encode(&wish));
-		xfree(key);
+		control_batch_link(batch, &wish);
 	}
 	link_wish_fini(&wish);
 	return OUTCOME_DONE;

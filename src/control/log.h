@@ -60,6 +60,11 @@ struct control_batch;
 /* Takes over value. A second put of a key replaces the first. */
 void control_batch_put(struct control_batch *batch, const char *key, json_t *value);
 void control_batch_remove(struct control_batch *batch, const char *key);
+/* Typed puts: the key is made of the record's own names. */
+void control_batch_link(struct control_batch *batch, const struct link_wish *w);
+void control_batch_mirror(struct control_batch *batch, const struct mirror_wish *w);
+void control_batch_link_state(struct control_batch *batch, const struct link_state *s);
+void control_batch_mirror_state(struct control_batch *batch, const struct mirror_state *s);
 
 /* Decides from the view what to append: anything but OUTCOME_DONE ends the update with it (err filled). Nothing put in
  * and OUTCOME_DONE: nothing to do. Called again, with a fresh batch, when another writer was first. No I/O in it. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Typed reads of the view, and claims. */
+/* Typed reads of the view, typed puts, and claims. */
 #include "control/log.h"
 
 #include "base/clock.h"
@@ -80,6 +80,34 @@ int64_t control_log_link_offset(const struct control_log *log, const char *link)
 	return r == NULL ? -1 : r->offset;
 }
 
+/* --- puts ---------------------------------------------------------------------------------------------------- */
+
+static void put(struct control_batch *batch, char *key, json_t *value)
+{
+	control_batch_put(batch, key, value);
+	xfree(key);
+}
+
+void control_batch_link(struct control_batch *batch, const struct link_wish *w)
+{
+	put(batch, record_key_link(w->name), link_wish_encode(w));
+}
+
+void control_batch_mirror(struct control_batch *batch, const struct mirror_wish *w)
+{
+	put(batch, record_key_mirror(w->link, w->topic), mirror_wish_encode(w));
+}
+
+void control_batch_link_state(struct control_batch *batch, const struct link_state *s)
+{
+	put(batch, record_key_link_state(s->name), link_state_encode(s));
+}
+
+void control_batch_mirror_state(struct control_batch *batch, const struct mirror_state *s)
+{
+	put(batch, record_key_mirror_state(s->link, s->topic), mirror_state_encode(s));
+}
+
 /* --- claims -------------------------------------------------------------------------------------------------- */
 
 struct claiming {
@@ -91,7 +119,7 @@ static enum outcome claim_decide(struct control_log *log, struct control_batch *
 {
 	struct claiming *claiming = arg;
 	const struct control_record *r = NULL;
-	char host[256] = "", *key = record_key_claim(claiming->worker);
+	char host[256] = "";
 	struct claim claim = { .worker = (char *)(uintptr_t)claiming->worker, .host = host };
 
 	(void)err;
@@ -105,8 +133,7 @@ static enum outcome claim_decide(struct control_log *log, struct control_batch *
 		host[0] = '\0';
 	claim.n = claiming->n;
 	claim.time_ms = clock_wall_ms();
-	control_batch_put(batch, key, claim_encode(&claim));
-	xfree(key);
+	put(batch, record_key_claim(claiming->worker), claim_encode(&claim));
 	return OUTCOME_DONE;
 }
 

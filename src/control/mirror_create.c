@@ -215,7 +215,6 @@ static void fill(struct creation *c, struct mirror_wish *wish)
 static enum outcome intend_decide(struct control_log *log, struct control_batch *batch, void *arg, struct err *err)
 {
 	struct creation *c = arg;
-	char *key = record_key_mirror(c->opts->link, c->opts->topic);
 	char *link = record_key_link(c->opts->link), *state = record_key_mirror_state(c->opts->link, c->opts->topic);
 	enum outcome outcome = recorded(c, log, err);
 
@@ -226,11 +225,10 @@ static enum outcome intend_decide(struct control_log *log, struct control_batch 
 	if (outcome == OUTCOME_DONE && !c->exists) {
 		mirror_wish_fini(&c->wish);
 		fill(c, &c->wish);
-		control_batch_put(batch, key, mirror_wish_encode(&c->wish));
+		control_batch_mirror(batch, &c->wish);
 		if (control_log_get(log, state) != NULL)
 			control_batch_remove(batch, state);
 	}
-	xfree(key);
 	xfree(link);
 	xfree(state);
 	return outcome;
@@ -351,7 +349,6 @@ static enum outcome created_decide(struct control_log *log, struct control_batch
 {
 	struct creation *c = arg;
 	enum outcome outcome = recorded(c, log, err);
-	char *key;
 
 	if (outcome == OUTCOME_DONE && !c->exists) {
 		err_set(err, RC_NOT_FOUND, "the mirror %s was deleted while it was made", c->opts->topic);
@@ -361,9 +358,7 @@ static enum outcome created_decide(struct control_log *log, struct control_batch
 		return outcome;
 	c->wish.created = true;
 	c->wish.destination_topic_id = c->destination_id;
-	key = record_key_mirror(c->opts->link, c->opts->topic);
-	control_batch_put(batch, key, mirror_wish_encode(&c->wish));
-	xfree(key);
+	control_batch_mirror(batch, &c->wish);
 	return OUTCOME_DONE;
 }
 

@@ -36,14 +36,6 @@ static bool has_failures(const struct mirror_state *state)
 	return false;
 }
 
-static void put_wish(struct control_batch *batch, const struct mirror_wish *wish)
-{
-	char *key = record_key_mirror(wish->link, wish->topic);
-
-	control_batch_put(batch, key, mirror_wish_encode(wish));
-	xfree(key);
-}
-
 static enum outcome pause_or_resume(const struct change *change, struct mirror_wish *wish,
 				    const struct mirror_state *state, struct control_batch *batch, struct err *err)
 {
@@ -61,7 +53,7 @@ static enum outcome pause_or_resume(const struct change *change, struct mirror_w
 	wish->paused = pause;
 	if (!pause)
 		wish->resumes++;
-	put_wish(batch, wish);
+	control_batch_mirror(batch, wish);
 	return OUTCOME_DONE;
 }
 

@@ -7,22 +7,6 @@
 
 #include <string.h>
 
-static void put_wish(struct control_batch *batch, const struct mirror_wish *wish)
-{
-	char *key = record_key_mirror(wish->link, wish->topic);
-
-	control_batch_put(batch, key, mirror_wish_encode(wish));
-	xfree(key);
-}
-
-static void put_state(struct control_batch *batch, const struct mirror_state *state)
-{
-	char *key = record_key_mirror_state(state->link, state->topic);
-
-	control_batch_put(batch, key, mirror_state_encode(state));
-	xfree(key);
-}
-
 static void set_status(struct mirror_state *state, enum mirror_status status)
 {
 	if (state->status != status || state->since_ms < 0)
@@ -58,7 +42,7 @@ static enum outcome wish_step(struct control_batch *batch, struct mirror_wish *w
 	}
 	wish->wish = WISH_PROMOTE;
 	wish->wish_ms = clock_wall_ms();
-	put_wish(batch, wish);
+	control_batch_mirror(batch, wish);
 	return OUTCOME_DONE;
 }
 
@@ -75,8 +59,8 @@ static void withdraw_step(const struct promote_record *record, const struct cont
 	json_decref(state->ends);
 	state->ends = NULL;
 	set_status(state, wish->paused ? MIRROR_PAUSED : MIRROR_ACTIVE);
-	put_wish(batch, wish);
-	put_state(batch, state);
+	control_batch_mirror(batch, wish);
+	control_batch_mirror_state(batch, state);
 }
 
 static void stop_partitions(struct mirror_state *state, int32_t n)
@@ -145,7 +129,7 @@ static enum outcome step(struct promote_record *record, const struct control_log
 	if (record->step == STEP_WITHDRAW)
 		withdraw_step(record, log, batch, wish, state);
 	else if (state_step(record, log, state))
-		put_state(batch, state);
+		control_batch_mirror_state(batch, state);
 	return OUTCOME_DONE;
 }
 

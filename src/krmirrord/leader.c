@@ -136,7 +136,6 @@ static enum outcome decide_growth(struct control_log *log, struct control_batch 
 {
 	const struct growth *growth = arg;
 	struct mirror_state state;
-	char *key;
 
 	if (control_log_mirror_offset(log, growth->link, growth->topic) < 0)
 		return OUTCOME_DONE;
@@ -146,9 +145,7 @@ static enum outcome decide_growth(struct control_log *log, struct control_batch 
 	}
 	for (int32_t p = growth->from; p < growth->to; p++)
 		mirror_state_partition(&state, p);
-	key = record_key_mirror_state(growth->link, growth->topic);
-	control_batch_put(batch, key, mirror_state_encode(&state));
-	xfree(key);
+	control_batch_mirror_state(batch, &state);
 	mirror_state_fini(&state);
 	return OUTCOME_DONE;
 }

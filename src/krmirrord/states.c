@@ -6,7 +6,6 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/mem.h"
 
 enum {
 	SPACING_MS = 300,            /* between two writes: transitions come in swarms */
@@ -63,7 +62,6 @@ static void put_mirror(struct worker *worker, struct control_log *log, struct co
 {
 	struct mirror_state state;
 	struct err err;
-	char *key;
 
 	if (control_log_mirror_offset(log, row->link, row->topic) != row->wish_offset)
 		return;   /* the wish changed: model_update first */
@@ -72,9 +70,7 @@ static void put_mirror(struct worker *worker, struct control_log *log, struct co
 			entry_update(worker, row, p, &state);
 		if (worker->member.leader)
 			status_write(row, &state);
-		key = record_key_mirror_state(row->link, row->topic);
-		control_batch_put(batch, key, mirror_state_encode(&state));
-		xfree(key);
+		control_batch_mirror_state(batch, &state);
 	}
 	mirror_state_fini(&state);
 }
@@ -122,16 +118,13 @@ static bool link_writes(struct worker *worker, struct control_log *log, struct c
 	struct link_state state;
 	struct err err;
 	bool due = false;
-	char *key;
 
 	if (control_log_link_offset(log, row->name) == row->offset &&
 	    control_log_link_state(log, row->name, &state, &err) == RC_OK) {
 		due = link_due(worker, row, &state);
 		if (due && batch != NULL) {
 			link_write(row, &state);
-			key = record_key_link_state(row->name);
-			control_batch_put(batch, key, link_state_encode(&state));
-			xfree(key);
+			control_batch_link_state(batch, &state);
 		}
 		link_state_fini(&state);
 	}

@@ -140,7 +140,6 @@ static enum outcome decide_policy(struct control_log *log, struct control_batch 
 {
 	const struct policy_record *record = arg;
 	struct mirror_state state;
-	char *key;
 
 	if (control_log_mirror_state(log, record->row->link, record->row->topic, &state, err) != RC_OK) {
 		mirror_state_fini(&state);
@@ -148,9 +147,7 @@ static enum outcome decide_policy(struct control_log *log, struct control_batch 
 	}
 	if (state.policy_opened != record->opened) {
 		state.policy_opened = record->opened;
-		key = record_key_mirror_state(record->row->link, record->row->topic);
-		control_batch_put(batch, key, mirror_state_encode(&state));
-		xfree(key);
+		control_batch_mirror_state(batch, &state);
 	}
 	mirror_state_fini(&state);
 	return OUTCOME_DONE;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Batches of both sides: the answers of TAIL, LOCAL and COMPARE. */
-#include "base/clock.h"
 #include "base/log.h"
 #include "mirror/flatten.h"
 #include "mirror/round_priv.h"
