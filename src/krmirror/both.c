@@ -23,11 +23,20 @@ static enum outcome of_mirror(struct cli *cli, const char *topic, struct both *b
 		outcome = OUTCOME_FAILED;
 	} else {
 		both->source_topic = xstrdup(wish.source_topic);
+		both->begins = json_incref(wish.start_offsets);
 		both->stopped = state.status == MIRROR_STOPPED;
 	}
 	mirror_wish_fini(&wish);
 	mirror_state_fini(&state);
 	return outcome;
+}
+
+int64_t both_begins(const struct both *both, int32_t partition)
+{
+	char name[16];
+
+	snprintf(name, sizeof(name), "%d", partition);
+	return both->begins == NULL ? 0 : json_integer_value(json_object_get(both->begins, name));
 }
 
 static enum outcome partitions_of(struct both *both, int side, int64_t deadline_ns, int32_t *n, struct err *err)
@@ -142,6 +151,7 @@ void both_close(struct both *both)
 	xfree(both->link);
 	xfree(both->topic);
 	xfree(both->source_topic);
+	json_decref(both->begins);
 	arena_fini(&both->arena);
 	*both = (struct both){ 0 };
 }

@@ -6,13 +6,25 @@
 
 enum { SHOWN_MAX = 10 };
 
+/* What stands below the offset where the mirror was to begin is not missing. */
+static int64_t asked_from(struct cli *cli, const struct both *both, const struct proof_partition *p)
+{
+	int64_t from = MAX(cli->args.from, p->start[COMPARE_SOURCE]), begins = both_begins(both, p->partition);
+
+	if (from >= begins)
+		return from;
+	output_note(&cli->output, "%s-%d: the mirror begins at offset %lld (mirror.start.offset.spec): what is below is not "
+		   "compared", both->topic, (int)p->partition, (long long)begins);
+	return begins;
+}
+
 /* Live: all that the mirror has. Stopped: what both have; the destination goes its own way. */
-static void ranges(const struct cli *cli, struct both *both)
+static void ranges(struct cli *cli, struct both *both)
 {
 	for (int i = 0; i < both->proof.n; i++) {
 		struct proof_partition *p = &both->proof.partitions[i];
 
-		p->from = cli->args.given[OPT_FROM] ? MAX(cli->args.from, p->start[COMPARE_SOURCE]) :
+		p->from = cli->args.given[OPT_FROM] ? asked_from(cli, both, p) :
 			  MAX(p->start[COMPARE_SOURCE], p->start[COMPARE_DESTINATION]);
 		p->to = both->stopped ? MIN(p->end[COMPARE_SOURCE], p->end[COMPARE_DESTINATION]) :
 			p->end[COMPARE_DESTINATION];

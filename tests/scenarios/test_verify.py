@@ -182,3 +182,20 @@ def test_leaders_move_while_it_reads(site3, counts):
     finally:
         moving.set()
         mover.join()
+
+
+def test_a_range_that_begins_before_the_mirror_does(site):
+    """What stands below the offset where it was to begin is not missing: it is said, and left out."""
+    topic = site.topic("late")
+    site.source.create_topic(topic)
+    produce(site.source, topic, 100)
+    site.create_link(mirror__start__offset__spec="latest")
+    site.create_mirror(topic)
+    produce(site.source, topic, 50, first=100)
+    site.worker()
+    site.wait_caught_up(topic)
+    row, = verify(site, topic, "--from", "10")
+    assert (row["from"], row["to"], row["compared"]) == (100, 150, 50)
+    site.ok("verify", topic, "--link", site.link, "--from", "10").says(f"{topic}-0: the mirror begins at offset 100")
+    row, = verify(site, topic, "--from", "120")
+    assert (row["from"], row["compared"]) == (120, 30)
