@@ -31,14 +31,6 @@ static enum outcome of_mirror(struct cli *cli, const char *topic, struct both *b
 	return outcome;
 }
 
-int64_t both_begins(const struct both *both, int32_t partition)
-{
-	char name[16];
-
-	snprintf(name, sizeof(name), "%d", partition);
-	return both->begins == NULL ? 0 : json_integer_value(json_object_get(both->begins, name));
-}
-
 static enum outcome partitions_of(struct both *both, int side, int64_t deadline_ns, int32_t *n, struct err *err)
 {
 	struct admin_topic t;

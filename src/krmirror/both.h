@@ -11,7 +11,7 @@ struct both {
 	char *link, *topic, *source_topic;
 	bool stopped;                     /* the mirror is STOPPED: the destination goes its own way */
 	struct cluster *source;
-	json_t *begins;                   /* partition -> the offset where the mirror was to begin; NULL: all of them */
+	json_t *begins;                   /* partition -> where the mirror was to begin; NULL: where the source does */
 	int32_t n_source, n_destination;  /* partitions */
 	struct admin_configs settings[COMPARE_SIDES];
 	struct proof proof;               /* partitions that both sides have, with start and end; no range yet */
@@ -24,8 +24,6 @@ static inline enum side side_of(int side)
 	return side == COMPARE_SOURCE ? SIDE_SOURCE : SIDE_DESTINATION;
 }
 
-/* Where the mirror of a partition was to begin, by its creation; 0: where the source does. */
-int64_t both_begins(const struct both *both, int32_t partition);
 /* On failure *outcome tells and both_close is still the caller's. */
 enum outcome both_open(struct cli *cli, const char *topic, struct both *both, struct err *err) MUST_USE;
 void both_close(struct both *both);

@@ -6,10 +6,19 @@
 
 enum { SHOWN_MAX = 10 };
 
+/* 0: where the source does. */
+static int64_t begins_at(const struct both *both, int32_t partition)
+{
+	char name[16];
+
+	snprintf(name, sizeof(name), "%d", partition);
+	return both->begins == NULL ? 0 : json_integer_value(json_object_get(both->begins, name));
+}
+
 /* What stands below the offset where the mirror was to begin is not missing. */
 static int64_t asked_from(struct cli *cli, const struct both *both, const struct proof_partition *p)
 {
-	int64_t from = MAX(cli->args.from, p->start[COMPARE_SOURCE]), begins = both_begins(both, p->partition);
+	int64_t from = MAX(cli->args.from, p->start[COMPARE_SOURCE]), begins = begins_at(both, p->partition);
 
 	if (from >= begins)
 		return from;
