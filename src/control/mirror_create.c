@@ -209,6 +209,7 @@ static void fill(struct creation *c, struct mirror_wish *wish)
 		.created_ms = clock_wall_ms(), .replication_factor = c->opts->replication_factor,
 		.start_offsets = json_incref(c->start_offsets),
 		.settings = json_incref(c->settings.promotion), .create_settings = json_incref(c->settings.create),
+		.given_settings = json_object_size(c->settings.given) > 0 ? json_incref(c->settings.given) : NULL,
 	};
 }
 
@@ -433,6 +434,7 @@ enum outcome mirror_create_topic(struct session *session, const struct mirror_cr
 	json_decref(c.start_offsets);
 	json_decref(c.settings.create);
 	json_decref(c.settings.promotion);
+	json_decref(c.settings.given);
 	xfree(c.source_topic);
 	return outcome;
 }

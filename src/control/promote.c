@@ -17,6 +17,7 @@
 #include "base/mem.h"
 #include "control/promote_door.h"
 #include "control/promote_state.h"
+#include "control/settings.h"
 #include "control/verbs.h"
 #include "wire/msg/kerr_codes.h"
 
@@ -156,6 +157,27 @@ static enum outcome compare(struct promotion *p, struct reading *now, bool *stil
 	return OUTCOME_DONE;
 }
 
+/* The source's limit may have been raised since the creation, and the destination's with it. NULL: it does not tell; what
+ * was recorded stands. */
+static json_t *latest_settings(struct promotion *p)
+{
+	struct admin_configs configs;
+	struct cluster *source;
+	struct err err = { 0 };
+	struct arena arena;
+	json_t *latest = NULL;
+
+	arena_init(&arena, 0);
+	if (session_source(p->session, p->link, p->session->deadline_ns, &source, &err) == OUTCOME_DONE &&
+	    admin_describe_configs(source, p->wish.source_topic, p->session->deadline_ns, &arena, &configs, &err) == RC_OK)
+		latest = settings_latest(&configs);
+	else
+		notes_add(&p->session->notes, "%s: it gets the source's settings as they were when it was made: %s", p->topic,
+			  err.text);
+	arena_fini(&arena);
+	return latest;
+}
+
 static enum outcome drain(struct promotion *p, bool *still, struct err *err)
 {
 	struct promote_record pending = { .step = STEP_PENDING, .link = p->link, .topic = p->topic };
@@ -171,7 +193,9 @@ static enum outcome drain(struct promotion *p, bool *still, struct err *err)
 	outcome = compare(p, &now, still, err);
 	if (outcome == OUTCOME_DONE && *still) {
 		closing.reading = &now;
+		closing.latest_settings = latest_settings(p);
 		outcome = promote_record(p->session, &closing, NULL, err);
+		json_decref(closing.latest_settings);
 	}
 	reading_fini(&now);
 	return outcome;
@@ -254,6 +278,16 @@ static int restore_each(struct promotion *p, const struct admin_setting *list, s
 	return RC_OK;
 }
 
+/* What the topic gets: as recorded at its creation, but for what follows the source. */
+static const char *restored(const struct promotion *p, const char *key, const json_t *recorded)
+{
+	const json_t *latest = json_object_get(p->state.latest_settings, key);
+
+	if (latest == NULL || json_object_get(p->wish.given_settings, key) != NULL)
+		return json_string_value(recorded);
+	return json_string_value(latest);
+}
+
 /* All at once; if the destination refuses one of them, one by one. */
 static enum outcome restore_settings(struct promotion *p, struct err *err)
 {
@@ -265,7 +299,7 @@ static enum outcome restore_settings(struct promotion *p, struct err *err)
 	int rc;
 
 	json_object_foreach(p->wish.settings, key, value)
-		list[i++] = (struct admin_setting){ key, json_string_value(value) };
+		list[i++] = (struct admin_setting){ key, restored(p, key, value) };
 	rc = admin_alter_configs(session->destination, p->topic, list, (int)n, session->deadline_ns, err);
 	if (rc == RC_KAFKA && (err->kafka == KERR_INVALID_CONFIG || err->kafka == KERR_POLICY_VIOLATION ||
 			       err->kafka == KERR_INVALID_REQUEST))

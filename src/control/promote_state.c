@@ -58,6 +58,8 @@ static void withdraw_step(const struct promote_record *record, const struct cont
 	state->closing = false;
 	json_decref(state->ends);
 	state->ends = NULL;
+	json_decref(state->latest_settings);
+	state->latest_settings = NULL;
 	set_status(state, wish->paused ? MIRROR_PAUSED : MIRROR_ACTIVE);
 	control_batch_mirror(batch, wish);
 	control_batch_mirror_state(batch, state);
@@ -94,6 +96,8 @@ static bool state_step(const struct promote_record *record, const struct control
 			return false;
 		state->closing = true;
 		state->ends = ends_json(record->reading);
+		json_decref(state->latest_settings);
+		state->latest_settings = json_incref(record->latest_settings);
 		break;
 	case STEP_SEALED:
 		if (state->sealed || !state->closing)

@@ -18,7 +18,8 @@ enum promote_step {
 struct promote_record {
 	enum promote_step step;
 	const char *link, *topic;
-	const struct reading *reading;   /* STEP_CLOSING */
+	const struct reading *reading;   /* STEP_CLOSING, */
+	json_t *latest_settings;         /* and, where the source told them: mirror_state */
 	const char *text;                /* STEP_DOOR: how; STEP_WITHDRAW: why */
 	int32_t n_partitions;            /* STEP_STOPPED */
 	bool gone;                       /* out: the wish is not there (any more): nothing was written */

@@ -2,6 +2,8 @@
 """Promotion: killed after any step and run again, with clients that still write, and dry."""
 import random
 
+import pytest
+
 from lib import contract
 from lib.produce import Load, produce, transaction
 from lib.util import pace, wait_until
@@ -86,3 +88,21 @@ def test_open_transaction_on_the_source(site):
     site.cli("promote", topic, "--link", site.link, "--wait=15s").expect(contract.REFUSED).says("transaction")
     assert site.row(topic)["stopped_how"] is None
     keep.abort_transaction(30)
+
+
+@pytest.mark.parametrize("given", (None, "700000"), ids=("as-at-the-source", "given"))
+def test_a_limit_that_was_raised_since_the_creation(site, given):
+    """The promoted topic takes what the source takes now; unless it was said otherwise when it was made."""
+    topic = site.topic("limit")
+    site.source.create_topic(topic, config={"max.message.bytes": "500000", "retention.ms": "111000000"})
+    site.create_link()
+    site.create_mirror(topic, *(["--config", f"max.message.bytes={given}"] if given else []))
+    site.worker()
+    produce(site.source, topic, 10)
+    site.source.alter_topic(topic, max__message__bytes="900000", retention__ms="222000000")
+    produce(site.source, topic, 2, size=800000, first=10)
+    site.wait_caught_up(topic)
+    site.ok("promote", topic, "--link", site.link, "--wait=60s")
+    config = site.destination.topic_config(topic)
+    assert config["max.message.bytes"] == (given or "900000")
+    assert config["retention.ms"] == "111000000"

@@ -61,6 +61,7 @@ START_TEST(a_mirror_keeps_everything_and_gets_its_own_back)
 	ck_assert_str_eq(get(out.promotion, "segment.bytes"), "absent");
 	json_decref(out.create);
 	json_decref(out.promotion);
+	json_decref(out.given);
 }
 END_TEST
 
@@ -86,6 +87,7 @@ START_TEST(policies_are_kept_in_kind)
 	ck_assert_str_eq(get(out.promotion, "cleanup.policy"), "null");
 	json_decref(out.create);
 	json_decref(out.promotion);
+	json_decref(out.given);
 }
 END_TEST
 
@@ -104,6 +106,7 @@ START_TEST(old_and_new_timestamp_limits_are_mapped)
 	ck_assert_str_eq(get(out.promotion, "message.timestamp.difference.max.ms"), "absent");
 	json_decref(out.create);
 	json_decref(out.promotion);
+	json_decref(out.given);
 	in.known = &old;
 	ck_assert_int_eq(settings_plan(&in, &out, &err), RC_OK);
 	ck_assert_str_eq(get(out.create, "message.timestamp.difference.max.ms"), "9223372036854775807");
@@ -111,6 +114,7 @@ START_TEST(old_and_new_timestamp_limits_are_mapped)
 	ck_assert_str_eq(get(out.promotion, "message.timestamp.difference.max.ms"), "60000");
 	json_decref(out.create);
 	json_decref(out.promotion);
+	json_decref(out.given);
 }
 END_TEST
 
@@ -127,14 +131,35 @@ START_TEST(given_settings_are_set_or_kept_for_the_promotion)
 	ck_assert_int_eq(settings_plan(&in, &out, &err), RC_OK);
 	ck_assert_str_eq(get(out.create, "retention.ms"), "-1");
 	ck_assert_str_eq(get(out.promotion, "retention.ms"), "5");
+	ck_assert_str_eq(get(out.given, "retention.ms"), "5");
+	ck_assert_str_eq(get(out.given, "segment.bytes"), "absent");
 	ck_assert_str_eq(get(out.create, "segment.bytes"), "9");
 	json_decref(out.create);
 	json_decref(out.promotion);
+	json_decref(out.given);
 	props_set(&given, "retention", "5", "--config", 0);
 	ck_assert_int_eq(settings_plan(&in, &out, &err), RC_USAGE);
 	json_decref(out.create);
 	json_decref(out.promotion);
+	json_decref(out.given);
 	props_fini(&given);
+}
+END_TEST
+
+START_TEST(a_promotion_sets_the_limit_that_the_source_has_then)
+{
+	struct admin_config own[] = { { "max.message.bytes", "900000", 1, false, false },
+				      { "retention.ms", "1000", 1, false, false } };
+	struct admin_configs source = { own, ARRAY_LEN(own) };
+	json_t *latest = settings_latest(&source);
+
+	ck_assert_str_eq(get(latest, "max.message.bytes"), "900000");
+	ck_assert_str_eq(get(latest, "retention.ms"), "absent");
+	json_decref(latest);
+	own[0].source = 5;   /* a default of the broker */
+	latest = settings_latest(&source);
+	ck_assert_str_eq(get(latest, "max.message.bytes"), "null");
+	json_decref(latest);
 }
 END_TEST
 
@@ -146,5 +171,6 @@ TCase *settings_tests(void)
 	tcase_add_loop_test(tc, policies_are_kept_in_kind, 0, ARRAY_LEN(policies));
 	tcase_add_test(tc, old_and_new_timestamp_limits_are_mapped);
 	tcase_add_test(tc, given_settings_are_set_or_kept_for_the_promotion);
+	tcase_add_test(tc, a_promotion_sets_the_limit_that_the_source_has_then);
 	return tc;
 }
