@@ -4,7 +4,9 @@ import time
 
 import pytest
 
+from lib.judge import BOTH
 from lib.produce import Load
+from lib.transactions import Interleaved
 from lib.util import pace, wait_until
 
 pytestmark = pytest.mark.real_only
@@ -105,3 +107,33 @@ def test_two_of_three_brokers_down(loaded, counts, side):
         b.wait_ready()
     wait_flowing(site, topic)
     cluster.wait_in_sync(topic, 3)
+
+
+def test_source_leader_killed_under_transactions(site3, counts):
+    """One transaction is open when the leader dies, until another leads: what it holds back stays so, and comes when it
+    has ended."""
+    site = site3
+    topic = site.topic("txn")
+    site.source.create_topic(topic, 3, replication_factor=3)
+    site.create_link()
+    site.create_mirror(topic, "--replication-factor", "3")
+    worker = site.worker()
+    crowd = Interleaved(site.source, topic, 3)
+    with Load(site.source, topic, 3, rate=300) as load:
+        for turn in range(counts(1, 10)):
+            crowd.run(6)
+            crowd.leave_open(60)
+            stable = site.source.stable_ends(topic)
+            wait_until(lambda: site.destination.ends(topic) == stable, 60, "all below the open transaction is copied")
+            leader = site.source.broker(site.source.leaders(topic)[turn % 3])
+            leader.kill()
+            before = load.done.count
+            wait_until(lambda: load.done.count > before + 300, 60, "others write on")
+            assert site.source.stable_ends(topic) == stable == site.destination.ends(topic)
+            leader.start()
+            site.source.wait_in_sync(topic, 3)
+            crowd.finish(commit=turn % 2 == 0)
+    worker.check_alive()
+    wait_until(lambda: site.source.stable_ends(topic) == site.source.ends(topic), 60, "the transactions have ended")
+    site.wait_caught_up(topic)
+    site.assert_equal(topic, crowd.expect + load.done.count, levels=BOTH)
