@@ -118,6 +118,7 @@ int main(void)
 	suite_add_tcase(suite, loop_tests());
 	suite_add_tcase(suite, io_tests());
 	suite_add_tcase(suite, conn_tests());
+	suite_add_tcase(suite, tls_tests());
 	suite_add_tcase(suite, stream_tests());
 	suite_add_tcase(suite, resolve_tests());
 	suite_add_tcase(suite, engine_tests());

@@ -17,6 +17,7 @@ TCase *conn_tests(void);
 TCase *stream_tests(void);
 TCase *resolve_tests(void);
 TCase *engine_tests(void);
+TCase *tls_tests(void);
 
 /* Adds a test for every engine that can be had (under valgrind only epoll, which knows little of rings). */
 void add_for_engines(TCase *tcase, const TTest *test);
