@@ -38,13 +38,15 @@ void broker_move(struct broker *b, enum broker_state state)
 const char *broker_text(struct broker *b)
 {
 	const char *peer = conn_peer(&b->conn);
+	char node[32] = "", address[256];
+	bool resolved;
 
-	if (b->node_id == NODE_ANY)
-		snprintf(b->text, sizeof(b->text), "%s broker %.*s:%u%s%s%s", broker_opts(b)->side, 200, b->host, b->port,
-			 peer[0] != '\0' ? " (" : "", peer, peer[0] != '\0' ? ")" : "");
-	else
-		snprintf(b->text, sizeof(b->text), "%s broker %d at %.*s:%u%s%s%s", broker_opts(b)->side, b->node_id, 200,
-			 b->host, b->port, peer[0] != '\0' ? " (" : "", peer, peer[0] != '\0' ? ")" : "");
+	snprintf(address, sizeof(address), "%.*s:%u", 200, b->host, b->port);
+	resolved = peer[0] != '\0' && strcmp(peer, address) != 0;
+	if (b->node_id != NODE_ANY)
+		snprintf(node, sizeof(node), "%d at ", b->node_id);
+	snprintf(b->text, sizeof(b->text), "%s broker %s%s%s%s%s", broker_opts(b)->side, node, address,
+		 resolved ? " (" : "", resolved ? peer : "", resolved ? ")" : "");
 	return b->text;
 }
 

@@ -125,11 +125,14 @@ static void resolved(struct resolve *r, const struct err *err)
 		connect_failed(b, &why);
 		return;
 	}
+	if (o->tls != NULL)
+		stream_tls_maker_init(&b->tls_maker, o->tls, b->host);
 	broker_move(b, BROKER_CONNECTING);
 	conn_open(&b->conn, &(struct conn_opts){
 		.addrs = r->addrs, .n_addrs = r->n_addrs,
 		.connect_timeout_ns = o->connect_timeout_ms * NS_PER_MS,
 		.frame_max = o->frame_max, .rcvbuf = o->rcvbuf, .sndbuf = o->sndbuf,
+		.maker = o->tls != NULL ? &b->tls_maker.maker : NULL,
 	});
 }
 
@@ -304,6 +307,23 @@ static void budget_back(struct buf_waiter *waiter)
 	broker_resume_soon(container_of(waiter, struct broker, waiter));
 }
 
+/* True when this side has ended the connection, and said so of this broker (broker_shut). */
+static bool names_broker(const struct broker *b, const struct err *why)
+{
+	size_t len = strlen(broker_opts(b)->side);
+
+	return strncmp(why->text, broker_opts(b)->side, len) == 0 && strncmp(why->text + len, " broker ", 8) == 0;
+}
+
+/* The connection names the peer that broker_text names too. */
+static void drop_peer(struct conn *conn, struct err *why)
+{
+	size_t len = strlen(conn_peer(conn));
+
+	if (len > 0 && strncmp(why->text, conn_peer(conn), len) == 0 && strncmp(why->text + len, ": ", 2) == 0)
+		memmove(why->text, why->text + len + 2, strlen(why->text + len + 2) + 1);
+}
+
 static void conn_closed(struct conn *conn, const struct err *why)
 {
 	struct broker *b = conn->owner;
@@ -311,8 +331,10 @@ static void conn_closed(struct conn *conn, const struct err *why)
 
 	buf_pool_unwait(&b->waiter);
 	broker_drop_early(b);
-	if (strstr(text.text, " broker ") == NULL)
+	if (!names_broker(b, &text)) {
+		drop_peer(conn, &text);
 		err_wrap(&text, "%s", broker_text(b));
+	}
 	hint_advertised(b, &text);
 	if (b->n_pending > 0 || b->state != BROKER_READY)
 		log_debug(broker_opts(b)->side, "connection ended", "what=%s node=%d error=" LOG_Q, b->what, b->node_id,

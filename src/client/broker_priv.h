@@ -6,6 +6,7 @@
 #include "client/broker.h"
 #include "client/cluster_priv.h"
 #include "net/resolve.h"
+#include "net/stream_tls.h"
 
 enum broker_state {
 	BROKER_IDLE, BROKER_BACKOFF, BROKER_RESOLVING, BROKER_CONNECTING, BROKER_NEGOTIATING, BROKER_CHECKING,
@@ -24,6 +25,7 @@ struct broker {
 	bool destroyed;
 
 	struct conn conn;
+	struct stream_tls_maker tls_maker;   /* to `host`; used when the cluster has TLS */
 	struct resolve resolve;
 	struct buf_waiter waiter;
 	struct op resume_op;

@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "client/broker.h"
 #include "net/loop.h"
+#include "net/tls.h"
 
 struct endpoint {
 	char *host;
@@ -26,6 +27,7 @@ struct cluster_opts {
 	int32_t metadata_max_age_ms;
 	size_t frame_max;            /* of responses */
 	int rcvbuf, sndbuf;
+	struct tls *tls;             /* NULL: plain */
 };
 
 /* The defaults of Kafka's own client; the caller sets the rest. */

@@ -101,12 +101,92 @@ static int32_t number(const struct props *props, const char *name)
 	return (int32_t)keys_number(&client_key_table, props, name);
 }
 
-static int protocol_check(const struct client_conf *conf, struct err *err)
+/* ---- security ---- */
+
+static int read_protocol(struct client_conf *conf, const struct props *props, struct err *err)
 {
-	if (strcasecmp(conf->security_protocol, "PLAINTEXT") == 0)
+	const char *protocol = keys_text(&client_key_table, props, "security.protocol");
+
+	conf->wants_tls = strcasecmp(protocol, "SSL") == 0;
+	if (conf->wants_tls || strcasecmp(protocol, "PLAINTEXT") == 0)
 		return RC_OK;
-	err_set(err, RC_USAGE, "security.protocol=%s is not supported yet by this version", conf->security_protocol);
-	return err_hint(err, "this version connects with PLAINTEXT only");
+	err_set(err, RC_USAGE, "security.protocol=%s is not supported yet by this version", protocol);
+	return err_hint(err, "this version connects with PLAINTEXT and SSL");
+}
+
+/* Reads keys one after the other; after the first error nothing more. */
+struct reading {
+	const struct props *props;
+	const struct secret_rules *rules;
+	struct err *err;
+	int rc;
+};
+
+/* NULL: not set, or empty. */
+static char *take(struct reading *r, const char *key)
+{
+	const char *value = keys_text(&client_key_table, r->props, key);
+	char *text = NULL;
+
+	if (r->rc != RC_OK || value == NULL || value[0] == '\0')
+		return NULL;
+	r->rc = secret_resolve(r->rules, value, &text, r->err);
+	if (r->rc != RC_OK)
+		err_wrap(r->err, "%s", key);
+	return text;
+}
+
+static char *take_file(struct reading *r, const char *key)
+{
+	char *path = take(r, key);
+
+	if (path == NULL)
+		return NULL;
+	r->rc = secret_file_check(r->rules, path, r->err);
+	if (r->rc != RC_OK)
+		err_wrap(r->err, "%s", key);
+	return path;
+}
+
+static int read_tls(struct reading *r, struct tls_settings *s)
+{
+	char *check;
+
+	*s = (struct tls_settings){
+		.truststore_location = take_file(r, "ssl.truststore.location"),
+		.truststore_password = take(r, "ssl.truststore.password"),
+		.truststore_type = take(r, "ssl.truststore.type"),
+		.truststore_certificates = take(r, "ssl.truststore.certificates"),
+		.keystore_location = take_file(r, "ssl.keystore.location"),
+		.keystore_password = take(r, "ssl.keystore.password"),
+		.keystore_type = take(r, "ssl.keystore.type"),
+		.keystore_key = take(r, "ssl.keystore.key"),
+		.keystore_certificate_chain = take(r, "ssl.keystore.certificate.chain"),
+		.key_password = take(r, "ssl.key.password"),
+		.enabled_protocols = take(r, "ssl.enabled.protocols"),
+		.cipher_suites = take(r, "ssl.cipher.suites"),
+	};
+	check = take(r, "ssl.endpoint.identification.algorithm");
+	s->check_host = check != NULL;
+	xfree(check);
+	return r->rc == RC_OK ? tls_settings_check(s, r->err) : r->rc;
+}
+
+int client_conf_secure(struct client_conf *conf, const struct props *props, const struct secret_rules *rules,
+		       struct err *err)
+{
+	struct reading reading = { .props = props, .rules = rules, .err = err };
+	struct tls_settings settings;
+	int rc;
+
+	if (!conf->wants_tls)
+		return RC_OK;
+	rc = read_tls(&reading, &settings);
+	if (rc == RC_OK)
+		conf->tls = tls_create(&settings);
+	else
+		tls_settings_fini(&settings);
+	return rc;
 }
 
 int client_conf_read(struct client_conf *conf, const struct props *props, struct err *err)
@@ -116,7 +196,6 @@ int client_conf_read(struct client_conf *conf, const struct props *props, struct
 	*conf = (struct client_conf){
 		.bootstrap_text = xstrdup(servers != NULL ? servers : ""),
 		.client_id = xstrdup(keys_text(&client_key_table, props, "client.id")),
-		.security_protocol = xstrdup(keys_text(&client_key_table, props, "security.protocol")),
 		.request_timeout_ms = number(props, "request.timeout.ms"),
 		.connect_timeout_ms = number(props, "socket.connection.setup.timeout.ms"),
 		.reconnect_backoff_ms = number(props, "reconnect.backoff.ms"),
@@ -128,7 +207,7 @@ int client_conf_read(struct client_conf *conf, const struct props *props, struct
 	};
 	if (endpoints_parse(conf->bootstrap_text, &conf->bootstrap, &conf->n_bootstrap, err) != RC_OK)
 		return err_wrap(err, "bootstrap.servers");
-	return protocol_check(conf, err);
+	return read_protocol(conf, props, err);
 }
 
 void client_conf_fini(struct client_conf *conf)
@@ -136,13 +215,14 @@ void client_conf_fini(struct client_conf *conf)
 	endpoints_free(conf->bootstrap, conf->n_bootstrap);
 	xfree(conf->bootstrap_text);
 	xfree(conf->client_id);
-	xfree(conf->security_protocol);
+	tls_unref(conf->tls);
 	*conf = (struct client_conf){ 0 };
 }
 
 void client_conf_opts(const struct client_conf *conf, const char *side, const char *cluster_id,
 		      struct cluster_opts *opts)
 {
+	CHECK(!conf->wants_tls || conf->tls != NULL);
 	*opts = (struct cluster_opts){
 		.side = side,
 		.bootstrap = conf->bootstrap,
@@ -158,5 +238,6 @@ void client_conf_opts(const struct client_conf *conf, const char *side, const ch
 		.frame_max = FRAME_MAX,
 		.rcvbuf = MAX(conf->rcvbuf, 0),
 		.sndbuf = MAX(conf->sndbuf, 0),
+		.tls = conf->tls,
 	};
 }

@@ -4,22 +4,30 @@
 
 #include "client/cluster.h"
 #include "control/keys.h"
+#include "control/secrets.h"
 
 struct client_conf {
 	struct endpoint *bootstrap;
 	int n_bootstrap;
 	char *bootstrap_text;      /* as written */
 	char *client_id;
-	char *security_protocol;   /* "PLAINTEXT" */
+	bool wants_tls;            /* security.protocol */
+	struct tls *tls;           /* from client_conf_secure; one reference */
 	int32_t request_timeout_ms, connect_timeout_ms;
 	int32_t reconnect_backoff_ms, reconnect_backoff_max_ms;
 	int32_t retry_backoff_ms, metadata_max_age_ms;
 	int32_t rcvbuf, sndbuf;
 };
 
-/* From checked properties. RC_USAGE: a bad address; a security protocol that this version does not have. An empty
+/* From checked properties; reads no file. RC_USAGE: a bad address; a security protocol that this version does not have.
+ * An empty
  * list of servers is the caller's to judge. */
 int client_conf_read(struct client_conf *conf, const struct props *props, struct err *err) MUST_USE;
+/* What is needed to connect: resolves references, on this host and by its rules (NULL: the host's own file, see
+ * secrets.h), and keeps the settings of TLS, whose files are read at the first connection. Before client_conf_opts.
+ * RC_USAGE with the key. */
+int client_conf_secure(struct client_conf *conf, const struct props *props, const struct secret_rules *rules,
+		       struct err *err) MUST_USE;
 void client_conf_fini(struct client_conf *conf);
 /* Parses "host:port,[v6]:port,SASL_SSL://host:port"; the caller frees with endpoints_free. */
 int endpoints_parse(const char *text, struct endpoint **list, int *n, struct err *err) MUST_USE;

@@ -136,7 +136,8 @@ static int read_all(struct conf *conf, struct err *err)
 	conf->secret_env_allowed = text(conf, "secret.env.allowed");
 	read_words(conf);
 	err->rc = RC_OK;
-	if (client_conf_read(&conf->destination, &conf->props, err) != RC_OK)
+	if (client_conf_read(&conf->destination, &conf->props, err) != RC_OK ||
+	    client_conf_secure(&conf->destination, &conf->props, NULL, err) != RC_OK)
 		return err->rc;
 	return listeners_check(conf, err);
 }
@@ -161,6 +162,11 @@ int conf_load(struct conf *conf, const struct conf_files *files, struct notes *n
 			      files->config != NULL ? files->config : "krmirror.properties (-c FILE)");
 	}
 	return rc;
+}
+
+struct secret_rules conf_secret_rules(const struct conf *conf)
+{
+	return (struct secret_rules){ conf->secret_files_allowed, conf->secret_env_allowed };
 }
 
 void conf_fini(struct conf *conf)

@@ -33,4 +33,6 @@ struct conf_files {
 /* Reads and checks; later ones override. RC_USAGE with file:line, also when no bootstrap.servers is there.
  * Warnings go to notes. conf_fini is right after a failure too. */
 int conf_load(struct conf *conf, const struct conf_files *files, struct notes *notes, struct err *err) MUST_USE;
+/* What links may read of this host; points into conf. */
+struct secret_rules conf_secret_rules(const struct conf *conf);
 void conf_fini(struct conf *conf);

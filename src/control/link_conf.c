@@ -51,20 +51,13 @@ static int not_yet(struct err *err, const char *key, const char *value, const ch
 
 /* --- secrets ------------------------------------------------------------------------------------------------- */
 
-static bool is_reference(const char *value)
-{
-	size_t len = strlen(value);
-
-	return (strncmp(value, "${file:", 7) == 0 || strncmp(value, "${env:", 6) == 0) && value[len - 1] == '}';
-}
-
 static int secrets_check(const struct props *props, struct err *err)
 {
 	for (int i = 0; i < props->n; i++) {
 		const struct prop *prop = &props->items[i];
 		const struct key_row *row = keys_find(&client_key_table, prop->key);
 
-		if (row == NULL || !(row->flags & KEY_SECRET) || prop->value[0] == '\0' || is_reference(prop->value))
+		if (row == NULL || !(row->flags & KEY_SECRET) || prop->value[0] == '\0' || secret_is_reference(prop->value))
 			continue;
 		if (prop->line == 0)
 			err_set(err, RC_USAGE, "%s: %s would show in the process list", prop->file, prop->key);
@@ -263,6 +256,11 @@ int link_conf_read(struct link_conf *conf, const struct props *props, struct not
 	}
 	read_fields(conf);
 	return RC_OK;
+}
+
+int link_conf_secure(struct link_conf *conf, const struct secret_rules *rules, struct err *err)
+{
+	return client_conf_secure(&conf->source, &conf->props, rules, err);
 }
 
 void link_conf_fini(struct link_conf *conf)

@@ -29,6 +29,8 @@ struct link_conf {
 /* Checks the properties (keys, types, combinations) and takes copies. RC_USAGE with file:line; what this version does
  * not do yet, but the file asks for, is refused with the reason or noted. bootstrap.servers is required. */
 int link_conf_read(struct link_conf *conf, const struct props *props, struct notes *notes, struct err *err) MUST_USE;
+/* client_conf_secure of the source, by the rules of this host: before anything connects to it. */
+int link_conf_secure(struct link_conf *conf, const struct secret_rules *rules, struct err *err) MUST_USE;
 void link_conf_fini(struct link_conf *conf);
 
 /* For mirror_link_open; points into conf and the arguments. */

@@ -67,10 +67,13 @@ static enum outcome same_cluster(const char *id, struct err *err)
 }
 
 static enum outcome identify(struct session *session, const struct link_create_opts *opts,
-			     const struct link_conf *conf, struct link_wish *wish, struct err *err)
+			     struct link_conf *conf, struct link_wish *wish, struct err *err)
 {
+	struct secret_rules rules = conf_secret_rules(session->conf);
 	enum outcome outcome = OUTCOME_DONE;
 
+	if (!opts->no_validate && link_conf_secure(conf, &rules, err) != RC_OK)
+		return OUTCOME_USAGE;
 	if (opts->no_validate)
 		record_set(&wish->source_cluster_id, opts->source_cluster_id);
 	else

@@ -74,6 +74,7 @@ static void source_open(struct worker *worker, struct link_row *row)
 	int rc = client_conf_read(&keeps->conf, &row->conf.props, &err);
 
 	CHECK(rc == RC_OK);   /* link_conf_read has read the same */
+	keeps->conf.tls = row->conf.source.tls != NULL ? tls_ref(row->conf.source.tls) : NULL;
 	keeps->worker = worker;
 	keeps->cluster_id = row->wish.source_cluster_id != NULL ? xstrdup(row->wish.source_cluster_id) : NULL;
 	client_conf_opts(&keeps->conf, "source", keeps->cluster_id, &opts);

@@ -6,9 +6,9 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-void model_init(struct model *model)
+void model_init(struct model *model, const struct secret_rules *rules)
 {
-	*model = (struct model){ .position = -1 };
+	*model = (struct model){ .rules = *rules, .position = -1 };
 }
 
 /* ---- links ---- */
@@ -44,7 +44,7 @@ static struct link_row *link_row_make(struct model *model, const char *name)
 	return row;
 }
 
-static int read_link_conf(struct link_row *row, struct err *err)
+static int read_link_conf(struct link_row *row, const struct secret_rules *rules, struct err *err)
 {
 	struct props props = { 0 };
 	struct notes notes = { 0 };
@@ -56,6 +56,8 @@ static int read_link_conf(struct link_row *row, struct err *err)
 		if (json_is_string(value))
 			props_set(&props, key, json_string_value(value), "the control log", 0);
 	rc = link_conf_read(&row->conf, &props, &notes, err);
+	if (rc == RC_OK)
+		rc = link_conf_secure(&row->conf, rules, err);
 	for (int i = 0; i < notes.n; i++)
 		log_debug("link", "note", "link=%s text=" LOG_Q, row->name, notes.lines[i]);
 	notes_fini(&notes);
@@ -70,7 +72,7 @@ static bool same_settings(const struct link_wish *a, const struct link_wish *b)
 	       text_eq(a->source_cluster_id, b->source_cluster_id);
 }
 
-static void link_row_decode(struct link_row *row, const struct control_record *record)
+static void link_row_decode(struct link_row *row, const struct secret_rules *rules, const struct control_record *record)
 {
 	struct link_wish before = row->wish;
 	bool was_usable = row->usable;
@@ -84,7 +86,7 @@ static void link_row_decode(struct link_row *row, const struct control_record *r
 	row->error_word[0] = '\0';
 	rc = link_wish_decode(&row->wish, row->name, record->value, &row->error);
 	if (rc == RC_OK)
-		rc = read_link_conf(row, &row->error);
+		rc = read_link_conf(row, rules, &row->error);
 	row->usable = rc == RC_OK;
 	row->changed |= !was_usable || !row->usable || !same_settings(&before, &row->wish);
 	link_wish_fini(&before);
@@ -109,7 +111,7 @@ static void update_links(struct model *model, const struct control_log *log)
 
 		row->present = true;
 		if (row->offset != record->offset)
-			link_row_decode(row, record);
+			link_row_decode(row, &model->rules, record);
 	}
 }
 
@@ -343,5 +345,5 @@ void model_fini(struct model *model)
 	xfree(model->mirrors);
 	xfree(model->links);
 	claims_free(model->claims, model->n_claims);
-	model_init(model);
+	*model = (struct model){ .position = -1 };
 }

@@ -88,6 +88,7 @@ struct mirror_row {
 };
 
 struct model {
+	struct secret_rules rules;
 	struct link_row **links;
 	int n_links;
 	struct mirror_row **mirrors;
@@ -97,7 +98,8 @@ struct model {
 	int64_t position;            /* of the log that was taken in; -1: none */
 };
 
-void model_init(struct model *model);
+/* rules: what links may read of this host; its texts outlive the model. */
+void model_init(struct model *model, const struct secret_rules *rules);
 void model_fini(struct model *model);
 
 /* Takes in what changed in the log since the last time; false when nothing did. Rows that are new have no lanes that are

@@ -91,10 +91,12 @@ static int make_mirrors(struct worker *worker, struct err *err)
 
 int worker_open(struct worker *worker, struct err *err)
 {
+	struct secret_rules rules = conf_secret_rules(worker->conf);
+
 	if (gethostname(worker->host, sizeof(worker->host) - 1) != 0)
 		snprintf(worker->host, sizeof(worker->host), "unknown");
 	worker->started_ms = clock_wall_ms();
-	model_init(&worker->model);
+	model_init(&worker->model, &rules);
 	worker->again_ns = INT64_MAX;
 	worker->loop = loop_create(worker->conf->io_engine, err);
 	if (worker->loop == NULL)

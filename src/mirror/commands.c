@@ -15,6 +15,7 @@ void cluster_opts_free(struct cluster_opts *o)
 	for (int i = 0; i < o->n_bootstrap; i++)
 		xfree(b[i].host);
 	xfree(b);
+	tls_unref(o->tls);
 	xfree((void *)(uintptr_t)o->client_id);
 	xfree((void *)(uintptr_t)o->cluster_id);
 }
@@ -27,6 +28,7 @@ void cluster_opts_copy(struct cluster_opts *to, const struct cluster_opts *from)
 	for (int i = 0; i < from->n_bootstrap; i++)
 		b[i] = (struct endpoint){ xstrdup(from->bootstrap[i].host), from->bootstrap[i].port };
 	to->bootstrap = b;
+	to->tls = from->tls != NULL ? tls_ref(from->tls) : NULL;
 	to->client_id = xstrdup(from->client_id != NULL ? from->client_id : "krmirror");
 	to->cluster_id = from->cluster_id != NULL ? xstrdup(from->cluster_id) : NULL;
 }
