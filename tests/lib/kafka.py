@@ -49,6 +49,8 @@ class Node:
         self.proxied = self.advertised = None
         if self.port and cluster.proxied:
             self.proxied, self.advertised = (f"127.0.0.1:{ports.take()}" for _ in range(2))
+        # A door with TLS, for krmirror alone.
+        self.secured = f"127.0.0.1:{ports.take()}" if self.port and cluster.secured else None
         self.process = None
         self.stopped = False
         self.log = os.path.join(self.dir, "server.log")
@@ -61,7 +63,8 @@ class Node:
         """(listeners, advertised listeners) for clients."""
         own = [f"PLAINTEXT://{self.address}"] if self.port else []
         more = [(f"PROXIED://{a}") for a in (self.proxied, self.advertised) if a]
-        return own + more[:1], own + more[1:]
+        secured = [f"SECURED://{self.secured}"] if self.secured else []
+        return own + more[:1] + secured, own + more[1:] + secured
 
     def role_config(self):
         """Who this node is, and where its cluster keeps the truth."""
@@ -86,7 +89,8 @@ class Node:
         c = self.cluster
         copies = min(3, c.nodes)
         config = self.role_config() | {
-            "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT",
+            "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT"
+                                              + (f",SECURED:{c.secured.protocol}" if c.secured else ""),
             "log.dirs": os.path.join(self.dir, "data"),
             "num.io.threads": 4,
             "num.network.threads": 2,
@@ -106,6 +110,8 @@ class Node:
         if self.port:
             config["inter.broker.listener.name"] = "PLAINTEXT"
             config["advertised.listeners"] = ",".join(self.doors()[1])
+        if self.secured:
+            config |= c.secured.config(self)
         config.update(c.config)
         os.makedirs(self.dir, exist_ok=True)
         with open(self.config_file, "w") as f:
@@ -212,8 +218,10 @@ class KafkaCluster(Cluster):
 
     kind = "kafka"
 
-    def __init__(self, dir, version, nodes=1, config=None, name=None, heap="512m", proxied=False):
+    def __init__(self, dir, version, nodes=1, config=None, name=None, heap="512m", proxied=False, secured=None):
+        """secured: what a second listener is (lib.authority)."""
         self.version, self.nodes, self.heap, self.proxied = version, nodes, heap, proxied
+        self.secured = secured
         self.config = dict(config or {})
         self.name = name or f"kafka-{version}"
         self.dir = os.path.join(str(dir), f"{self.name}-{uuid.uuid4().hex[:8]}")
@@ -238,6 +246,10 @@ class KafkaCluster(Cluster):
     @property
     def all_nodes(self):
         return [*self.controllers, *(b for b in self.brokers if b not in self.controllers)]
+
+    @property
+    def secured_bootstrap(self):
+        return ",".join(n.secured for n in self.brokers)
 
     def launch(self):
         """Formats the storage and starts all nodes, without waiting for them to serve."""
@@ -271,7 +283,7 @@ class KafkaCluster(Cluster):
         for n in self.all_nodes:
             n.kill()
         for n in self.all_nodes:
-            doors = [hostport(a)[1] for a in (n.proxied, n.advertised) if a]
+            doors = [hostport(a)[1] for a in (n.proxied, n.advertised, n.secured) if a]
             for port in (n.port, n.controller_port, *doors):
                 if port in ports.held:
                     ports.give_back(port)

@@ -150,8 +150,9 @@ class Site:
     """A source and a destination with a control log, a group and files of their own, so tests can share clusters."""
 
     def __init__(self, dir, source, destination, engine="auto", own_control=True, source_door=None,
-                 destination_door=None):
-        """The doors: bootstrap lists for krmirror alone, through a proxy; clients and judges go straight."""
+                 destination_door=None, config=None):
+        """The doors: bootstrap lists for krmirror alone, through a proxy or with TLS; clients and judges go straight.
+        config: more keys of krmirror.properties."""
         self.dir, self.source, self.destination, self.engine = str(dir), source, destination, engine
         self.id = uuid.uuid4().hex[:8]
         self.link = f"link-{self.id}"
@@ -161,6 +162,7 @@ class Site:
         self.config = {"bootstrap.servers": destination_door or destination.bootstrap}
         if own_control:
             self.config |= {"control.topic": f"_krm_{self.id}", "group.id": f"krm-{self.id}"}
+        self.config |= config or {}
         # The command line reads the same file; a worker's own keys come on top.
         self.config_file = properties(os.path.join(self.dir, "krmirror.properties"), self.config)
 
