@@ -7,6 +7,9 @@
  *     ^        |  the last batch's end
  *     +--------+
  *
+ * Before the first run of a batch that has more than one is handed out, the batch is read on to its end (CHECKING), and
+ * then again from its start up to where it was left: a run comes only of a batch that does not lie.
+ *
  * A batch with LogAppendTime whose records all stand at the base timestamp already needs only another header: it is
  * read through first (SCANNING) and copied as it is, or read again and written anew. Mostly the second record decides. */
 #include "wire/rewrite.h"
@@ -25,7 +28,7 @@ enum {
 };
 
 enum rewriter_step {
-	REWRITER_IDLE, REWRITER_SCANNING, REWRITER_READING, REWRITER_WRITING, REWRITER_FAULT
+	REWRITER_IDLE, REWRITER_SCANNING, REWRITER_READING, REWRITER_CHECKING, REWRITER_WRITING, REWRITER_FAULT
 };
 
 struct rewriter {
@@ -36,6 +39,9 @@ struct rewriter {
 	int n_batches, at, cap;
 	int64_t first;
 	uint32_t size_max;
+
+	bool taken, checked;            /* of the batch at hand: a record is in the run; it was read to its end */
+	int64_t left_at;                /* CHECKING: the offset of the record to go on with */
 
 	struct record_view record;      /* the one to write */
 	bool pending;                   /* read, not begun to be written */
@@ -116,6 +122,7 @@ void rewriter_begin(struct rewriter *rw, const struct rewrite_input *input)
 	memcpy(rw->batches, input->batches, (size_t)input->n * sizeof(rw->batches[0]));
 	rw->n_batches = input->n;
 	rw->at = 0;
+	rw->taken = rw->checked = false;
 	rw->first = input->first;
 	rw->size_max = input->size_max;
 	record_reader_open(rw->reader, &rw->batches[0]);
@@ -257,6 +264,7 @@ static void begin_record(struct rewriter *rw)
 	rw->header.max_timestamp = MAX(rw->header.max_timestamp, v->timestamp);
 	rw->header.last_delta = rw->header.count++;
 	rw->pending = false;
+	rw->taken = true;
 	rw->step = REWRITER_WRITING;
 }
 
@@ -265,12 +273,38 @@ static void begin_record(struct rewriter *rw)
 /* Everything was read of the batch: the next one, or the end. */
 static enum rewrite_result next_batch(struct rewriter *rw)
 {
+	rw->taken = rw->checked = false;
 	if (++rw->at < rw->n_batches) {
 		record_reader_open(rw->reader, &rw->batches[rw->at]);
 		return REWRITE_AGAIN;
 	}
 	rw->step = REWRITER_IDLE;
 	return rw->open ? end_run(rw) : REWRITE_END;
+}
+
+static enum rewrite_result begin_check(struct rewriter *rw)
+{
+	rw->left_at = rw->record.offset;
+	rw->pending = false;
+	rw->step = REWRITER_CHECKING;
+	record_reader_open(rw->reader, &rw->batches[rw->at]);
+	return REWRITE_AGAIN;
+}
+
+static enum rewrite_result checking(struct rewriter *rw, size_t *budget)
+{
+	enum record_result result = record_reader_next(rw->reader, &rw->record, budget);
+
+	if (result == RECORD_END && !rw->checked) {
+		rw->checked = true;
+		record_reader_open(rw->reader, &rw->batches[rw->at]);
+	} else if (result != RECORD_OK) {
+		return not_a_record(rw, result);
+	} else if (rw->checked && rw->record.offset == rw->left_at) {
+		rw->pending = true;
+		rw->step = REWRITER_READING;
+	}
+	return REWRITE_AGAIN;
 }
 
 static enum rewrite_result reading(struct rewriter *rw, size_t *budget)
@@ -287,7 +321,7 @@ static enum rewrite_result reading(struct rewriter *rw, size_t *budget)
 		rw->pending = true;
 	}
 	if (rw->open && !fits(rw))
-		return end_run(rw);
+		return rw->taken && !rw->checked ? begin_check(rw) : end_run(rw);
 	if (!rw->open)
 		begin_run(rw);
 	begin_record(rw);
@@ -356,6 +390,7 @@ enum rewrite_result rewriter_step(struct rewriter *rw, size_t budget)
 		switch (rw->step) {
 		case REWRITER_SCANNING: result = scanning(rw, &budget); break;
 		case REWRITER_READING: result = reading(rw, &budget); break;
+		case REWRITER_CHECKING: result = checking(rw, &budget); break;
 		case REWRITER_WRITING: result = writing(rw, &budget); break;
 		case REWRITER_FAULT: return rw->failed;
 		case REWRITER_IDLE:

@@ -22,8 +22,8 @@
  *           case REWRITE_BAD: case REWRITE_LARGE: stop with rewriter_fault(rw)
  *           }
  *
- * Nothing of a run comes out before it is complete, so a fault never leaves half of one. Runs that came out before a
- * fault in the same batch were good records and stay. */
+ * Nothing of a run comes out before it is complete, and nothing of a batch before that was read to its end, a second time
+ * where it makes several runs: of a batch that lies there is nothing. */
 #include "wire/record_reader.h"
 
 enum rewrite_result {

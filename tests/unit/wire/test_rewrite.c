@@ -156,6 +156,32 @@ START_TEST(holes_part_the_runs)
 }
 END_TEST
 
+/* The lie is behind the last record of a batch that has forty runs; the batch before it is good. */
+START_TEST(of_a_batch_that_lies_nothing_comes_out)
+{
+	struct fixture *f = fixture_create();
+	struct batch_header h[2];
+	enum rewrite_result result;
+	int runs = 0;
+
+	fill(f, (enum codec)_i, 1000, N, 10);
+	f->m.count++;
+	h[1] = header_of(make_batch(&f->m, &f->arena));
+	fill(f, (enum codec)_i, 100, 50, 0);
+	h[0] = header_of(make_batch(&f->m, &f->arena));
+	rewriter_begin(f->rw, &(struct rewrite_input){ h, 2, 0, RUN_MAX });
+	while ((result = rewriter_step(f->rw, 3000)) == REWRITE_AGAIN || result == REWRITE_RUN)
+		if (result == REWRITE_RUN) {
+			runs++;
+			ck_assert_int_eq(rewriter_run(f->rw)->last, 149);
+		}
+	ck_assert_int_eq(result, REWRITE_BAD);
+	ck_assert_int_eq(runs, 1);
+	ck_assert_int_eq(rewriter_fault(f->rw)->kind, FAULT_COUNT);
+	fixture_destroy(f);
+}
+END_TEST
+
 START_TEST(a_resume_in_the_middle_leaves_out_what_is_below)
 {
 	struct fixture *f = fixture_create();
@@ -265,6 +291,7 @@ TCase *rewrite_tests(void)
 	tcase_set_timeout(tc, 120);
 	tcase_add_loop_test(tc, a_batch_without_holes_becomes_one_run, 0, CODEC_LAST + 1);
 	tcase_add_loop_test(tc, holes_part_the_runs, 0, CODEC_LAST + 1);
+	tcase_add_loop_test(tc, of_a_batch_that_lies_nothing_comes_out, 0, CODEC_LAST + 1);
 	tcase_add_loop_test(tc, a_resume_in_the_middle_leaves_out_what_is_below, 0, CODEC_LAST + 1);
 	tcase_add_loop_test(tc, log_append_time_is_everyones_timestamp, 0, CODEC_LAST + 1);
 	tcase_add_loop_test(tc, neighbours_are_merged, 0, CODEC_LAST + 1);
