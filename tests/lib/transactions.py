@@ -112,6 +112,11 @@ class Interleaved:
         self.open.write(self.rng, self.first, count)
         self.first += count
 
+    @property
+    def held(self):
+        """The partitions on which the open transaction has written."""
+        return [p for p, n in self.open.written.items() if n > 0]
+
     def finish(self, commit=True):
         self._saw(self.open.end(commit))
         self.open = None

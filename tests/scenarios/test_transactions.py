@@ -98,6 +98,7 @@ def test_a_crowd_of_producers(site, counts):
         site.assert_equal(topic, crowd.visible, levels=judge.BOTH)
         crowd.leave_open()
         crowd.run(counts(8, 100))
+        site.wait_transactions(topic, crowd.held)
         stable = site.source.stable_ends(topic)
         assert any(stable[p] < end for p, end in site.source.ends(topic).items()), "nothing is held back"
         site.wait_caught_up(topic)
