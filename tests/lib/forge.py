@@ -25,6 +25,19 @@ def zipped(records):
     return gzip.compress(records, 6, mtime=0)
 
 
+def zstd_of_zeros(records, block=16 << 10):
+    """Records of zeros, (what stands before them, how many zeros, what behind), each in a frame of its own whose zeros
+    are blocks that repeat one byte: 16 KiB in four bytes."""
+    def head(kind, size, last=False):
+        return struct.pack("<I", size << 3 | kind << 1 | last)[:3]
+
+    def frame(before, zeros, behind):
+        full, rest = divmod(zeros, block)
+        out = b"\x28\xb5\x2f\xfd\x00\x38" + head(0, len(before)) + before + (head(1, block) + b"\0") * full
+        return out + head(1, rest) + b"\0" + head(0, len(behind), last=True) + behind
+    return b"".join(frame(*r) for r in records)
+
+
 def xerial(block):
     """Snappy as the Java client frames it, of one block as it stands."""
     return b"\x82SNAPPY\0" + struct.pack(">iii", 1, 1, len(block)) + block
@@ -57,12 +70,11 @@ def placeholder(cluster, topic, partition, size, records):
     partitions' are the same."""
     time = TIME + 1 + partition
 
-    def made(last):
-        body = b"".join(record(i, b"p") for i in range(records - 1)) + record(records - 1, b"p" * last)
-        tail = struct.pack(">hiqqqhii", 0, records - 1, time, time, -1, -1, -1, records) + body
-        return struct.pack(">qiibI", 0, len(tail) + 9, -1, 2, crc32c(tail)) + tail
-    last = next(n for n in range(max(0, size - 100 - 10 * records), size) if len(made(n)) >= size)
-    data = made(last)
+    first = b"".join(record(i, b"p") for i in range(records - 1))
+    bodies = (first + record(records - 1, b"p" * n) for n in range(max(0, size - 100 - 10 * records), size))
+    body = next(b for b in bodies if HEADER + len(b) >= size)
+    tail = struct.pack(">hiqqqhii", 0, records - 1, time, time, -1, -1, -1, records) + body
+    data = struct.pack(">qiibI", 0, len(tail) + 9, -1, 2, crc32c(tail)) + tail
     assert len(data) == size, f"no batch of {records} records has {size} bytes"
     c = Raw(cluster.bootstrap)
     try:

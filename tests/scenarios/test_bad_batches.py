@@ -2,12 +2,14 @@
 """A source that serves damaged and lying batches: the lane stops with the offset and a reason, nothing wrong is
 written, and neither its neighbours nor the worker suffer."""
 import struct
+import time
 
 import pytest
 
 from lib import forge
-from lib.forge import GZIP, LOG_APPEND_TIME, LZ4, SNAPPY, ZSTD, Forged, record, xerial, zipped
+from lib.forge import GZIP, LOG_APPEND_TIME, LZ4, SNAPPY, ZSTD, Forged, record, xerial, zipped, zstd_of_zeros
 from lib.produce import produce
+from lib.raw import varint
 from lib.util import wait_until
 
 pytestmark = [pytest.mark.real_only]
@@ -111,6 +113,44 @@ def test_the_source_is_mended(doors):
     site.ok("mirror", "resume", topic, "--link", site.link)
     site.wait_caught_up(topic)
     site.assert_equal(topic, 43)
+
+
+def zeros(delta, n):
+    """A record whose value is n zeros, around which it is told."""
+    fields = b"\0" + varint(0) + varint(delta) + varint(-1) + varint(n)
+    return varint(len(fields) + n + 1) + fields, n, varint(0)
+
+
+def test_a_megabyte_that_unpacks_to_four_gigabytes(doors):
+    """46 records of 90 MB, in nested frames of zstd; LogAppendTime, so that our own rewriter has to unpack it. The lane
+    stops, in memory and time that do not depend on what it claims, and the lane beside it flows."""
+    n = 46
+    forged = Forged(zstd_of_zeros(zeros(i, 90_000_000) for i in range(n)), ZSTD | LOG_APPEND_TIME, count=n)
+    assert 1_000_000 < forged.size < 1_100_000
+    site, proxies = doors("source")
+    topic = site.topic("bomb")
+    site.source.create_topic(topic, 2, config={"max.message.bytes": "2000000"})
+    produce(site.source, topic, 10, 2, only=[0])
+    forge.Swap(proxies.all[0]).add(0, forge.placeholder(site.source, topic, 0, forged.size, n), forged)
+    site.create_link()
+    site.create_mirror(topic)
+    worker = site.worker()
+    worst, began = 0, time.monotonic()
+
+    def over():
+        nonlocal worst
+        worker.check_alive()
+        worst = max(worst, worker.resident())
+        return site.describe(topic)[0]["state"] == "FAILED"
+    wait_until(over, 120, "the bomb stops its lane", every=0.05)
+    print(f"stopped after {time.monotonic() - began:.1f} s, {worst >> 20} MiB")
+    row = site.describe(topic)[0]
+    assert row["reason"] == "CORRUPT_SOURCE_BATCH" and "offset 10" in row["mirror_topic_error"], row
+    assert worst < 400 << 20, f"{worst >> 20} MiB"
+    assert site.destination.ends(topic)[0] == 10
+    produce(site.source, topic, 100, 2, only=[1])
+    site.wait_caught_up(topic, partitions=[1])
+    site.assert_equal(topic, 100, partitions=[1])
 
 
 @pytest.mark.parametrize("rewritten", (False, True), ids=("as-it-is", "rewritten"))
