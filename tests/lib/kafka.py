@@ -79,10 +79,10 @@ class Node:
             "controller.listener.names": "CONTROLLER",
             "listeners": ",".join(listeners),
         }
-        if c.nodes == 1:
-            # A killed broker may register again only when its old session is over: 9 s by default.
-            config["broker.session.timeout.ms"] = 3000
-            config["broker.heartbeat.interval.ms"] = 500
+        # Only when its session is over do others lead in place of a killed broker, and may it register again: 9 s by
+        # default.
+        config["broker.session.timeout.ms"] = 3000 if c.nodes == 1 else 5000
+        config["broker.heartbeat.interval.ms"] = 500
         return config
 
     def write_config(self):

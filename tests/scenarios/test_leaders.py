@@ -37,6 +37,7 @@ def loaded(request, site3):
     site.source.create_topic(topic, PARTITIONS, replication_factor=3)
     site.create_link()
     site.create_mirror(topic, "--replication-factor", "3")
+    site.destination.wait_leaders(topic, PARTITIONS)   # of several brokers not all know a new topic at once
     assert {len(r) for r in site.destination.replicas(topic).values()} == {3}
     worker = site.worker()
     load = Load(site.source, topic, PARTITIONS, rate=1000)
