@@ -285,6 +285,19 @@ void lane_offer_seed(struct lane *lane, struct buf *frame)
 	b.base_offset = lane->accepted;
 	b.leader_epoch = lane->accepted_epoch;
 	push_batch(lane, frame, &b);
+	lane_made(lane);
+}
+
+void lane_made(struct lane *lane)
+{
+	CHECK(lane->tail_ != lane->next_);
+	at(lane, lane->tail_ - 1)->made = true;
+}
+
+const struct lane_item *lane_oldest(const struct lane *lane)
+{
+	CHECK(lane->next_ != lane->head_);
+	return at(lane, lane->head_);
 }
 
 void lane_copying(struct lane *lane, int64_t now_ns)
@@ -482,7 +495,7 @@ void lane_put_tombstones(struct lane *lane, struct buf *frame, int64_t now_ns)
 	}
 	item = at(lane, lane->next_);
 	*item = (struct lane_item){
-		.kind = ITEM_BATCH, .tombstones = true, .epoch = hole->epoch, .first = hole->first, .n = n,
+		.kind = ITEM_BATCH, .tombstones = true, .made = true, .epoch = hole->epoch, .first = hole->first, .n = n,
 		.frame = frame, .data = b.data, .len = b.size, .max_timestamp = b.max_timestamp,
 	};
 	if (hole != item) {

@@ -39,6 +39,7 @@ struct lane_item {
 	int64_t first, n;                /* its offsets: first .. first + n - 1 */
 	/* of a batch */
 	bool tombstones;                 /* in place of a hole */
+	bool made;                       /* by us: it could be made of fewer records */
 	struct buf *frame;
 	const uint8_t *data;             /* its header, in the frame */
 	uint32_t len;                    /* header and records */
@@ -114,6 +115,10 @@ enum lane_verdict { LANE_TAKE, LANE_SKIP, LANE_LATER, LANE_REWRITE, LANE_STOP };
  * `error`. */
 enum lane_verdict lane_offer(struct lane *lane, struct buf *frame, const struct batch_header *b, int64_t now_ns)
 	__attribute__((warn_unused_result));
+/* The batch that was taken last was made by us. */
+void lane_made(struct lane *lane);
+/* The append in flight that is to be answered next. */
+const struct lane_item *lane_oldest(const struct lane *lane);
 /* A batch that cannot be copied, found at an offset at or above the position. True: the lane may be failed for it. False:
  * what is queued below is appended first, and then the batch is met again. */
 bool lane_bad(struct lane *lane, int64_t offset) __attribute__((warn_unused_result));

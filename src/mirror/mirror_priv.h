@@ -107,6 +107,7 @@ struct mirror_lane {
 	struct fill_slot fill;
 	struct seed_plan seed;      /* what the last opening found to be seeded; to -1: nothing */
 	struct rewriting_slot rewriting;
+	int32_t seed_records_max;   /* of a batch of seeds or tombstones, where larger ones were refused; 0: any */
 	struct list node;           /* in mirror->lanes */
 	bool closing;
 	struct command *successor;  /* to be run when this lane is gone: it is opened again */
@@ -241,6 +242,8 @@ void filler_close_all(struct mirror *mirror);
 void filler_tick(struct mirror *mirror, int64_t now);
 
 /* ---- seeder.c ---- */
+/* The destination took no batch of so many seeds or tombstones. */
+void seeder_smaller(struct mirror_lane *ml, int32_t n);
 /* The next tombstones are made, where those are to be appended next. */
 void seeder_tombstones(struct mirror_lane *ml);
 /* The lane was aligned with a seed plan. */

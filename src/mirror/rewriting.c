@@ -25,6 +25,7 @@ enum {
 	JOBS_MAX = 4,              /* rewriters: their memory is beside the budget (wire/rewrite.h) */
 	MERGED_MAX = 256 << 10,    /* of the input of one job that has several batches */
 	RUN_SIZE_MIN = 512 << 10,  /* a run may be larger than its source batch, up to here: topics take 1 MiB by default */
+	GAIN_DIVISOR = 16,         /* so much of its size a batch of one record may gain by being packed anew */
 };
 
 /* A rewriter, and the lane's batch that it works on. */
@@ -221,8 +222,13 @@ static void begin_job(struct mirror_lane *ml, struct rewrite_job *job)
 	job->steps = 0;
 	job->run_waits = false;
 	job->on_helper = work > LOOP_WORK_MAX;
-	input = (struct rewrite_input){ batches, (int)s->n_in_job, ml->lane.accepted,
-					MAX(batches[0].size, (uint32_t)RUN_SIZE_MIN) };
+	input = (struct rewrite_input){
+		.batches = batches, .n = (int)s->n_in_job, .first = ml->lane.accepted,
+		.size_max = MAX(batches[0].size + batches[0].size / GAIN_DIVISOR, (uint32_t)RUN_SIZE_MIN),
+		.size_wanted = MAX(batches[0].size, (uint32_t)RUN_SIZE_MIN),
+	};
+	if (s->run_max > 0)
+		input.size_wanted = MIN(input.size_wanted, s->run_max);
 	rewriter_begin(job->helper.rw, &input);
 	xfree(batches);
 }
@@ -388,6 +394,8 @@ static bool deliver(struct rewrite_job *job)
 	CHECK(batch_next(&r, &b) == BATCH_OK);
 	verdict = lane_offer(&ml->lane, buf, &b, loop_now(ml->mirror->loop));
 	buf_unref(buf);
+	if (verdict == LANE_TAKE)
+		lane_made(&ml->lane);
 	if (goes_on(ml, verdict)) {
 		mirror_lane_ready(ml);
 		return true;

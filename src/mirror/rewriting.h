@@ -24,6 +24,7 @@ struct rewriting_slot {
 	int64_t position;           /* of the lane, after what was offered last */
 	struct rewrite_job *job;    /* works on the first items, */
 	uint32_t n_in_job;          /* on so many */
+	uint32_t run_max;           /* the destination did not take one of twice as many bytes; 0: none was refused */
 	int64_t crc_at;             /* the batch that was fetched again for its CRC last; -1 */
 	struct list turn_node;
 	struct coalesce coalesce;   /* whether small neighbours are merged */

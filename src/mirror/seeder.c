@@ -11,6 +11,16 @@
 #include "base/log.h"
 #include "mirror/mirror_priv.h"
 
+void seeder_smaller(struct mirror_lane *ml, int32_t n)
+{
+	ml->seed_records_max = n / 2;
+}
+
+static int32_t at_most(const struct mirror_lane *ml, int32_t n)
+{
+	return ml->seed_records_max > 0 ? MIN(n, ml->seed_records_max) : n;
+}
+
 /* All full batches are the same bytes: they are packed once for a data loop. */
 static struct buf *batch_of(struct mirror *m, int32_t n, enum seed_kind kind)
 {
@@ -48,7 +58,7 @@ void seeder_tombstones(struct mirror_lane *ml)
 
 	if (n == 0)
 		return;
-	buf = batch_of(ml->mirror, (int32_t)MIN(n, (int64_t)SEED_RECORDS), SEED_TOMBSTONES);
+	buf = batch_of(ml->mirror, at_most(ml, (int32_t)MIN(n, (int64_t)SEED_RECORDS)), SEED_TOMBSTONES);
 	buf = retimed(ml->mirror, buf, MAX(lane->sent_timestamp, 0));
 	if (buf == NULL)
 		return;  /* the next answer or tick tries again */
@@ -78,7 +88,7 @@ void seeder_feed(struct mirror_lane *ml)
 	}
 	if (lane->accepted >= ml->seed.to)
 		return;
-	buf = batch_of(ml->mirror, seed_records(lane->accepted, ml->seed.to),
+	buf = batch_of(ml->mirror, at_most(ml, seed_records(lane->accepted, ml->seed.to)),
 		       ml->spec.compacted ? SEED_EMPTY_KEYS : SEED_NO_KEYS);
 	if (buf == NULL)
 		return;  /* the next answer or tick tries again */

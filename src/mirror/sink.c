@@ -307,16 +307,34 @@ static bool is_final(struct mirror_lane *ml, int16_t code)
 	       code == KERR_UNSUPPORTED_COMPRESSION_TYPE;
 }
 
+/* What we made ourselves can be made of fewer records, when it is fetched or made again. Nobody tells a lane how much
+ * its topic takes. */
+static bool made_smaller(struct mirror_lane *ml, int16_t code)
+{
+	const struct lane_item *item = lane_oldest(&ml->lane);
+
+	if ((code != KERR_MESSAGE_TOO_LARGE && code != KERR_RECORD_LIST_TOO_LARGE) || !item->made || item->n == 1)
+		return false;
+	if (item->tombstones || mirror_lane_seeds(ml))
+		seeder_smaller(ml, (int32_t)item->n);
+	else
+		ml->rewriting.run_max = item->len / 2;
+	log_info(ml->subject, "the destination takes smaller batches", "offset=%lld size=%u records=%lld",
+		 (long long)item->first, item->len, (long long)item->n);
+	return true;
+}
+
 static void lane_error(struct mirror_lane *ml, int16_t code, struct str message)
 {
 	bool first = !ml->lane.doubt;  /* of several answers only the first tells what happened */
+	bool smaller = first && made_smaller(ml, code);
 
 	lane_unanswered(&ml->lane);
 	if (!first)
 		return;
 	log_debug(ml->subject, "append failed", "error=%s offset=%lld", code == NO_ANSWER ? "none" : kerr_name(code),
 		  (long long)ml->lane.acked);
-	if (is_final(ml, code))
+	if (!smaller && is_final(ml, code))
 		fail_for(ml, code, message);
 	mirror_lane_trouble(ml, code);
 	cluster_refresh(ml->mirror->destination);

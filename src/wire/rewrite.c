@@ -38,7 +38,7 @@ struct rewriter {
 	struct batch_header *batches;
 	int n_batches, at, cap;
 	int64_t first;
-	uint32_t size_max;
+	uint32_t size_max, size_wanted;
 
 	bool taken, checked;            /* of the batch at hand: a record is in the run; it was read to its end */
 	int64_t left_at;                /* CHECKING: the offset of the record to go on with */
@@ -108,7 +108,7 @@ static bool perhaps_as_it_is(const struct rewriter *rw, const struct batch_heade
 {
 	return rw->n_batches == 1 && b->magic == 2 && (b->attributes & BATCH_LOG_APPEND_TIME) &&
 	       b->base_offset >= rw->first && b->count > 0 && (int64_t)b->count == (int64_t)b->last_delta + 1 &&
-	       b->size <= rw->size_max;
+	       b->size <= rw->size_wanted;
 }
 
 void rewriter_begin(struct rewriter *rw, const struct rewrite_input *input)
@@ -125,6 +125,7 @@ void rewriter_begin(struct rewriter *rw, const struct rewrite_input *input)
 	rw->taken = rw->checked = false;
 	rw->first = input->first;
 	rw->size_max = input->size_max;
+	rw->size_wanted = input->size_wanted != 0 ? input->size_wanted : input->size_max;
 	record_reader_open(rw->reader, &rw->batches[0]);
 	rw->step = perhaps_as_it_is(rw, &rw->batches[0]) ? REWRITER_SCANNING : REWRITER_READING;
 }
@@ -215,7 +216,7 @@ static bool fits(const struct rewriter *rw)
 
 	return v->offset == h->base_offset + h->count && h->count < INT32_MAX && b->leader_epoch == h->leader_epoch &&
 	       codec_of(b) == (enum codec)(h->attributes & BATCH_CODEC) &&
-	       packer_most(rw->packer, HEAD_MAX + body_size(v)) <= rw->size_max;
+	       packer_most(rw->packer, HEAD_MAX + body_size(v)) <= rw->size_wanted;
 }
 
 static void push(struct rewriter *rw, const uint8_t *data, size_t len)

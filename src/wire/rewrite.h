@@ -46,7 +46,8 @@ struct rewrite_input {
 	const struct batch_header *batches;  /* copied; the bytes they point to stay until the end */
 	int n;
 	int64_t first;          /* records below it are left out; 0: none */
-	uint32_t size_max;      /* a run has no more bytes, header included: the destination's max.message.bytes */
+	uint32_t size_max;      /* a run has no more bytes, header included */
+	uint32_t size_wanted;   /* nor more than that, unless it is of one record; 0: as size_max */
 };
 
 struct rewriter;

@@ -90,7 +90,7 @@ static void read_all(struct record_reader *rr, const struct batch_header *b)
 
 static size_t rewrite_all(struct rewriter *rw, const struct batch_header *b, int n)
 {
-	const struct rewrite_input input = { b, n, 0, 1 << 20 };
+	const struct rewrite_input input = { b, n, 0, 1 << 20, 0 };
 	enum rewrite_result result;
 	size_t out = 0;
 

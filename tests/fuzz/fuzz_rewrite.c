@@ -77,7 +77,7 @@ static void compare(const struct rewrite_run *run, struct record_reader *expecte
 
 static void rewrite(const struct batch_header *b, int64_t first, size_t step)
 {
-	const struct rewrite_input input = { b, 1, first, SIZE_MAX_ };
+	const struct rewrite_input input = { b, 1, first, SIZE_MAX_, 0 };
 	enum rewrite_result result;
 	struct record_view v;
 

@@ -103,3 +103,21 @@ def test_old_formats(old_site, counts, codec, format):
     produce(site.source, topic, count, 2, codec=codec, first=2 * count)
     site.wait_caught_up(topic)
     site.assert_equal(topic, 3 * count, timestamp_type=False)
+
+
+@pytest.mark.parametrize("codec", ("none", "zstd"))
+def test_a_destination_that_takes_less_than_the_source(site, codec):
+    """What we make is never larger than what it takes, though nobody tells; a record that alone is too large is named."""
+    topic = mirrored(site, f"less-{codec}", config={"message.timestamp.type": "LogAppendTime"})
+    site.destination.alter_topic(topic, max__message__bytes="20000")
+    produce(site.source, topic, 200, codec=codec, size=1000, config={"linger.ms": 200, "batch.num.messages": 1000})
+    worker = site.worker()
+    site.wait_caught_up(topic)
+    if codec == "none":
+        assert "the destination takes smaller batches" in worker.text()
+    produce(site.source, topic, 1, size=30000, first=200)
+    row = site.wait_partition(topic, 0, state="FAILED", reason="RECORD_TOO_LARGE")
+    assert "offset 200" in row["mirror_topic_error"], row
+    site.destination.alter_topic(topic, max__message__bytes="40000")
+    site.wait_caught_up(topic)   # tried again every availability.check.ms
+    site.assert_equal(topic, 201, timestamp_type=False)

@@ -164,6 +164,19 @@ def test_a_worker_is_killed_in_the_middle_of_a_long_hole(doors, counts):
     assert equal(site, topic, table) > records - 100 - LIMIT * (kills + 1)
 
 
+def test_tombstones_for_a_destination_that_takes_small_batches_only(site):
+    topic, table = keyed(site)
+    table.write(60, 40, tombstones=0)
+    table.write(5, 3000, tombstones=0)
+    cleaned(site, topic, table)
+    site.create_link(mirror__fill__limit=LIMIT, mirror__fill__mode="tombstone")
+    site.create_mirror(topic)
+    site.destination.alter_topic(topic, **{"min.compaction.lag.ms": str(10**12), "max.message.bytes": "3000"})
+    worker = site.worker()
+    assert equal(site, topic, table) > LIMIT
+    assert "the destination takes smaller batches" in worker.text()
+
+
 def test_a_topic_that_is_not_compacted_is_told_and_refused(site):
     topic = site.topic("plain")
     site.source.create_topic(topic)

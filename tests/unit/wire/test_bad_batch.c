@@ -47,7 +47,7 @@ static void expect(struct bytes b, enum rewrite_result want, enum fault_kind kin
 	enum rewrite_result result;
 	size_t most = 0;
 
-	rewriter_begin(rw, &(struct rewrite_input){ &h, 1, 0, INT32_MAX });
+	rewriter_begin(rw, &(struct rewrite_input){ &h, 1, 0, INT32_MAX, 0 });
 	do {
 		result = rewriter_step(rw, 64 << 10);
 		most = MAX(most, rewriter_memory(rw));

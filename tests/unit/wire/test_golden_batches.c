@@ -134,7 +134,7 @@ static char *text_of(struct piece *p, enum way way, struct record_reader *rr, st
 	FILE *f = open_memstream(&text, &len);
 
 	for (int i = 0; i < p->n && way != MERGE; i++) {
-		const struct rewrite_input one = { &p->batches[i], 1, 0, 1 << 20 };
+		const struct rewrite_input one = { &p->batches[i], 1, 0, 1 << 20, 0 };
 
 		if (way == READ)
 			put_batch(f, rr, &p->batches[i]);
@@ -145,7 +145,7 @@ static char *text_of(struct piece *p, enum way way, struct record_reader *rr, st
 		for (n = 1; i + n < p->n; n++)
 			if ((p->batches[i].attributes ^ p->batches[i + n].attributes) & BATCH_CODEC)
 				break;
-		put_runs(f, rr, rw, &(struct rewrite_input){ &p->batches[i], n, 0, 1 << 20 });
+		put_runs(f, rr, rw, &(struct rewrite_input){ &p->batches[i], n, 0, 1 << 20, 0 });
 	}
 	fclose(f);
 	return text;

@@ -102,7 +102,7 @@ static int read_run(struct fixture *f, const struct rewrite_run *run, const stru
 
 static int rewrite(struct fixture *f, const struct check *c)
 {
-	const struct rewrite_input input = { c->batches, c->n, c->first, c->size_max };
+	const struct rewrite_input input = { c->batches, c->n, c->first, c->size_max, 0 };
 	int at = 0, runs = 0;
 
 	while (at < f->m.n && f->records[at].offset < c->first)
@@ -169,7 +169,7 @@ START_TEST(of_a_batch_that_lies_nothing_comes_out)
 	h[1] = header_of(make_batch(&f->m, &f->arena));
 	fill(f, (enum codec)_i, 100, 50, 0);
 	h[0] = header_of(make_batch(&f->m, &f->arena));
-	rewriter_begin(f->rw, &(struct rewrite_input){ h, 2, 0, RUN_MAX });
+	rewriter_begin(f->rw, &(struct rewrite_input){ h, 2, 0, RUN_MAX, 0 });
 	while ((result = rewriter_step(f->rw, 3000)) == REWRITE_AGAIN || result == REWRITE_RUN)
 		if (result == REWRITE_RUN) {
 			runs++;
@@ -252,8 +252,13 @@ START_TEST(runs_stay_below_the_largest_size)
 	h = header_of(make_batch(&f->m, &f->arena));
 	runs = rewrite(f, &(struct check){ .batches = &h, .n = 1, .budget = 3000, .size_max = 20000, .headers = true });
 	ck_assert_msg(runs > 1 && runs < 12, "%d runs", runs);
+	/* A record alone may be larger than what is wanted, and comes alone. */
+	rewriter_begin(f->rw, &(struct rewrite_input){ &h, 1, 0, RUN_MAX, 300 });
+	for (runs = 0; rewriter_step(f->rw, SIZE_MAX) == REWRITE_RUN; runs++)
+		ck_assert(rewriter_run(f->rw)->len <= 300 || rewriter_run(f->rw)->first == rewriter_run(f->rw)->last);
+	ck_assert_msg(runs > 100 && runs <= N, "%d runs", runs);
 	/* One record alone is too large. */
-	rewriter_begin(f->rw, &(struct rewrite_input){ &h, 1, 1048, 300 });
+	rewriter_begin(f->rw, &(struct rewrite_input){ &h, 1, 1048, 300, 0 });
 	ck_assert(rewriter_step(f->rw, SIZE_MAX) == REWRITE_LARGE);
 	ck_assert(rewriter_fault(f->rw)->kind == FAULT_RUN_SIZE && rewriter_fault(f->rw)->offset == 1048);
 	fixture_destroy(f);
