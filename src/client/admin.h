@@ -91,6 +91,7 @@ struct admin_offsets {
 	int64_t timestamp;              /* ADMIN_LATEST, ADMIN_EARLIEST */
 	int32_t replica_id;             /* ADMIN_CONSUMER: high watermark; ADMIN_LOG_END */
 	int8_t isolation;               /* 1: last stable offset */
+	int32_t settle_ms;              /* how long a topic that is not known may come; 0: as long as a new one takes */
 };
 
 /* One request per leader, again for what answers 3, 5, 6, 74, 75, 78 until the deadline. RC_OK only when all have an

@@ -174,7 +174,7 @@ static int round_judge(struct admin_op *op, const struct admin_offsets *offsets,
 int admin_list_offsets(struct cluster *cluster, struct admin_offsets *offsets, int64_t deadline_ns, struct err *err)
 {
 	struct admin_op op = { .cluster = cluster, .deadline_ns = deadline_ns, .verb = "read the offsets of" };
-	int64_t settled_ns = clock_mono_ns() + SETTLE_MS * NS_PER_MS;
+	int64_t settled_ns = clock_mono_ns() + (offsets->settle_ms > 0 ? offsets->settle_ms : SETTLE_MS) * NS_PER_MS;
 	bool again = true;
 	int rc;
 

@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-enum { SOURCE_WAIT_MS = 5000, DESTINATION_WAIT_MS = 10000, TRANSACTIONS_MAX = 20 };
+enum { SOURCE_WAIT_MS = 5000, DESTINATION_WAIT_MS = 10000, SETTLE_MS = 1000, TRANSACTIONS_MAX = 20 };
 
 /* --- from the log -------------------------------------------------------------------------------------------- */
 
@@ -215,6 +215,7 @@ static int measure_once(struct cluster *cluster, const struct group_of *group, s
 	int at = 0, rc;
 
 	what.n = count_partitions(group);
+	what.settle_ms = SETTLE_MS;   /* who looks at a mirror whose topic was deleted does not want to wait */
 	what.items = xcalloc((size_t)what.n, sizeof(*what.items));
 	for (int i = 0; i < group->n; i++)
 		for (int32_t p = 0; p < group->infos[i]->num_partition; p++, at++) {

@@ -256,6 +256,13 @@ class Site:
         return wait_until(there, deadline, lambda: f"{topic}/{partition} {wanted}: {self.describe(topic)[partition]}",
                           every=0.3)
 
+    def wait_failed(self, topic, reason, deadline=CATCH_UP):
+        """Until describe shows all partitions as FAILED for this reason; returns the rows."""
+        def there():
+            rows = self.describe(topic)
+            return rows if {(r["state"], r["reason"]) for r in rows} == {("FAILED", reason)} else None
+        return wait_until(there, deadline, lambda: f"{topic} FAILED, {reason}: {self.describe(topic)}", every=0.3)
+
     # -- workers -----------------------------------------------------------------------------------------
 
     def worker(self, worker_id=None, start=True, **more):

@@ -94,8 +94,7 @@ def test_source_topic_deleted(site):
     topic, _ = mirrored(site, **SHORT)
     before = judge.read_records(site.destination, topic, judge.whole(site.destination, topic))
     site.source.delete_topic(topic)
-    for p in range(3):
-        site.wait_partition(topic, p, state="FAILED", reason="SOURCE_TOPIC_MAY_BE_DELETED")
+    site.wait_failed(topic, "SOURCE_TOPIC_MAY_BE_DELETED")
     row = site.row(topic, codes=(contract.FAILED,))
     assert row["mirror_status"] == "FAILED" and row["failed_partitions"] == 3
     assert judge.read_records(site.destination, topic, judge.whole(site.destination, topic)) == before
@@ -112,18 +111,18 @@ def test_source_topic_deleted_and_created_again(site, running):
     produce(site.source, topic, 900, 3, seed=77)  # its ends are beyond the old ones
     if not running:
         worker.start()
-    for p in range(3):
-        site.wait_partition(topic, p, state="FAILED", reason="SOURCE_TOPIC_ID_CHANGED")
+    site.wait_failed(topic, "SOURCE_TOPIC_ID_CHANGED")
     site.row(topic, codes=(contract.FAILED, contract.DIVERGENCE))
     assert judge.read_records(site.destination, topic, judge.whole(site.destination, topic)) == before
 
 
-def test_destination_topic_deleted(site):
+def test_destination_topic_deleted(site, limit):
     topic, _ = mirrored(site)
     site.destination.delete_topic(topic)
     produce(site.source, topic, 30, 3, first=300)
-    for p in range(3):
-        site.wait_partition(topic, p, state="FAILED", reason="DESTINATION_TOPIC_DELETED")
+    site.wait_failed(topic, "DESTINATION_TOPIC_DELETED")
+    took = site.ok("mirror", "describe", topic, "--link", site.link).seconds
+    assert took < limit(8, 4), f"describe took {took:.1f} s"
     assert not site.destination.has_topic(topic), "it must not be made again"
 
 
@@ -134,8 +133,7 @@ def test_destination_topic_created_again(site):
     site.destination.create_topic(topic, 3)
     produce(site.source, topic, 30, 3, first=300)
     worker.start()
-    for p in range(3):
-        site.wait_partition(topic, p, state="FAILED", reason="DESTINATION_TOPIC_ID_CHANGED")
+    site.wait_failed(topic, "DESTINATION_TOPIC_ID_CHANGED")
     assert sum(site.destination.ends(topic).values()) == 0
 
 
