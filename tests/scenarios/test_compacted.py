@@ -1,10 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Topics that the brokers' own cleaners have compacted, or compact while they are mirrored."""
+import os
+
 import pytest
 
 from lib import compaction, judge
 from lib.compaction import CONFIG, Keyed
-from lib.util import wait_until
+from lib.produce import EPOCH_MS
+from lib.raw import Raw, batch
+from lib.util import pace, wait_until
 
 KINDS = pytest.mark.parametrize("transactional", (False, True), ids=("plain", "transactional"))
 
@@ -118,3 +122,73 @@ def test_a_live_table_with_a_live_cleaner(site, counts):
     table.close_segments()
     caught_up(site, topic, 120)
     judge.assert_equal_compacted(site.source, site.destination, topic, {0: len(table.newest)})
+
+
+def end_with_nothing(cluster, topics):
+    """Topics whose newest record is a tombstone, below an empty active segment: a batch that came twice has rolled it,
+    by its time. The cleaner comes by twice, the second time after a restart that has it begin anew."""
+    c = Raw(cluster.bootstrap)
+    for topic in topics:
+        def put(topic=topic, **what):
+            assert c.produce(topic, 0, batch(**what))[0] == 0
+        put(key=b"stays", pid=987654321, epoch=0, seq=0)
+        for i in range(5):
+            put(key=b"goes", ts=EPOCH_MS + 1 + i)
+        put(key=b"goes", value=None, ts=EPOCH_MS + 10)
+        assert cluster.ends(topic) == {0: 7}
+    yield
+    for topic in topics:
+        error, base, *_ = c.produce(topic, 0, batch(key=b"stays", pid=987654321, epoch=0, seq=0, ts=EPOCH_MS + 1000))
+        assert (error, base) == (0, 0), "it was not taken for the one that came before"
+    c.close()
+
+    def cleaned():
+        return all(compaction.cleaned_to(cluster, t) == 7 for t in topics)
+    node = cluster.brokers[0]
+    for _ in range(2):
+        wait_until(cleaned, compaction.CLEANER_DEADLINE, "the cleaner has come to the end")
+        pace(0.1)   # delete.retention.ms is over
+        node.stop()
+        os.remove(os.path.join(node.dir, "data", "cleaner-offset-checkpoint"))
+        node.start()
+        cluster.forget_clients()
+    wait_until(cleaned, compaction.CLEANER_DEADLINE, "the cleaner has come to the end once more")
+
+
+@pytest.mark.real_only
+def test_a_log_that_ends_with_nothing(matrix, pool, make_site):
+    """Where a broker's cleaner has left nothing up to the log's end, the source answers a fetch below it with no record
+    and no error, as it does for other reasons: that is no proof of a hole, and nothing is filled. The lane waits, also
+    when it is opened anew, and goes on with the next record. (Seen on 3.9.1; 4.3.0 leaves an empty batch there.)"""
+    source = pool.new(matrix[0], "ends").start()
+    site = make_site(source, pool.pair(matrix[0], matrix[1])[1], matrix[2])
+    before, after = site.topic("before"), site.topic("after")
+    for topic in (before, after):
+        source.create_topic(topic, config=CONFIG | {"delete.retention.ms": "1"})
+    cleaning = end_with_nothing(source, (before, after))
+    next(cleaning)
+    site.create_link()
+    site.create_mirror(before)
+    worker = site.worker()
+    site.wait_caught_up(before)
+    worker.terminate()
+    next(cleaning, None)
+    c = Raw(source.bootstrap)
+    *_, stable, _, _, records = c.fetch(before, [(0, 1, 1 << 20, -1)])[2][0]
+    assert stable == 7
+    site.create_mirror(after)
+    worker.start()
+    if records:
+        site.wait_caught_up(after)
+        site.wait_caught_up(before)
+    else:
+        site.wait_partition(after, 0, state="COPYING", partition_mirror_lag=6)
+        site.wait_partition(before, 0, state="PROBING", partition_mirror_lag=0)
+    for topic in (before, after):
+        assert c.produce(topic, 0, batch(key=b"next", ts=EPOCH_MS + 2000))[:2] == (0, 7)
+        site.wait_caught_up(topic)
+    c.close()
+    judge.assert_equal_compacted(source, site.destination, after, {0: 2})
+    assert [r[0] for r in judge.read_records(site.destination, before, {0: (0, 8)})[0]][-1] == 7
+    worker.check_alive()
+    pool.drop(source)
