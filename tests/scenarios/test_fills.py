@@ -139,7 +139,7 @@ def test_somebody_writes_into_a_fill(site):
 def test_answers_to_fills_lost_on_the_wire(doors, counts, length):
     """The broker has written, the worker never hears of it: also the answer to a claim."""
     site, proxies = doors("destination")
-    topic = site.mirrored("fill")
+    topic, turns = site.mirrored("fill"), counts(2, 50)
     holes = Holes(site, topic)
     site.worker()
     for _ in range(turns):
