@@ -16,6 +16,7 @@ void cluster_opts_free(struct cluster_opts *o)
 		xfree(b[i].host);
 	xfree(b);
 	tls_unref(o->tls);
+	auth_unref(o->auth);
 	xfree((void *)(uintptr_t)o->client_id);
 	xfree((void *)(uintptr_t)o->cluster_id);
 }
@@ -29,6 +30,7 @@ void cluster_opts_copy(struct cluster_opts *to, const struct cluster_opts *from)
 		b[i] = (struct endpoint){ xstrdup(from->bootstrap[i].host), from->bootstrap[i].port };
 	to->bootstrap = b;
 	to->tls = from->tls != NULL ? tls_ref(from->tls) : NULL;
+	to->auth = from->auth != NULL ? auth_ref(from->auth) : NULL;
 	to->client_id = xstrdup(from->client_id != NULL ? from->client_id : "krmirror");
 	to->cluster_id = from->cluster_id != NULL ? xstrdup(from->cluster_id) : NULL;
 }

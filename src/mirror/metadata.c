@@ -57,7 +57,8 @@ static void follow_leader(struct mirror_lane *ml)
 {
 	int32_t leader, epoch;
 
-	if (!lane_is_open(&ml->lane) ||
+	/* A lane that is seeded is fed by the seeder alone, until it is opened again. */
+	if (!lane_is_open(&ml->lane) || ml->seed.to >= 0 ||
 	    !cluster_leader(ml->link->source, ml->source_topic_name, ml->partition, &leader, &epoch))
 		return;
 	if (ml->source.fetcher != NULL && ml->source.leader_epoch != epoch && !detects_truncation(source_broker(ml))) {

@@ -362,9 +362,13 @@ static void take_partition(struct fetcher *f, struct mirror_lane *ml, const stru
 			   struct buf *frame)
 {
 	struct source_slot *s = &ml->source;
+	bool good = p->error_code == 0 && p->diverging_epoch.end_offset < 0;
 
-	if (s->fetcher != f || !s->in_session || !lane_is_open(&ml->lane) || s->told_offset != ml->lane.accepted ||
-	    rewriting_busy(&ml->rewriting))
+	if (s->fetcher != f || !s->in_session)
+		return;
+	if (good)   /* in any case: the session tells each number once */
+		note_progress(ml, p, ml->link->contact_wall_ms);  /* of this very answer */
+	if (!lane_is_open(&ml->lane) || s->told_offset != ml->lane.accepted || rewriting_busy(&ml->rewriting))
 		return;  /* the answer to a question that does not stand any more */
 	if (p->error_code != 0) {
 		partition_error(ml, p->error_code);
@@ -374,7 +378,6 @@ static void take_partition(struct fetcher *f, struct mirror_lane *ml, const stru
 				 p->diverging_epoch.epoch, (long long)p->diverging_epoch.end_offset,
 				 (long long)ml->lane.accepted);
 	} else {
-		note_progress(ml, p, ml->link->contact_wall_ms);  /* of this very answer */
 		if (p->records.len > 0)
 			source_take_records(ml, frame, p);
 		lane_copying(&ml->lane, loop_now(ml->mirror->loop));

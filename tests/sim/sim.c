@@ -349,8 +349,10 @@ static void explain(struct story *s, uint64_t seed)
 		printf("goes round in circles\n");
 	else
 		for (int32_t p = 0; p < PARTITIONS; p++)
-			printf("partition %d: %lld of %lld copied, %s%s\n", p, (long long)world_copied(&s->world, p),
-			       (long long)world_stable(&s->world, p), workers_lane(&s->workers, p),
+			printf("partition %d: %lld of %lld copied, from %lld of %lld on, %s%s\n", p,
+			       (long long)world_copied(&s->world, p), (long long)world_stable(&s->world, p),
+			       (long long)world_copy_start(&s->world, p), (long long)s->world.ledgers[p].start,
+			       workers_lane(&s->workers, p),
 			       s->world.ledgers[p].stale >= 0 ? ", holds what the source has lost" : "");
 }
 

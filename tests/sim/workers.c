@@ -51,11 +51,11 @@ static void open_lane(struct workers *workers, struct mirror *m, int32_t p)
 		.seed_from = r->seed_from, .seed_to = r->seed_to, .emptied_end = r->emptied_end,
 		.compacted = workers->world->compacted, .txn_filler_ids = { r->txn_fillers[0], r->txn_fillers[1] },
 	});
-	workers->truncated[p] = false;
 }
 
 void workers_resume(struct workers *workers, int32_t partition)
 {
+	workers->truncated[partition] = false;
 	if (workers->owner >= 0)   /* else its heir opens it */
 		open_lane(workers, workers->all[workers->owner].mirror, partition);
 }
@@ -90,8 +90,10 @@ void workers_start(struct workers *workers)
 	mirror_set_claim(w->mirror, workers->claim = ++workers->claims);
 	workers_tick(workers);
 	mirror_link_open(w->mirror, &link);
+	/* A failure stands in the control log: heirs do not open such a partition either. */
 	for (int32_t p = 0; p < PARTITIONS; p++)
-		open_lane(workers, w->mirror, p);
+		if (!workers->truncated[p])
+			open_lane(workers, w->mirror, p);
 }
 
 void workers_kill(struct workers *workers)
