@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One connection to one broker.
  *
- *   IDLE -> BACKOFF -> RESOLVING -> CONNECTING -> NEGOTIATING -> CHECKING -> READY -> CLOSING -> IDLE
- *    ^                    |             |              |            |                   |
- *    +--------------------+-------------+--------------+------------+-------------------+   any failure
+ *   IDLE -> BACKOFF -> RESOLVING -> CONNECTING -> NEGOTIATING -> AUTHENTICATING -> CHECKING -> READY -> CLOSING -> IDLE
+ *    ^                    |             |              |           ^   |               |         |         |
+ *    |                    |             |              |           +---|---------------|---------+         |
+ *    +--------------------+-------------+--------------+---------------+---------------+-------------------+  any failure
  *
  * Happy path: a call finds no connection; the name is resolved, an address connects, ApiVersions tells what the broker
- * speaks, an empty Metadata tells that it is of the right cluster (only where that is asked); then queued calls are
- * encoded and sent in order, and each response completes the oldest call in flight.
+ * speaks, SASL who we are (only where that is set; from READY again before the session is over), an empty Metadata tells
+ * that it is of the right cluster (only where that is asked); then queued calls are encoded and sent in order, and each
+ * response completes the oldest call in flight.
  *
  * Failure modes:
  *  - resolve, connect, handshake or another cluster: queued calls fail; NODE_ANY tries the next candidate first, and
@@ -22,8 +24,8 @@
 #include "base/log.h"
 #include "wire/kerr.h"
 
-static const char *const state_names[] = { "IDLE", "BACKOFF", "RESOLVING", "CONNECTING", "NEGOTIATING", "CHECKING",
-					   "READY", "CLOSING" };
+static const char *const state_names[] = { "IDLE", "BACKOFF", "RESOLVING", "CONNECTING", "NEGOTIATING",
+					   "AUTHENTICATING", "CHECKING", "READY", "CLOSING" };
 
 static void frame_sent(struct frame_out *frame, int res);
 
@@ -83,6 +85,17 @@ void broker_shut(struct broker *b, int rc, const char *fmt, ...)
 	va_end(ap);
 	broker_move(b, BROKER_CLOSING);
 	conn_close(&b->conn, rc, "%s", why.text);
+}
+
+void broker_shut_err(struct broker *b, const struct err *why)
+{
+	struct err text = *why;
+
+	if (!conn_is_open(&b->conn) || b->state == BROKER_CLOSING)
+		return;
+	err_wrap(&text, "%s", broker_text(b));
+	broker_move(b, BROKER_CLOSING);
+	conn_close_err(&b->conn, &text);
 }
 
 /* ---- completing calls ---- */
@@ -176,8 +189,11 @@ static void expire_queued(struct broker *b, int64_t now)
 
 		if (call->deadline_ns > now)
 			continue;
-		err_set(&why, RC_TIMEOUT, "%s: no connection within the time given for %s", broker_text(b),
-			call->api->name);
+		if (b->last_failure.rc != RC_OK)
+			why = b->last_failure;
+		else
+			err_set(&why, RC_TIMEOUT, "%s: no connection within the time given for %s", broker_text(b),
+				call->api->name);
 		fail_later(b, call, &why);
 	}
 }
@@ -362,7 +378,9 @@ static void answer(struct broker *b, struct call *call, struct buf *frame)
 		return;
 	}
 	obey_throttle(b, call);
-	cluster_contact(b->cluster);
+	b->served = b->served || call != &b->hello || b->state == BROKER_CHECKING;
+	if (b->served || broker_opts(b)->auth == NULL)   /* one that refuses us is no contact */
+		cluster_contact(b->cluster);
 	complete(b, call);
 }
 
@@ -449,6 +467,7 @@ struct broker *broker_create(struct cluster *cluster, int32_t node_id, const cha
 	list_init(&b->in_flight);
 	list_init(&b->finished);
 	broker_connect_init(b);
+	broker_auth_init(b);
 	cluster_broker_made(cluster);
 	return b;
 }
@@ -465,6 +484,7 @@ void broker_destroy(struct broker *b)
 	err_set(&why, RC_CANCELLED, "%s: the connection is not needed any more", broker_text(b));
 	b->destroyed = true;
 	resolve_cancel(&b->resolve);
+	broker_auth_end(b);
 	loop_timer_clear(&b->backoff_timer);
 	loop_timer_clear(&b->deadline_timer);
 	loop_timer_clear(&b->throttle_timer);

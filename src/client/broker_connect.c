@@ -74,15 +74,18 @@ static void ended(struct broker *b, const struct err *why)
 {
 	bool was_ready = b->versions_known;
 
-	b->versions_known = false;
+	b->versions_known = b->served = false;
+	broker_auth_end(b);
 	broker_move(b, BROKER_IDLE);
 	broker_fail_list(b, &b->in_flight, why);
 	if (b->destroyed) {
 		broker_finish_soon(b);
 		return;
 	}
-	if (!was_ready || why->rc != RC_CLOSED)
+	if (!was_ready || why->rc != RC_CLOSED) {
+		b->last_failure = *why;
 		set_backoff(b);
+	}
 	b->candidate++;
 	if (b->node_id == NODE_ANY && !was_ready && ++b->candidates_failed < n_candidates(b)) {
 		b->next_try_ns = 0;
@@ -102,6 +105,14 @@ static void hint_advertised(const struct broker *b, struct err *why)
 		return;
 	err_hint(why, "this is the address that broker %d advertises (advertised.listeners); it must run, and this host must "
 		 "reach it there", b->node_id);
+}
+
+/* A listener that wants SASL answers ApiVersions, and ends the connection at whatever comes next. */
+static void hint_sasl(const struct broker *b, struct err *why)
+{
+	if (why->rc == RC_CLOSED && b->versions_known && !b->served && broker_opts(b)->auth == NULL)
+		err_hint(why, "does this listener want SASL? security.protocol=SASL_%s",
+			 broker_opts(b)->tls != NULL ? "SSL" : "PLAINTEXT");
 }
 
 static void connect_failed(struct broker *b, const struct err *why)
@@ -177,12 +188,12 @@ static void hello_failed(struct broker *b, const char *what)
 static void become_ready(struct broker *b)
 {
 	b->failures = b->candidates_failed = 0;
+	b->last_failure.rc = RC_OK;
 	broker_move(b, BROKER_READY);
 	broker_pump(b);
 }
 
-/* Handshake calls go around the queue: nothing else may be sent before them. */
-static void send_hello(struct broker *b, int16_t version)
+void broker_send_hello(struct broker *b, int16_t version)
 {
 	struct call *call = &b->hello;
 
@@ -224,7 +235,26 @@ static void check_cluster(struct broker *b)
 	if (version < 0)
 		broker_shut(b, RC_UNSUPPORTED, "%s is older than Kafka 2.4", broker_text(b));
 	else
-		send_hello(b, version);
+		broker_send_hello(b, version);
+}
+
+static void let_in(struct broker *b)
+{
+	if (broker_opts(b)->cluster_id != NULL)
+		check_cluster(b);
+	else
+		become_ready(b);
+}
+
+void broker_authenticated(struct broker *b)
+{
+	bool again = b->authenticated;
+
+	b->authenticated = true;
+	if (again)
+		become_ready(b);
+	else
+		let_in(b);
 }
 
 static void take_versions(struct broker *b, const struct api_versions_response *res)
@@ -264,10 +294,10 @@ static void negotiated(struct call *call)
 		return;
 	}
 	take_versions(b, res);
-	if (broker_opts(b)->cluster_id != NULL)
-		check_cluster(b);
+	if (broker_opts(b)->auth != NULL)
+		broker_authenticate(b);
 	else
-		become_ready(b);
+		let_in(b);
 }
 
 static void negotiate(struct broker *b, int16_t version)
@@ -279,7 +309,7 @@ static void negotiate(struct broker *b, int16_t version)
 	req = call_req(&b->hello, api_versions);
 	req->client_software_name = str_of("krmirror");
 	req->client_software_version = str_of(PACKAGE_VERSION);
-	send_hello(b, version);
+	broker_send_hello(b, version);
 }
 
 /* ---- the connection's callbacks ---- */
@@ -336,6 +366,7 @@ static void conn_closed(struct conn *conn, const struct err *why)
 		err_wrap(&text, "%s", broker_text(b));
 	}
 	hint_advertised(b, &text);
+	hint_sasl(b, &text);
 	if (b->n_pending > 0 || b->state != BROKER_READY)
 		log_debug(broker_opts(b)->side, "connection ended", "what=%s node=%d error=" LOG_Q, b->what, b->node_id,
 			  text.text);

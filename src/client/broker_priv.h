@@ -3,14 +3,15 @@
  * Only for client/. */
 #pragma once
 
+#include "client/auth.h"
 #include "client/broker.h"
 #include "client/cluster_priv.h"
 #include "net/resolve.h"
 #include "net/stream_tls.h"
 
 enum broker_state {
-	BROKER_IDLE, BROKER_BACKOFF, BROKER_RESOLVING, BROKER_CONNECTING, BROKER_NEGOTIATING, BROKER_CHECKING,
-	BROKER_READY, BROKER_CLOSING
+	BROKER_IDLE, BROKER_BACKOFF, BROKER_RESOLVING, BROKER_CONNECTING, BROKER_NEGOTIATING,
+	BROKER_AUTHENTICATING, BROKER_CHECKING, BROKER_READY, BROKER_CLOSING
 };
 
 enum { BROKER_N_KEYS = 128 };
@@ -42,11 +43,19 @@ struct broker {
 
 	struct { int16_t min, max; } versions[BROKER_N_KEYS];
 	bool versions_known;
-	struct call hello;      /* ApiVersions, then Metadata */
+	bool served;            /* it has answered what only a client that it lets in may ask */
+	struct call hello;      /* ApiVersions, SaslHandshake, SaslAuthenticate, Metadata */
+
+	struct auth_exchange auth;
+	int auth_rounds;        /* of the exchange */
+	bool authenticated;     /* once, on this connection */
+	int64_t session_lifetime_ms;
+	struct timer auth_timer;   /* for the next time */
 
 	int candidate;          /* NODE_ANY: where the next try begins */
 	int candidates_failed;  /* in a row */
 	int failures;           /* in a row, for the backoff */
+	struct err last_failure;   /* of them; rc RC_OK: none since the connection was up */
 	int64_t next_try_ns;
 	int64_t throttled_until_ns;
 	struct timer backoff_timer, deadline_timer, throttle_timer;
@@ -74,7 +83,20 @@ void broker_frame(struct conn *conn, struct buf *frame);
 void broker_drop_early(struct broker *b);
 void broker_resume_soon(struct broker *b);
 
+/* The same, with the broker named in front, and a hint. */
+void broker_shut_err(struct broker *b, const struct err *why);
+
+/* ---- broker_auth.c ---- */
+void broker_auth_init(struct broker *b);
+/* Says who we are, for the first time or again; ends in broker_authenticated or the end of the connection. */
+void broker_authenticate(struct broker *b);
+/* The connection has ended. */
+void broker_auth_end(struct broker *b);
+
 /* ---- broker_connect.c ---- */
+/* Sends b->hello, which is initialised: around the queue, for nothing else may be sent before it is answered. */
+void broker_send_hello(struct broker *b, int16_t version);
+void broker_authenticated(struct broker *b);
 void broker_connect_init(struct broker *b);
 /* Dials, at once or after the backoff. Only when IDLE. */
 void broker_connect(struct broker *b);

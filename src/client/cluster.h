@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "client/auth.h"
 #include "client/broker.h"
 #include "net/loop.h"
 #include "net/tls.h"
@@ -28,6 +29,7 @@ struct cluster_opts {
 	size_t frame_max;            /* of responses */
 	int rcvbuf, sndbuf;
 	struct tls *tls;             /* NULL: plain */
+	struct auth *auth;           /* NULL: no SASL */
 };
 
 /* The defaults of Kafka's own client; the caller sets the rest. */

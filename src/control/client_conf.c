@@ -2,6 +2,7 @@
 #include "control/client_conf.h"
 
 #include "base/mem.h"
+#include "control/jaas.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -103,15 +104,12 @@ static int32_t number(const struct props *props, const char *name)
 
 /* ---- security ---- */
 
-static int read_protocol(struct client_conf *conf, const struct props *props, struct err *err)
+static void read_protocol(struct client_conf *conf, const struct props *props)
 {
 	const char *protocol = keys_text(&client_key_table, props, "security.protocol");
 
-	conf->wants_tls = strcasecmp(protocol, "SSL") == 0;
-	if (conf->wants_tls || strcasecmp(protocol, "PLAINTEXT") == 0)
-		return RC_OK;
-	err_set(err, RC_USAGE, "security.protocol=%s is not supported yet by this version", protocol);
-	return err_hint(err, "this version connects with PLAINTEXT and SSL");
+	conf->wants_tls = strcasecmp(protocol, "SSL") == 0 || strcasecmp(protocol, "SASL_SSL") == 0;
+	conf->wants_sasl = strncasecmp(protocol, "SASL_", 5) == 0;
 }
 
 /* Reads keys one after the other; after the first error nothing more. */
@@ -172,20 +170,68 @@ static int read_tls(struct reading *r, struct tls_settings *s)
 	return r->rc == RC_OK ? tls_settings_check(s, r->err) : r->rc;
 }
 
-int client_conf_secure(struct client_conf *conf, const struct props *props, const struct secret_rules *rules,
-		       struct err *err)
+static int secure_tls(struct client_conf *conf, struct reading *reading)
 {
-	struct reading reading = { .props = props, .rules = rules, .err = err };
 	struct tls_settings settings;
-	int rc;
+	int rc = read_tls(reading, &settings);
 
-	if (!conf->wants_tls)
-		return RC_OK;
-	rc = read_tls(&reading, &settings);
 	if (rc == RC_OK)
 		conf->tls = tls_create(&settings);
 	else
 		tls_settings_fini(&settings);
+	return rc;
+}
+
+/* What the login module says, where the mechanism has a name and a password. */
+static int read_jaas(struct auth_settings *s, const char *line, struct err *err)
+{
+	struct jaas jaas;
+	const char *name, *password;
+	int rc = jaas_parse(&jaas, line, err);
+
+	if (rc != RC_OK)
+		return err_wrap(err, "sasl.jaas.config");
+	name = jaas_option(&jaas, "username");
+	password = jaas_option(&jaas, "password");
+	s->username = name != NULL ? xstrdup(name) : NULL;
+	s->password = password != NULL ? xstrdup(password) : NULL;
+	if (!jaas_is(&jaas, s->mechanism[0] == 'P' ? "PlainLoginModule" : "ScramLoginModule"))
+		rc = err_set(err, RC_USAGE, "sasl.jaas.config: %.*s is no login module for sasl.mechanism=%s", 100,
+			     jaas.module, s->mechanism);
+	jaas_fini(&jaas);
+	return rc;
+}
+
+static int secure_sasl(struct client_conf *conf, struct reading *reading)
+{
+	struct auth_settings settings = { .mechanism = take(reading, "sasl.mechanism") };
+	char *line = take(reading, "sasl.jaas.config");
+	int rc = reading->rc;
+
+	if (rc == RC_OK && line != NULL)
+		rc = read_jaas(&settings, line, reading->err);
+	if (rc == RC_OK)
+		rc = auth_settings_check(&settings, reading->err);
+	if (rc == RC_OK)
+		conf->auth = auth_create(&settings);
+	else
+		auth_settings_fini(&settings);
+	if (line != NULL)
+		explicit_bzero(line, strlen(line));
+	xfree(line);
+	return rc;
+}
+
+int client_conf_secure(struct client_conf *conf, const struct props *props, const struct secret_rules *rules,
+		       struct err *err)
+{
+	struct reading reading = { .props = props, .rules = rules, .err = err };
+	int rc = RC_OK;
+
+	if (conf->wants_tls)
+		rc = secure_tls(conf, &reading);
+	if (rc == RC_OK && conf->wants_sasl)
+		rc = secure_sasl(conf, &reading);
 	return rc;
 }
 
@@ -207,7 +253,8 @@ int client_conf_read(struct client_conf *conf, const struct props *props, struct
 	};
 	if (endpoints_parse(conf->bootstrap_text, &conf->bootstrap, &conf->n_bootstrap, err) != RC_OK)
 		return err_wrap(err, "bootstrap.servers");
-	return read_protocol(conf, props, err);
+	read_protocol(conf, props);
+	return RC_OK;
 }
 
 void client_conf_fini(struct client_conf *conf)
@@ -216,13 +263,14 @@ void client_conf_fini(struct client_conf *conf)
 	xfree(conf->bootstrap_text);
 	xfree(conf->client_id);
 	tls_unref(conf->tls);
+	auth_unref(conf->auth);
 	*conf = (struct client_conf){ 0 };
 }
 
 void client_conf_opts(const struct client_conf *conf, const char *side, const char *cluster_id,
 		      struct cluster_opts *opts)
 {
-	CHECK(!conf->wants_tls || conf->tls != NULL);
+	CHECK((!conf->wants_tls || conf->tls != NULL) && (!conf->wants_sasl || conf->auth != NULL));
 	*opts = (struct cluster_opts){
 		.side = side,
 		.bootstrap = conf->bootstrap,
@@ -239,5 +287,6 @@ void client_conf_opts(const struct client_conf *conf, const char *side, const ch
 		.rcvbuf = MAX(conf->rcvbuf, 0),
 		.sndbuf = MAX(conf->sndbuf, 0),
 		.tls = conf->tls,
+		.auth = conf->auth,
 	};
 }

@@ -11,16 +11,16 @@ struct client_conf {
 	int n_bootstrap;
 	char *bootstrap_text;      /* as written */
 	char *client_id;
-	bool wants_tls;            /* security.protocol */
-	struct tls *tls;           /* from client_conf_secure; one reference */
+	bool wants_tls, wants_sasl;   /* security.protocol */
+	struct tls *tls;              /* from client_conf_secure, one reference each */
+	struct auth *auth;
 	int32_t request_timeout_ms, connect_timeout_ms;
 	int32_t reconnect_backoff_ms, reconnect_backoff_max_ms;
 	int32_t retry_backoff_ms, metadata_max_age_ms;
 	int32_t rcvbuf, sndbuf;
 };
 
-/* From checked properties; reads no file. RC_USAGE: a bad address; a security protocol that this version does not have.
- * An empty
+/* From checked properties; reads no file. RC_USAGE: a bad address. An empty
  * list of servers is the caller's to judge. */
 int client_conf_read(struct client_conf *conf, const struct props *props, struct err *err) MUST_USE;
 /* What is needed to connect: resolves references, on this host and by its rules (NULL: the host's own file, see

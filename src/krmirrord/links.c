@@ -75,6 +75,7 @@ static void source_open(struct worker *worker, struct link_row *row)
 
 	CHECK(rc == RC_OK);   /* link_conf_read has read the same */
 	keeps->conf.tls = row->conf.source.tls != NULL ? tls_ref(row->conf.source.tls) : NULL;
+	keeps->conf.auth = row->conf.source.auth != NULL ? auth_ref(row->conf.source.auth) : NULL;
 	keeps->worker = worker;
 	keeps->cluster_id = row->wish.source_cluster_id != NULL ? xstrdup(row->wish.source_cluster_id) : NULL;
 	client_conf_opts(&keeps->conf, "source", keeps->cluster_id, &opts);
@@ -201,6 +202,16 @@ static void take_contact(struct link_row *row)
 		row->contact_wall_ms = MAX(row->contact_wall_ms, mono_to_wall(contact_ns));
 }
 
+/* A line at the beginning, and one when the reason becomes another: down, then refusing our password. */
+static void tell_unavailable(struct link_row *row)
+{
+	bool news = row->misses == row->conf.availability_threshold || row->told_rc != row->source_error.rc;
+
+	row->told_rc = row->source_error.rc;
+	log_at(news ? LOG_WARN : LOG_DEBUG, "link", "the source does not answer; trying again",
+	       "link=%s misses=%d error=" LOG_Q, row->name, row->misses, row->source_error.text);
+}
+
 static void judge_available(struct link_row *row)
 {
 	int64_t now = clock_mono_ns(), period_ms = row->conf.availability_check_ms;
@@ -221,9 +232,7 @@ static void judge_available(struct link_row *row)
 	if (row->source_error.rc == RC_OK)   /* nothing has failed yet: it is just silent */
 		err_set(&row->source_error, RC_TIMEOUT, "no answer for %lld ms", (long long)(period_ms * row->misses));
 	if (row->plan.unavailable)
-		log_at(row->misses == row->conf.availability_threshold ? LOG_WARN : LOG_DEBUG, "link",
-		       "the source does not answer; trying again", "link=%s misses=%d error=" LOG_Q, row->name,
-		       row->misses, row->source_error.text);
+		tell_unavailable(row);
 }
 
 static void judge_failed(struct link_row *row)

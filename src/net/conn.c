@@ -95,6 +95,16 @@ void conn_close(struct conn *conn, int rc, const char *fmt, ...)
 	conn_end(p);
 }
 
+void conn_close_err(struct conn *conn, const struct err *why)
+{
+	struct conn_priv *p = conn->p_;
+
+	if (p->state == CONN_CLOSED || p->state == CONN_CLOSING)
+		return;
+	p->why = *why;
+	conn_end(p);
+}
+
 /* ---- dialling ---- */
 
 static void note_failure(struct conn_priv *p, const char *text)

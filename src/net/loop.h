@@ -134,3 +134,5 @@ void loop_defer(struct loop *loop, struct op *op, int res);
 
 /* From any thread. */
 void loop_post(struct loop *loop, struct post *post);
+/* Takes back a post that did not run yet; false when there is none. On the loop's thread. */
+bool loop_unpost(struct loop *loop, struct post *post);

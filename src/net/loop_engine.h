@@ -66,8 +66,6 @@ void loop_init(struct loop *loop, const struct loop_engine_ops *engine);
 void loop_fini(struct loop *loop);
 void loop_complete(struct loop *loop, struct op *op, int res);
 
-/* Takes back a post that did not run yet; false when there is none. On the loop's thread. */
-bool loop_unpost(struct loop *loop, struct post *post);
 
 /* The two engines of the kernel. NULL with err set; the text says why. */
 struct loop *loop_uring_create(struct err *err);

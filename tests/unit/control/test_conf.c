@@ -110,7 +110,9 @@ END_TEST
 
 static const char *const bad_confs[] = {
 	"worker.id=w", "bootstrap.servers=a:1\nsession.timeout.ms=1s", "bootstrap.servers=a",
-	"bootstrap.servers=a:1\nsecurity.protocol=SSL", "bootstrap.servers=a:1\nhttp.listener=9474",
+	"bootstrap.servers=a:1\nsecurity.protocol=SSL\nssl.enabled.protocols=SSLv3",
+	"bootstrap.servers=a:1\nsecurity.protocol=SASL_SSL",
+	"bootstrap.servers=a:1\nhttp.listener=9474",
 	"bootstrap.servers=a:1\nhttp.advertised.listener=127.0.0.1:9474",
 	"bootstrap.servers=a:1\nhttp.advertised.listener=localhost:1", "bootstrap.servers=a:1\nlink.mode=SOURCE",
 };
@@ -170,7 +172,7 @@ struct refused {
 
 static const struct refused refusals[] = {
 	{ "client.id=x", "no source cluster" },
-	{ "bootstrap.servers=s:1\nsecurity.protocol=SASL_SSL", "not supported yet" },
+	{ "bootstrap.servers=s:1\nsecurity.protocol=TLS", "PLAINTEXT" },
 	{ "bootstrap.servers=s:1\nlink.mode=SOURCE", "not supported yet" },
 	{ "bootstrap.servers=s:1\nmirror.start.offset.spec=newest", "neither earliest nor latest" },
 	{ "bootstrap.servers=s:1\ncluster.link.prefix=abcdefghijklm", "longer than 12" },
