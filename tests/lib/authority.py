@@ -78,28 +78,3 @@ class Authority:
         names = [_alternative(n) for n in names]
         extensions = [(x509.SubjectAlternativeName(names), False)] if names else []
         return Issued(key, self._sign(_name(subject), key, days * DAY, extensions), self)
-
-
-class SecuredListener:
-    """What a broker's second listener is: SSL with a certificate of `authority`. For KafkaCluster(secured=...)."""
-
-    def __init__(self, authority, names=("127.0.0.1", "localhost"), days=365, clients=False):
-        """clients: a client certificate is required."""
-        self.authority, self.names, self.days, self.clients = authority, names, days, clients
-        self.protocol = "SSL"
-
-    def keystore(self, node):
-        return os.path.join(self.authority.dir, f"{node.cluster.name}-{node.id}.pem")
-
-    def renew(self, node, **more):
-        issued = self.authority.issue(f"broker {node.id}", self.names, **{"days": self.days, **more})
-        return issued.write(self.keystore(node))
-
-    def config(self, node):
-        self.renew(node)
-        own = {
-            "ssl.keystore.type": "PEM", "ssl.keystore.location": self.keystore(node),
-            "ssl.truststore.type": "PEM", "ssl.truststore.location": self.authority.file,
-            "ssl.client.auth": "required" if self.clients else "none",
-        }
-        return {f"listener.name.secured.{k}": v for k, v in own.items()}

@@ -6,10 +6,11 @@ import subprocess
 import pytest
 
 from lib import contract
-from lib.authority import Authority, SecuredListener
+from lib.authority import Authority
 from lib.kafka import start_all
 from lib.krm import properties
 from lib.produce import produce
+from lib.secured import SecuredListener
 from lib.util import wait_until
 
 pytestmark = pytest.mark.real_only

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a broker's second listener asks of its clients: TLS, SASL, or both. For KafkaCluster(secured=...)."""
+import os
+
+from confluent_kafka.admin import ScramCredentialInfo, ScramMechanism, UserScramCredentialUpsertion
+
+from .util import wait_until
+
+PLAIN, SCRAM_256, SCRAM_512 = "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"
+MODULES = {PLAIN: "org.apache.kafka.common.security.plain.PlainLoginModule",
+           SCRAM_256: "org.apache.kafka.common.security.scram.ScramLoginModule",
+           SCRAM_512: "org.apache.kafka.common.security.scram.ScramLoginModule"}
+
+
+class SecuredListener:
+    def __init__(self, authority=None, names=("127.0.0.1", "localhost"), days=365, clients=False, sasl=False,
+                 reauth_ms=0):
+        """authority: TLS with certificates of it; clients: which clients must have too. sasl: users may log in."""
+        self.authority, self.names, self.days, self.clients = authority, names, days, clients
+        self.sasl, self.reauth_ms = sasl, reauth_ms
+        self.protocol = ("SASL_" if sasl else "") + ("SSL" if authority else "PLAINTEXT")
+
+    # -- TLS -----------------------------------------------------------------------------------------------
+
+    def keystore(self, node):
+        return os.path.join(self.authority.dir, f"{node.cluster.name}-{node.id}.pem")
+
+    def renew(self, node, **more):
+        issued = self.authority.issue(f"broker {node.id}", self.names, **{"days": self.days, **more})
+        return issued.write(self.keystore(node))
+
+    def _tls(self, node):
+        self.renew(node)
+        return {
+            "ssl.keystore.type": "PEM", "ssl.keystore.location": self.keystore(node),
+            "ssl.truststore.type": "PEM", "ssl.truststore.location": self.authority.file,
+            "ssl.client.auth": "required" if self.clients else "none",
+        }
+
+    # -- SASL ----------------------------------------------------------------------------------------------
+
+    def _sasl(self):
+        own = {"sasl.enabled.mechanisms": ",".join(MODULES)}
+        if self.reauth_ms:
+            own["connections.max.reauth.ms"] = self.reauth_ms
+        for mechanism, module in MODULES.items():
+            users = ' user_mirror="of the mirror"' if mechanism == PLAIN else ""
+            own[f"{mechanism.lower()}.sasl.jaas.config"] = f"{module} required{users};"
+        return own
+
+    def config(self, node):
+        own = (self._tls(node) if self.authority else {}) | (self._sasl() if self.sasl else {})
+        return {f"listener.name.secured.{k}": v for k, v in own.items()}
+
+    def add_users(self, cluster):
+        """The user "mirror" of the SCRAM mechanisms; PLAIN has it in the broker's configuration."""
+        kinds = (ScramMechanism.SCRAM_SHA_256, ScramMechanism.SCRAM_SHA_512)
+        wanted = [UserScramCredentialUpsertion("mirror", ScramCredentialInfo(k, 4096), b"of the mirror") for k in kinds]
+        for one in wanted:
+            for f in cluster.admin.alter_user_scram_credentials([one]).values():
+                f.result(30)
+
+        def known():
+            found = cluster.admin.describe_user_scram_credentials(["mirror"])["mirror"].result(30)
+            return len(found.scram_credential_infos) == len(kinds)
+        wait_until(known, 30, "the users are known")
+
+
+def login(mechanism, password="of the mirror", user="mirror"):
+    """Client keys."""
+    return {"sasl.mechanism": mechanism,
+            "sasl.jaas.config": f'{MODULES[mechanism]} required username="{user}" password="{password}";'}
