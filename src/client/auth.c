@@ -60,19 +60,35 @@ void auth_settings_fini(struct auth_settings *s)
 	forget(&s->mechanism);
 	forget(&s->username);
 	forget(&s->password);
+	forget(&s->service);
+	forget(&s->keytab);
+	forget(&s->principal);
+}
+
+static int kerberos_check(const struct auth_settings *s, struct err *err)
+{
+	if (s->service == NULL) {
+		err_set(err, RC_USAGE, "sasl.mechanism=GSSAPI needs sasl.kerberos.service.name");
+		return err_hint(err, "it is the first part of the brokers' principals, often kafka");
+	}
+	if ((s->keytab == NULL) != (s->principal == NULL))
+		return err_set(err, RC_USAGE, "sasl.jaas.config: keyTab and principal go together; one is missing");
+	return RC_OK;
 }
 
 int auth_settings_check(const struct auth_settings *s, struct err *err)
 {
-	static const char *const known[] = { "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512" };
+	static const char *const known[] = { "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "GSSAPI" };
 	bool found = false;
 
 	for (size_t i = 0; i < ARRAY_LEN(known); i++)
 		found = found || strcmp(s->mechanism, known[i]) == 0;
 	if (!found) {
 		err_set(err, RC_USAGE, "sasl.mechanism=%s is not supported yet by this version", s->mechanism);
-		return err_hint(err, "this version has PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512");
+		return err_hint(err, "this version has PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 and GSSAPI");
 	}
+	if (strcmp(s->mechanism, "GSSAPI") == 0)
+		return kerberos_check(s, err);
 	if (s->username != NULL && s->password != NULL)
 		return RC_OK;
 	err_set(err, RC_USAGE, "sasl.mechanism=%s needs sasl.jaas.config with username and password", s->mechanism);

@@ -13,8 +13,10 @@
 
 /* NULL: not set. */
 struct auth_settings {
-	char *mechanism;             /* "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512" */
+	char *mechanism;             /* "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "GSSAPI" */
 	char *username, *password;
+	char *service;               /* GSSAPI: the first part of the brokers' principals */
+	char *keytab, *principal;    /* GSSAPI: both, or neither: the process's own ticket cache */
 };
 void auth_settings_fini(struct auth_settings *settings);
 /* RC_USAGE: a mechanism that is not known, or lacks what it needs. */

@@ -3,6 +3,8 @@
  * (reference/io-uring-and-sasl-traps.md 3.1), so every call of it is behind one mutex, and sasl_done is never called. */
 #include "client/auth_mechanism.h"
 
+#include "client/auth_kerberos.h"
+
 #include "base/mem.h"
 
 #include <pthread.h>
@@ -20,6 +22,7 @@ struct auth_talk {
 	sasl_conn_t *conn;
 	sasl_secret_t *password;
 	sasl_callback_t callbacks[N_CALLBACKS];
+	struct kerberos_creds *creds;   /* NULL: none, or the process's own */
 	bool complete;
 };
 
@@ -101,8 +104,17 @@ static int give_password(sasl_conn_t *conn, void *context, int id, sasl_secret_t
 	return SASL_OK;
 }
 
+static bool is_kerberos(const struct auth_settings *settings)
+{
+	return strcmp(settings->mechanism, "GSSAPI") == 0;
+}
+
 static void set_callbacks(struct auth_talk *talk)
 {
+	if (is_kerberos(talk->settings)) {   /* a name would be taken for the ticket's */
+		talk->callbacks[0] = (sasl_callback_t){ SASL_CB_LIST_END, NULL, NULL };
+		return;
+	}
 	talk->callbacks[0] = (sasl_callback_t){ SASL_CB_AUTHNAME, (callback *)(any_callback *)give_name, talk };
 	talk->callbacks[1] = (sasl_callback_t){ SASL_CB_USER, (callback *)(any_callback *)give_name, talk };
 	talk->callbacks[2] = (sasl_callback_t){ SASL_CB_PASS, (callback *)(any_callback *)give_password, talk };
@@ -131,13 +143,20 @@ struct auth_talk *auth_talk_create(const struct auth_settings *settings, const c
 	talk->settings = settings;
 	talk->password = secret_of(settings->password);
 	set_callbacks(talk);
+	if (settings->keytab != NULL && (talk->creds = kerberos_creds_get(settings, err)) == NULL) {
+		auth_talk_destroy(talk);
+		return NULL;
+	}
 	pthread_once(&once, init);
 	pthread_mutex_lock(&library);
 	res = init_result;
 	if (res == SASL_OK)
-		res = sasl_client_new("kafka", host, NULL, NULL, talk->callbacks, 0, &talk->conn);
+		res = sasl_client_new(is_kerberos(settings) ? settings->service : "kafka", host, NULL, NULL, talk->callbacks,
+				      0, &talk->conn);
 	if (res == SASL_OK)
 		res = sasl_setprop(talk->conn, SASL_SEC_PROPS, &no_layer);
+	if (res == SASL_OK && talk->creds != NULL)
+		res = sasl_setprop(talk->conn, SASL_GSS_CREDS, kerberos_creds_handle(talk->creds));
 	if (res != SASL_OK)
 		fail(err, talk, res);
 	pthread_mutex_unlock(&library);
@@ -155,6 +174,7 @@ void auth_talk_destroy(struct auth_talk *talk)
 	if (talk->conn != NULL)
 		sasl_dispose(&talk->conn);
 	pthread_mutex_unlock(&library);
+	kerberos_creds_free(talk->creds);
 	explicit_bzero(talk->password->data, talk->password->len);
 	xfree(talk->password);
 	xfree(talk);

@@ -182,34 +182,66 @@ static int secure_tls(struct client_conf *conf, struct reading *reading)
 	return rc;
 }
 
-/* What the login module says, where the mechanism has a name and a password. */
-static int read_jaas(struct auth_settings *s, const char *line, struct err *err)
+static char *option_of(const struct jaas *jaas, const char *name)
+{
+	const char *value = jaas_option(jaas, name);
+
+	return value != NULL && value[0] != '\0' ? xstrdup(value) : NULL;
+}
+
+/* Krb5LoginModule: a keytab, or (useTicketCache) what kinit left. The key's own service name comes first, as Java's. */
+static int read_kerberos(struct auth_settings *s, const struct jaas *jaas, const struct secret_rules *rules,
+			 struct err *err)
+{
+	if (s->service == NULL)
+		s->service = option_of(jaas, "serviceName");
+	s->keytab = option_of(jaas, "keyTab");
+	s->principal = option_of(jaas, "principal");
+	if (s->keytab == NULL) {
+		xfree(s->principal);
+		s->principal = NULL;
+		return RC_OK;
+	}
+	return secret_file_check(rules, s->keytab, err);
+}
+
+static const char *module_of(const char *mechanism)
+{
+	if (strcmp(mechanism, "GSSAPI") == 0)
+		return "Krb5LoginModule";
+	return strcmp(mechanism, "PLAIN") == 0 ? "PlainLoginModule" : "ScramLoginModule";
+}
+
+static int read_jaas(struct auth_settings *s, const char *line, const struct secret_rules *rules, struct err *err)
 {
 	struct jaas jaas;
-	const char *name, *password;
 	int rc = jaas_parse(&jaas, line, err);
 
 	if (rc != RC_OK)
 		return err_wrap(err, "sasl.jaas.config");
-	name = jaas_option(&jaas, "username");
-	password = jaas_option(&jaas, "password");
-	s->username = name != NULL ? xstrdup(name) : NULL;
-	s->password = password != NULL ? xstrdup(password) : NULL;
-	if (!jaas_is(&jaas, s->mechanism[0] == 'P' ? "PlainLoginModule" : "ScramLoginModule"))
+	if (!jaas_is(&jaas, module_of(s->mechanism))) {
 		rc = err_set(err, RC_USAGE, "sasl.jaas.config: %.*s is no login module for sasl.mechanism=%s", 100,
 			     jaas.module, s->mechanism);
+	} else if (strcmp(s->mechanism, "GSSAPI") == 0) {
+		rc = read_kerberos(s, &jaas, rules, err);
+	} else {
+		s->username = option_of(&jaas, "username");
+		s->password = option_of(&jaas, "password");
+	}
 	jaas_fini(&jaas);
 	return rc;
 }
 
 static int secure_sasl(struct client_conf *conf, struct reading *reading)
 {
-	struct auth_settings settings = { .mechanism = take(reading, "sasl.mechanism") };
+	struct auth_settings settings = {
+		.mechanism = take(reading, "sasl.mechanism"), .service = take(reading, "sasl.kerberos.service.name"),
+	};
 	char *line = take(reading, "sasl.jaas.config");
 	int rc = reading->rc;
 
 	if (rc == RC_OK && line != NULL)
-		rc = read_jaas(&settings, line, reading->err);
+		rc = read_jaas(&settings, line, reading->rules, reading->err);
 	if (rc == RC_OK)
 		rc = auth_settings_check(&settings, reading->err);
 	if (rc == RC_OK)

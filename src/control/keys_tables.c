@@ -30,7 +30,7 @@ static const struct key_row client_rows[] = {
 	{ "send.buffer.bytes", KEY_BYTES, "-1", -1, NUM_MAX, NULL, 0, "of sockets; -1: the system's" },
 	{ "sasl.mechanism", KEY_STRING, "GSSAPI", 0, 0, NULL, 0, "with SASL_PLAINTEXT and SASL_SSL" },
 	{ "sasl.jaas.config", KEY_STRING, NULL, 0, 0, NULL, KEY_SECRET, "one login module line" },
-	{ "sasl.kerberos.service.name", KEY_STRING, NULL, 0, 0, NULL, KEY_LATER, "of the brokers" },
+	{ "sasl.kerberos.service.name", KEY_STRING, NULL, 0, 0, NULL, 0, "of the brokers" },
 	{ "sasl.kerberos.kinit.cmd", KEY_STRING, NULL, 0, 0, NULL, KEY_JAVA, "tickets come from the keytab" },
 	{ "sasl.kerberos.min.time.before.relogin", KEY_STRING, NULL, 0, 0, NULL, KEY_JAVA,
 	  "the Kerberos library renews tickets" },

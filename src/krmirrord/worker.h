@@ -9,9 +9,10 @@
 #include "krmirrord/model.h"
 #include "krmirrord/signals.h"
 
-/* The text of an error and, where there is one, its hint, as pairs of a log line: "error=" ERR_PAIRS, ERR_ARGS(err). */
-#define ERR_PAIRS "\"%s%s%s\""
-#define ERR_ARGS(e) (e).text, (e).hint[0] != '\0' ? "\" hint=\"" : "", (e).hint
+/* The text of an error and, where there is one, its hint, as pairs of a log line: "error=" ERR_PAIRS, ERR_ARGS(err). Quoted
+ * as by LOG_Q. */
+#define ERR_PAIRS "\002%s%s%s\003"
+#define ERR_ARGS(e) (e).text, (e).hint[0] != '\0' ? "\003 hint=\002" : "", (e).hint
 
 /* How a run of the worker ended. */
 enum worker_end {

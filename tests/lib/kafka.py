@@ -27,9 +27,9 @@ def class_path(version):
     return os.path.join(jars, "*")
 
 
-def java(version, *args, heap="256m"):
+def java(version, *args, heap="256m", options=()):
     """The command line of one of Kafka's own classes."""
-    return [*JVM, f"-Xmx{heap}", "-cp", class_path(version), *args]
+    return [*JVM, *options, f"-Xmx{heap}", "-cp", class_path(version), *args]
 
 
 def tool(version, *args, input=None, timeout=60):
@@ -128,7 +128,8 @@ class Node:
                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
     def command(self):
-        return java(self.cluster.version, "kafka.Kafka", self.config_file, heap=self.cluster.heap)
+        secured = self.cluster.secured.java_options() if self.cluster.secured else []
+        return java(self.cluster.version, "kafka.Kafka", self.config_file, heap=self.cluster.heap, options=secured)
 
     def launch(self):
         """Starts the JVM and returns at once."""

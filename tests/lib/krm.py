@@ -76,7 +76,7 @@ class Worker:
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen([binary("krmirrord"), "-c", self.config_file, "--foreground"],
                                             stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-                                            start_new_session=True, preexec_fn=die_with_parent)
+                                            start_new_session=True, preexec_fn=die_with_parent, env=self.site.env)
         self.paused = False
 
         def first_line():
@@ -163,6 +163,7 @@ class Site:
         if own_control:
             self.config |= {"control.topic": f"_krm_{self.id}", "group.id": f"krm-{self.id}"}
         self.config |= config or {}
+        self.env = dict(os.environ)
         # The command line reads the same file; a worker's own keys come on top.
         self.config_file = properties(os.path.join(self.dir, "krmirror.properties"), self.config)
 
@@ -179,7 +180,7 @@ class Site:
     def start_cli(self, *args, config_file=None):
         return subprocess.Popen([binary("krmirror"), "-c", config_file or self.config_file, *args],
                                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                                errors="replace")
+                                errors="replace", env=self.env)
 
     def finish_cli(self, process, args, started, deadline=120):
         try:

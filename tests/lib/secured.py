@@ -6,16 +6,21 @@ from confluent_kafka.admin import ScramCredentialInfo, ScramMechanism, UserScram
 
 from .util import wait_until
 
-PLAIN, SCRAM_256, SCRAM_512 = "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"
+PLAIN, SCRAM_256, SCRAM_512, GSSAPI = "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "GSSAPI"
 MODULES = {PLAIN: "org.apache.kafka.common.security.plain.PlainLoginModule",
            SCRAM_256: "org.apache.kafka.common.security.scram.ScramLoginModule",
            SCRAM_512: "org.apache.kafka.common.security.scram.ScramLoginModule"}
 
 
+KERBEROS = "com.sun.security.auth.module.Krb5LoginModule"
+
+
 class SecuredListener:
     def __init__(self, authority=None, names=("127.0.0.1", "localhost"), days=365, clients=False, sasl=False,
-                 reauth_ms=0):
-        """authority: TLS with certificates of it; clients: which clients must have too. sasl: users may log in."""
+                 reauth_ms=0, kdc=None):
+        """authority: TLS with certificates of it; clients: which clients must have too. sasl: users may log in; kdc:
+        with tickets too."""
+        self.kdc = kdc
         self.authority, self.names, self.days, self.clients = authority, names, days, clients
         self.sasl, self.reauth_ms = sasl, reauth_ms
         self.protocol = ("SASL_" if sasl else "") + ("SSL" if authority else "PLAINTEXT")
@@ -40,13 +45,22 @@ class SecuredListener:
     # -- SASL ----------------------------------------------------------------------------------------------
 
     def _sasl(self):
-        own = {"sasl.enabled.mechanisms": ",".join(MODULES)}
+        own = {"sasl.enabled.mechanisms": ",".join([*MODULES, *([GSSAPI] if self.kdc else [])])}
         if self.reauth_ms:
             own["connections.max.reauth.ms"] = self.reauth_ms
         for mechanism, module in MODULES.items():
             users = ' user_mirror="of the mirror"' if mechanism == PLAIN else ""
             own[f"{mechanism.lower()}.sasl.jaas.config"] = f"{module} required{users};"
+        if self.kdc:
+            keytab, principal = self.kdc.keytab("kafka/127.0.0.1")
+            own["gssapi.sasl.jaas.config"] = (f'{KERBEROS} required useKeyTab=true storeKey=true keyTab="{keytab}" '
+                                              f'principal="{principal}";')
+            own["sasl.kerberos.service.name"] = "kafka"
         return own
+
+    def java_options(self):
+        """For the broker's JVM."""
+        return [f"-Djava.security.krb5.conf={self.kdc.conf}"] if self.kdc else []
 
     def config(self, node):
         own = (self._tls(node) if self.authority else {}) | (self._sasl() if self.sasl else {})
@@ -70,3 +84,10 @@ def login(mechanism, password="of the mirror", user="mirror"):
     """Client keys."""
     return {"sasl.mechanism": mechanism,
             "sasl.jaas.config": f'{MODULES[mechanism]} required username="{user}" password="{password}";'}
+
+
+def ticket(kdc, name="mirror"):
+    """Client keys for GSSAPI."""
+    keytab, principal = kdc.keytab(name)
+    return {"sasl.mechanism": GSSAPI, "sasl.kerberos.service.name": "kafka",
+            "sasl.jaas.config": f'{KERBEROS} required useKeyTab=true keyTab="{keytab}" principal="{principal}";'}
