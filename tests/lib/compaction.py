@@ -12,7 +12,7 @@ from .raw import Raw
 from .util import wait_until
 
 # Segments roll by the time of the records, which are 1 ms apart: every 50 records, whatever their size.
-CONFIG = {"cleanup.policy": "compact", "segment.ms": "50", "min.cleanable.dirty.ratio": "0.001",
+CONFIG = {"cleanup.policy": "compact", "segment.ms": "50", "min.cleanable.dirty.ratio": "0.00001",
           "min.compaction.lag.ms": "0", "delete.retention.ms": "86400000"}
 CLEANER_DEADLINE = 90
 
