@@ -12,6 +12,7 @@
 
 #include "base/mem.h"
 #include "client/auth_mechanism.h"
+#include "client/oauth_tokens.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -23,6 +24,7 @@ enum { STACK_BYTES = 1 << 20 };
 struct auth {
 	struct auth_settings settings;
 	atomic_int refs;
+	struct oauth_tokens *tokens;
 };
 
 enum job_state { JOB_IDLE, JOB_WORKING, JOB_POSTED, JOB_ENDED };
@@ -63,6 +65,11 @@ void auth_settings_fini(struct auth_settings *s)
 	forget(&s->service);
 	forget(&s->keytab);
 	forget(&s->principal);
+	forget(&s->token);
+	forget(&s->token_url);
+	forget(&s->token_trust);
+	forget(&s->scope);
+	forget(&s->extensions);
 }
 
 static int kerberos_check(const struct auth_settings *s, struct err *err)
@@ -76,19 +83,45 @@ static int kerberos_check(const struct auth_settings *s, struct err *err)
 	return RC_OK;
 }
 
+static int oauth_check(const struct auth_settings *s, struct err *err)
+{
+	const char *url = s->token_url;
+
+	if (s->token != NULL)
+		return RC_OK;
+	if (url == NULL) {
+		err_set(err, RC_USAGE, "sasl.mechanism=OAUTHBEARER needs sasl.oauthbearer.token.endpoint.url");
+		return err_hint(err, "https://..., file:///path, or token=\"...\" in sasl.jaas.config");
+	}
+	if (strncmp(url, "file:///", 8) == 0)
+		return RC_OK;
+	if (strncmp(url, "https://", 8) != 0) {
+		err_set(err, RC_USAGE, "sasl.oauthbearer.token.endpoint.url=%.200s: secrets go by https only", url);
+		return err_hint(err, "https://..., or file:///path for a token in a file");
+	}
+	if (s->username != NULL && s->password != NULL)
+		return RC_OK;
+	err_set(err, RC_USAGE, "sasl.mechanism=OAUTHBEARER with an endpoint needs clientId and clientSecret in "
+		"sasl.jaas.config");
+	return err_hint(err, "sasl.jaas.config=org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required "
+			     "clientId=\"...\" clientSecret=\"...\";");
+}
+
 int auth_settings_check(const struct auth_settings *s, struct err *err)
 {
-	static const char *const known[] = { "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "GSSAPI" };
+	static const char *const known[] = { "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "GSSAPI", "OAUTHBEARER" };
 	bool found = false;
 
 	for (size_t i = 0; i < ARRAY_LEN(known); i++)
 		found = found || strcmp(s->mechanism, known[i]) == 0;
 	if (!found) {
-		err_set(err, RC_USAGE, "sasl.mechanism=%s is not supported yet by this version", s->mechanism);
-		return err_hint(err, "this version has PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 and GSSAPI");
+		err_set(err, RC_USAGE, "sasl.mechanism=%s is not known", s->mechanism);
+		return err_hint(err, "PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, GSSAPI and OAUTHBEARER are");
 	}
-	if (strcmp(s->mechanism, "GSSAPI") == 0)
+	if (auth_is(s, "GSSAPI"))
 		return kerberos_check(s, err);
+	if (auth_is(s, "OAUTHBEARER"))
+		return oauth_check(s, err);
 	if (s->username != NULL && s->password != NULL)
 		return RC_OK;
 	err_set(err, RC_USAGE, "sasl.mechanism=%s needs sasl.jaas.config with username and password", s->mechanism);
@@ -103,6 +136,7 @@ struct auth *auth_create(struct auth_settings *settings)
 	auth->settings = *settings;
 	*settings = (struct auth_settings){ 0 };
 	atomic_init(&auth->refs, 1);
+	auth->tokens = oauth_tokens_create();
 	return auth;
 }
 
@@ -117,6 +151,7 @@ void auth_unref(struct auth *auth)
 	if (auth == NULL || atomic_fetch_sub(&auth->refs, 1) > 1)
 		return;
 	auth_settings_fini(&auth->settings);
+	oauth_tokens_destroy(auth->tokens);
 	xfree(auth);
 }
 
@@ -129,7 +164,8 @@ const char *auth_mechanism(const struct auth *auth)
 
 static void job_free(struct auth_job *job)
 {
-	auth_talk_destroy(job->talk);
+	if (job->talk != NULL)
+		job->talk->ops->destroy(job->talk);
 	if (job->in != NULL)
 		explicit_bzero(job->in, job->in_len);
 	xfree(job->in);
@@ -141,11 +177,14 @@ static void job_free(struct auth_job *job)
 
 static void take_step(struct auth_job *job)
 {
+	const struct auth_settings *settings = &job->auth->settings;
+
 	job->err = (struct err){ 0 };
 	if (job->talk == NULL)
-		job->talk = auth_talk_create(&job->auth->settings, job->host, &job->err);
-	if (job->talk != NULL && auth_talk_step(job->talk, job->in, job->in_len, &job->out, &job->out_len, &job->complete,
-						&job->err) != RC_OK)
+		job->talk = auth_is(settings, "OAUTHBEARER") ? auth_oauth_create(settings, job->auth->tokens, &job->err) :
+			    auth_cyrus_create(settings, job->host, &job->err);
+	if (job->talk != NULL && job->talk->ops->step(job->talk, job->in, job->in_len, &job->out, &job->out_len,
+						      &job->complete, &job->err) != RC_OK)
 		job->out = NULL;
 }
 

@@ -13,10 +13,17 @@
 
 /* NULL: not set. */
 struct auth_settings {
-	char *mechanism;             /* "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "GSSAPI" */
-	char *username, *password;
+	char *mechanism;             /* "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "GSSAPI", "OAUTHBEARER" */
+	char *username, *password;   /* OAUTHBEARER: of the client, at the token endpoint */
 	char *service;               /* GSSAPI: the first part of the brokers' principals */
 	char *keytab, *principal;    /* GSSAPI: both, or neither: the process's own ticket cache */
+	/* OAUTHBEARER */
+	char *token;                 /* as it is; else from token_url, */
+	char *token_url;             /* "https://..." or "file:///path" */
+	char *token_trust;           /* PEM file of whom to trust at the endpoint; NULL: whom the system trusts */
+	char *scope;
+	char *extensions;            /* "name=value\001" for each */
+	int32_t token_connect_timeout_ms, token_read_timeout_ms;
 };
 void auth_settings_fini(struct auth_settings *settings);
 /* RC_USAGE: a mechanism that is not known, or lacks what it needs. */

@@ -17,7 +17,8 @@ enum { N_CALLBACKS = 4, SERVICE_MAX = 64 };
 typedef int callback(void);
 typedef void any_callback(void);
 
-struct auth_talk {
+struct cyrus_talk {
+	struct auth_talk talk;
 	const struct auth_settings *settings;
 	sasl_conn_t *conn;
 	sasl_secret_t *password;
@@ -66,13 +67,13 @@ static void init(void)
 	init_result = sasl_client_init(callbacks);
 }
 
-static int fail(struct err *err, const struct auth_talk *talk, int res)
+static int fail(struct err *err, const struct cyrus_talk *talk, int res)
 {
 	const char *mechanism = talk->settings->mechanism;
 
 	if (res == SASL_NOMECH) {
 		err_set(err, RC_USAGE, "this host has no %s for SASL", mechanism);
-		return err_hint(err, strcmp(mechanism, "GSSAPI") == 0 ? "install libsasl2-modules-gssapi-mit" :
+		return err_hint(err, auth_is(talk->settings, "GSSAPI") ? "install libsasl2-modules-gssapi-mit" :
 				"install libsasl2-modules");
 	}
 	return err_set(err, RC_AUTH, "SASL %s: %s", mechanism,
@@ -83,7 +84,7 @@ static int fail(struct err *err, const struct auth_talk *talk, int res)
 
 static int give_name(void *context, int id, const char **result, unsigned *len)
 {
-	const struct auth_talk *talk = context;
+	const struct cyrus_talk *talk = context;
 	/* USER would be another one to act for; empty: the same. */
 	const char *name = id == SASL_CB_AUTHNAME ? talk->settings->username : "";
 
@@ -95,7 +96,7 @@ static int give_name(void *context, int id, const char **result, unsigned *len)
 
 static int give_password(sasl_conn_t *conn, void *context, int id, sasl_secret_t **secret)
 {
-	const struct auth_talk *talk = context;
+	const struct cyrus_talk *talk = context;
 
 	(void)conn;
 	if (id != SASL_CB_PASS || talk->password == NULL)
@@ -104,14 +105,9 @@ static int give_password(sasl_conn_t *conn, void *context, int id, sasl_secret_t
 	return SASL_OK;
 }
 
-static bool is_kerberos(const struct auth_settings *settings)
+static void set_callbacks(struct cyrus_talk *talk)
 {
-	return strcmp(settings->mechanism, "GSSAPI") == 0;
-}
-
-static void set_callbacks(struct auth_talk *talk)
-{
-	if (is_kerberos(talk->settings)) {   /* a name would be taken for the ticket's */
+	if (auth_is(talk->settings, "GSSAPI")) {   /* a name would be taken for the ticket's */
 		talk->callbacks[0] = (sasl_callback_t){ SASL_CB_LIST_END, NULL, NULL };
 		return;
 	}
@@ -133,43 +129,10 @@ static sasl_secret_t *secret_of(const char *password)
 
 /* ---- the talk ---- */
 
-struct auth_talk *auth_talk_create(const struct auth_settings *settings, const char *host, struct err *err)
+static void destroy(struct auth_talk *base)
 {
-	/* Frames are not wrapped: no layer of its own. */
-	sasl_security_properties_t no_layer = { .min_ssf = 0, .max_ssf = 0, .maxbufsize = 0 };
-	struct auth_talk *talk = xcalloc(1, sizeof(*talk));
-	int res;
+	struct cyrus_talk *talk = container_of(base, struct cyrus_talk, talk);
 
-	talk->settings = settings;
-	talk->password = secret_of(settings->password);
-	set_callbacks(talk);
-	if (settings->keytab != NULL && (talk->creds = kerberos_creds_get(settings, err)) == NULL) {
-		auth_talk_destroy(talk);
-		return NULL;
-	}
-	pthread_once(&once, init);
-	pthread_mutex_lock(&library);
-	res = init_result;
-	if (res == SASL_OK)
-		res = sasl_client_new(is_kerberos(settings) ? settings->service : "kafka", host, NULL, NULL, talk->callbacks,
-				      0, &talk->conn);
-	if (res == SASL_OK)
-		res = sasl_setprop(talk->conn, SASL_SEC_PROPS, &no_layer);
-	if (res == SASL_OK && talk->creds != NULL)
-		res = sasl_setprop(talk->conn, SASL_GSS_CREDS, kerberos_creds_handle(talk->creds));
-	if (res != SASL_OK)
-		fail(err, talk, res);
-	pthread_mutex_unlock(&library);
-	if (res == SASL_OK)
-		return talk;
-	auth_talk_destroy(talk);
-	return NULL;
-}
-
-void auth_talk_destroy(struct auth_talk *talk)
-{
-	if (talk == NULL)
-		return;
 	pthread_mutex_lock(&library);
 	if (talk->conn != NULL)
 		sasl_dispose(&talk->conn);
@@ -180,9 +143,10 @@ void auth_talk_destroy(struct auth_talk *talk)
 	xfree(talk);
 }
 
-int auth_talk_step(struct auth_talk *talk, const void *in, size_t in_len, const void **out, size_t *len, bool *complete,
-		   struct err *err)
+static int step(struct auth_talk *base, const void *in, size_t in_len, const void **out, size_t *len, bool *complete,
+		struct err *err)
 {
+	struct cyrus_talk *talk = container_of(base, struct cyrus_talk, talk);
 	const char *token = NULL, *chosen = NULL;
 	unsigned n = 0;
 	int res, rc = RC_OK;
@@ -208,4 +172,39 @@ int auth_talk_step(struct auth_talk *talk, const void *in, size_t in_len, const 
 	*len = n;
 	*complete = talk->complete;
 	return rc;
+}
+
+struct auth_talk *auth_cyrus_create(const struct auth_settings *settings, const char *host, struct err *err)
+{
+	static const struct auth_talk_ops ops = { step, destroy };
+	/* Frames are not wrapped: no layer of its own. */
+	sasl_security_properties_t no_layer = { .min_ssf = 0, .max_ssf = 0, .maxbufsize = 0 };
+	struct cyrus_talk *talk = xcalloc(1, sizeof(*talk));
+	const char *service = auth_is(settings, "GSSAPI") ? settings->service : "kafka";
+	int res;
+
+	talk->talk.ops = &ops;
+	talk->settings = settings;
+	talk->password = secret_of(settings->password);
+	set_callbacks(talk);
+	if (settings->keytab != NULL && (talk->creds = kerberos_creds_get(settings, err)) == NULL) {
+		destroy(&talk->talk);
+		return NULL;
+	}
+	pthread_once(&once, init);
+	pthread_mutex_lock(&library);
+	res = init_result;
+	if (res == SASL_OK)
+		res = sasl_client_new(service, host, NULL, NULL, talk->callbacks, 0, &talk->conn);
+	if (res == SASL_OK)
+		res = sasl_setprop(talk->conn, SASL_SEC_PROPS, &no_layer);
+	if (res == SASL_OK && talk->creds != NULL)
+		res = sasl_setprop(talk->conn, SASL_GSS_CREDS, kerberos_creds_handle(talk->creds));
+	if (res != SASL_OK)
+		fail(err, talk, res);
+	pthread_mutex_unlock(&library);
+	if (res == SASL_OK)
+		return &talk->talk;
+	destroy(&talk->talk);
+	return NULL;
 }

@@ -4,12 +4,27 @@
 
 #include "client/auth.h"
 
-/* One conversation. */
-struct auth_talk;
+#include <string.h>
 
-/* NULL with err set (RC_AUTH, RC_USAGE). */
-struct auth_talk *auth_talk_create(const struct auth_settings *settings, const char *host, struct err *err);
-void auth_talk_destroy(struct auth_talk *talk);
-/* in NULL: the first step. *out is the talk's until the next step. May block. */
-int auth_talk_step(struct auth_talk *talk, const void *in, size_t in_len, const void **out, size_t *len, bool *complete,
-		   struct err *err) MUST_USE;
+struct oauth_tokens;
+
+/* One conversation; the first member of a mechanism's own. */
+struct auth_talk {
+	const struct auth_talk_ops *ops;
+};
+
+struct auth_talk_ops {
+	/* in NULL: the first step. *out is the talk's until the next step. May block. */
+	int (*step)(struct auth_talk *talk, const void *in, size_t in_len, const void **out, size_t *len, bool *complete,
+		    struct err *err) MUST_USE;
+	void (*destroy)(struct auth_talk *talk);
+};
+
+/* NULL with err set (RC_AUTH, RC_USAGE). May block. What is given outlives the talk. */
+struct auth_talk *auth_cyrus_create(const struct auth_settings *settings, const char *host, struct err *err);
+struct auth_talk *auth_oauth_create(const struct auth_settings *settings, struct oauth_tokens *tokens, struct err *err);
+
+static inline bool auth_is(const struct auth_settings *settings, const char *mechanism)
+{
+	return strcmp(settings->mechanism, mechanism) == 0;
+}

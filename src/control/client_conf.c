@@ -205,10 +205,40 @@ static int read_kerberos(struct auth_settings *s, const struct jaas *jaas, const
 	return secret_file_check(rules, s->keytab, err);
 }
 
+/* "extension_NAME" options, for the broker (KIP-342). */
+static char *extensions_of(const struct jaas *jaas)
+{
+	char *all = xstrdup(""), *longer;
+
+	for (int i = 0; i < jaas->n_options; i++) {
+		const struct jaas_option *o = &jaas->options[i];
+
+		if (strncmp(o->name, "extension_", 10) != 0 || strchr(o->value, 1) != NULL)
+			continue;
+		longer = xasprintf("%s%s=%s\001", all, o->name + 10, o->value);
+		xfree(all);
+		all = longer;
+	}
+	return all;
+}
+
+static int read_oauth(struct auth_settings *s, const struct jaas *jaas, const struct secret_rules *rules, struct err *err)
+{
+	s->username = option_of(jaas, "clientId");
+	s->password = option_of(jaas, "clientSecret");
+	s->scope = option_of(jaas, "scope");
+	s->token = option_of(jaas, "token");
+	s->token_trust = option_of(jaas, "ssl.truststore.location");
+	s->extensions = extensions_of(jaas);
+	return s->token_trust != NULL ? secret_file_check(rules, s->token_trust, err) : RC_OK;
+}
+
 static const char *module_of(const char *mechanism)
 {
 	if (strcmp(mechanism, "GSSAPI") == 0)
 		return "Krb5LoginModule";
+	if (strcmp(mechanism, "OAUTHBEARER") == 0)
+		return "OAuthBearerLoginModule";
 	return strcmp(mechanism, "PLAIN") == 0 ? "PlainLoginModule" : "ScramLoginModule";
 }
 
@@ -224,6 +254,8 @@ static int read_jaas(struct auth_settings *s, const char *line, const struct sec
 			     jaas.module, s->mechanism);
 	} else if (strcmp(s->mechanism, "GSSAPI") == 0) {
 		rc = read_kerberos(s, &jaas, rules, err);
+	} else if (strcmp(s->mechanism, "OAUTHBEARER") == 0) {
+		rc = read_oauth(s, &jaas, rules, err);
 	} else {
 		s->username = option_of(&jaas, "username");
 		s->password = option_of(&jaas, "password");
@@ -236,10 +268,15 @@ static int secure_sasl(struct client_conf *conf, struct reading *reading)
 {
 	struct auth_settings settings = {
 		.mechanism = take(reading, "sasl.mechanism"), .service = take(reading, "sasl.kerberos.service.name"),
+		.token_url = take(reading, "sasl.oauthbearer.token.endpoint.url"),
+		.token_connect_timeout_ms = number(reading->props, "sasl.login.connect.timeout.ms"),
+		.token_read_timeout_ms = number(reading->props, "sasl.login.read.timeout.ms"),
 	};
 	char *line = take(reading, "sasl.jaas.config");
 	int rc = reading->rc;
 
+	if (rc == RC_OK && settings.token_url != NULL)
+		rc = secret_url_check(reading->rules, settings.token_url, reading->err);
 	if (rc == RC_OK && line != NULL)
 		rc = read_jaas(&settings, line, reading->rules, reading->err);
 	if (rc == RC_OK)

@@ -134,6 +134,7 @@ static int read_all(struct conf *conf, struct err *err)
 	conf->secret_key_file = text(conf, "secret.key.file");
 	conf->secret_files_allowed = text(conf, "secret.files.allowed");
 	conf->secret_env_allowed = text(conf, "secret.env.allowed");
+	conf->oauth_urls_allowed = text(conf, "sasl.oauthbearer.allowed.urls");
 	read_words(conf);
 	err->rc = RC_OK;
 	if (client_conf_read(&conf->destination, &conf->props, err) != RC_OK ||
@@ -166,7 +167,10 @@ int conf_load(struct conf *conf, const struct conf_files *files, struct notes *n
 
 struct secret_rules conf_secret_rules(const struct conf *conf)
 {
-	return (struct secret_rules){ conf->secret_files_allowed, conf->secret_env_allowed };
+	return (struct secret_rules){
+		.files_allowed = conf->secret_files_allowed, .env_allowed = conf->secret_env_allowed,
+		.urls_allowed = conf->oauth_urls_allowed,
+	};
 }
 
 void conf_fini(struct conf *conf)
@@ -181,5 +185,6 @@ void conf_fini(struct conf *conf)
 	xfree(conf->secret_key_file);
 	xfree(conf->secret_files_allowed);
 	xfree(conf->secret_env_allowed);
+	xfree(conf->oauth_urls_allowed);
 	*conf = (struct conf){ 0 };
 }

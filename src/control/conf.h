@@ -18,7 +18,7 @@ struct conf {
 	char *http_listener;                 /* "": off */
 	char *http_advertised_listener;      /* NULL: none */
 	char *secret_key_file;               /* NULL: none */
-	char *secret_files_allowed, *secret_env_allowed;
+	char *secret_files_allowed, *secret_env_allowed, *oauth_urls_allowed;
 	enum loop_engine io_engine;
 	enum log_format log_format;
 	enum log_level log_level;

@@ -220,7 +220,6 @@ static bool second_key(const struct key_table *const *tables, const char *value,
 		memcpy(name, p + 1, n);
 		name[n] = '\0';
 		row = find_in(tables, name);
-		/* Names of one word (username=, password=) are options of a JAAS line, not keys. */
 		if (row != NULL && strchr(name, '.') != NULL)
 			return true;
 	}
@@ -241,7 +240,8 @@ static int check_known(const struct key_table *const *tables, const struct key_r
 		notes_add(notes, "%s: %s is not used: %s", at, prop->key, row->doc);
 		return RC_OK;
 	}
-	if (second_key(tables, prop->value, other, sizeof(other))) {
+	/* Options of a login module have names of keys: ssl.truststore.location="..." is for the token endpoint. */
+	if (strcmp(prop->key, "sasl.jaas.config") != 0 && second_key(tables, prop->value, other, sizeof(other))) {
 		err_set(err, RC_USAGE, "%s: several keys on one line: %s stands inside the value of %s", at, other,
 			prop->key);
 		return err_hint(err, "put %s on a line of its own", other);

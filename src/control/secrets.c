@@ -105,6 +105,22 @@ int secret_file_check(const struct secret_rules *rules, const char *path, struct
 			"one of its directories (none is set)");
 }
 
+int secret_url_check(const struct secret_rules *rules, const char *url, struct err *err)
+{
+	const char *list = rules != NULL ? rules->urls_allowed : NULL;
+	char item[PATH_MAX];
+
+	if (rules == NULL)
+		return RC_OK;
+	if (strncmp(url, "file://", 7) == 0)
+		return secret_file_check(rules, url + 7, err);
+	while (next_item(&list, item, sizeof(item)))
+		if (strcmp(item, url) == 0)
+			return RC_OK;
+	err_set(err, RC_USAGE, "the token endpoint %.*s of this link is not one that this host allows", SHOWN, url);
+	return err_hint(err, "sasl.oauthbearer.allowed.urls in krmirror.properties");
+}
+
 static bool env_allowed(const char *list, const char *name)
 {
 	char item[256];

@@ -12,15 +12,17 @@ MODULES = {PLAIN: "org.apache.kafka.common.security.plain.PlainLoginModule",
            SCRAM_512: "org.apache.kafka.common.security.scram.ScramLoginModule"}
 
 
+OAUTH = "OAUTHBEARER"
+OAUTH_MODULE = "org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule"
 KERBEROS = "com.sun.security.auth.module.Krb5LoginModule"
 
 
 class SecuredListener:
     def __init__(self, authority=None, names=("127.0.0.1", "localhost"), days=365, clients=False, sasl=False,
-                 reauth_ms=0, kdc=None):
+                 reauth_ms=0, kdc=None, oauth=False):
         """authority: TLS with certificates of it; clients: which clients must have too. sasl: users may log in; kdc:
-        with tickets too."""
-        self.kdc = kdc
+        with tickets too; oauth: with unsigned tokens."""
+        self.kdc, self.oauth = kdc, oauth
         self.authority, self.names, self.days, self.clients = authority, names, days, clients
         self.sasl, self.reauth_ms = sasl, reauth_ms
         self.protocol = ("SASL_" if sasl else "") + ("SSL" if authority else "PLAINTEXT")
@@ -45,12 +47,14 @@ class SecuredListener:
     # -- SASL ----------------------------------------------------------------------------------------------
 
     def _sasl(self):
-        own = {"sasl.enabled.mechanisms": ",".join([*MODULES, *([GSSAPI] if self.kdc else [])])}
+        own = {"sasl.enabled.mechanisms": ",".join([*MODULES, *([GSSAPI] if self.kdc else []), *([OAUTH] if self.oauth else [])])}
         if self.reauth_ms:
             own["connections.max.reauth.ms"] = self.reauth_ms
         for mechanism, module in MODULES.items():
             users = ' user_mirror="of the mirror"' if mechanism == PLAIN else ""
             own[f"{mechanism.lower()}.sasl.jaas.config"] = f"{module} required{users};"
+        if self.oauth:
+            own["oauthbearer.sasl.jaas.config"] = f'{OAUTH_MODULE} required unsecuredLoginStringClaim_sub="broker";'
         if self.kdc:
             keytab, principal = self.kdc.keytab("kafka/127.0.0.1")
             own["gssapi.sasl.jaas.config"] = (f'{KERBEROS} required useKeyTab=true storeKey=true keyTab="{keytab}" '

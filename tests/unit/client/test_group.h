@@ -4,3 +4,4 @@
 #include <check.h>
 
 TCase *group_share_tests(void);
+TCase *oauth_tests(void);

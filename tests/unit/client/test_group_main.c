@@ -5,11 +5,12 @@
 
 int main(void)
 {
-	Suite *suite = suite_create("group");
+	Suite *suite = suite_create("client");
 	SRunner *runner;
 	int failed;
 
 	suite_add_tcase(suite, group_share_tests());
+	suite_add_tcase(suite, oauth_tests());
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);

@@ -86,8 +86,12 @@ END_TEST
 
 START_TEST(links_name_only_what_is_allowed)
 {
-	struct secret_rules rules = { allowed, "KRMIRROR_*, EXACT" };
-	struct secret_rules nothing = { NULL, NULL };
+	struct secret_rules rules = {
+		.files_allowed = allowed, .env_allowed = "KRMIRROR_*, EXACT", .urls_allowed = "https://a/token,https://b",
+	};
+	struct secret_rules nothing = { 0 };
+	struct err err;
+
 
 	snprintf(text, sizeof(text), "${file:%s:password}", file);
 	resolves(&rules, text, "of the file");
@@ -103,6 +107,12 @@ START_TEST(links_name_only_what_is_allowed)
 	snprintf(text, sizeof(text), "${file:%s:password}", trap);
 	refused(&rules, text, "secret.files.allowed");
 	refused(&rules, "${file:etc/passwd:root}", "secret.files.allowed");
+	ck_assert_int_eq(secret_url_check(&rules, "https://a/token", &err), RC_OK);
+	ck_assert_int_eq(secret_url_check(&rules, "https://a/token2", &err), RC_USAGE);
+	ck_assert_int_eq(secret_url_check(&nothing, "https://a/token", &err), RC_USAGE);
+	ck_assert_int_eq(secret_url_check(&rules, "file:///etc/passwd", &err), RC_USAGE);
+	snprintf(text, sizeof(text), "file://%s", file);
+	ck_assert_int_eq(secret_url_check(&rules, text, &err), RC_OK);
 }
 END_TEST
 
