@@ -46,10 +46,10 @@ class Holes:
         self.records += 1
 
 
-def equal(site, topic, count):
+def equal(site, topic, count, **deadline):
     """Both ends stand still at the same offset, and so does every record."""
     site.wait_transactions(topic)
-    site.wait_caught_up(topic)
+    site.wait_caught_up(topic, **deadline)
     site.assert_equal(topic, count)
     assert judge.whole(site.source, topic) == judge.whole(site.destination, topic)
 
@@ -243,11 +243,13 @@ def test_without_the_right_for_markers(guarded, counts):
     holes.add(n)
     equal(site, topic, holes.records + crowd.expect)
     assert "empty transactions" in text_of(site, topic)
-    for _ in range(counts(2, 20)):   # whatever a killed worker leaves open
+    kills = counts(2, 20)
+    for _ in range(kills):   # whatever a killed worker leaves open
         holes.add(n)
         worker.kill()
         worker.start()
-    equal(site, topic, holes.records + crowd.expect)
+    # one offset each: 330 a second at best
+    equal(site, topic, holes.records + crowd.expect, deadline=60 + n * kills // 50)
     site.destination.create_acl("TRANSACTIONAL_ID", "krmirror/", "User:*", "WRITE", allow=False, pattern="PREFIXED",
                                 host=KRMIRROR)
     holes.add(3)
