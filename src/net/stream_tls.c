@@ -24,6 +24,7 @@
 enum {
 	IN_BYTES = 64 << 10,         /* a few of TLS's records, which have 16 KiB at most */
 	OUT_BYTES = 128 << 10,       /* so much is taken over before the caller must wait */
+	OUT_MAX = 1 << 20,           /* of a peer that asks for answers and does not read them */
 	RECORD_BYTES = 16 << 10,
 };
 
@@ -71,6 +72,8 @@ static int bio_write(BIO *bio, const char *data, int len)
 	struct tls_stream *s = BIO_get_data(bio);
 	struct out *out = &s->out[s->filling];
 
+	if (out->len + (size_t)len > OUT_MAX)
+		return -1;
 	if (out->len + (size_t)len > out->cap) {
 		out->cap = MAX(2 * out->cap, out->len + (size_t)len);
 		out->data = xrealloc(out->data, out->cap, 1);
