@@ -16,13 +16,13 @@ from lib.util import wait_until
 pytestmark = pytest.mark.real_only
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def kdc(tmp_path_factory):
     with Kdc(tmp_path_factory.mktemp("kdc")) as k:
         yield k
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def authority(tmp_path_factory):
     return Authority(tmp_path_factory.mktemp("authority"))
 

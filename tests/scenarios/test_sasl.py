@@ -18,7 +18,7 @@ pytestmark = pytest.mark.real_only
 MECHANISMS = pytest.mark.parametrize("mechanism", list(MODULES))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def authority(tmp_path_factory):
     return Authority(tmp_path_factory.mktemp("authority"))
 

@@ -16,7 +16,7 @@ from lib.util import wait_until
 pytestmark = pytest.mark.real_only
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def authority(tmp_path_factory):
     return Authority(tmp_path_factory.mktemp("authority"))
 
