@@ -58,6 +58,7 @@ struct link_row {
 	struct cluster_watch watch;
 	struct err source_error;     /* of the last attempt; rc RC_OK: it answered */
 	int told_rc;                 /* of the last log line about it */
+	int writing_rc, written_rc;  /* of what the control log is to say, and says: a new reason is written */
 	struct err refused;          /* the source is another cluster; rc RC_OK: it is not, or has not told */
 	struct err data_error;       /* the data loops found the link FAILED; rc RC_OK: they did not */
 	int64_t check_ns;            /* next availability check */

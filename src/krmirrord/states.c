@@ -95,10 +95,11 @@ static bool link_due(const struct worker *worker, const struct link_row *row, co
 {
 	return worker->member.leader && row->present &&
 	       (state->state != plan_link_state(&row->plan) || state->seen != row->offset ||
-		!text_eq(state->error, link_error(row)));
+		!text_eq(state->error, link_error(row)) ||
+		(state->state == LINK_UNAVAILABLE && row->written_rc != row->source_error.rc));
 }
 
-static void link_write(const struct link_row *row, struct link_state *state)
+static void link_write(struct link_row *row, struct link_state *state)
 {
 	enum link_state_kind kind = plan_link_state(&row->plan);
 	const struct err *err = kind == LINK_UNAVAILABLE ? &row->source_error : &row->error;
@@ -110,10 +111,11 @@ static void link_write(const struct link_row *row, struct link_state *state)
 	state->last_contact_ms = row->contact_wall_ms > 0 ? row->contact_wall_ms : -1;
 	record_set(&state->error, link_error(row));
 	record_set(&state->error_message, state->error != NULL ? err->text : NULL);
+	row->writing_rc = row->source_error.rc;
 }
 
 static bool link_writes(struct worker *worker, struct control_log *log, struct control_batch *batch,
-			const struct link_row *row)
+			struct link_row *row)
 {
 	struct link_state state;
 	struct err err;
@@ -163,6 +165,8 @@ static enum outcome decide(struct control_log *log, struct control_batch *batch,
 
 static void note_written(struct worker *worker, int64_t began_ns)
 {
+	for (int i = 0; i < worker->model.n_links; i++)
+		worker->model.links[i]->written_rc = worker->model.links[i]->writing_rc;
 	for (int i = 0; i < worker->model.n_mirrors; i++) {
 		struct mirror_row *row = worker->model.mirrors[i];
 		const struct partition_state *entry;
