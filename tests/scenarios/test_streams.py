@@ -24,6 +24,14 @@ def demo(request, tmp_path):
     yield make
     for d in made:
         d.remove()
+    # The demo's topics have names of its own: the next test on these clusters wants the same.
+    for site in request.node.sites:
+        for w in site.workers:
+            if w.process is not None:
+                w.kill()
+        for topic in {t for d in made for t in d.topics}:
+            if site.destination.has_topic(topic):
+                site.destination.delete_topic(topic)
 
 
 def mirror(site, topics):
