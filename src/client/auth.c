@@ -1,25 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One thread for each step: steps are few, and one that hangs must not hold up others.
+/* Each step is a job of its own.
  *
- * Happy path: auth_begin -> thread: talk is made, first token -> posted -> done -> the owner sends, receives ->
- * auth_go_on -> thread -> ... -> complete -> auth_end.
- * auth_end, by where the job is:
- *   idle     freed
- *   working  marked; the thread frees it and does not touch the loop, which may be gone by then
- *   posted   the post is taken back, then freed
- * The job's lock orders these; the thread posts while it holds it, so that auth_end finds either. */
+ * Happy path: auth_begin -> job: talk is made, first token -> done -> the owner sends, receives -> auth_go_on -> job -> ...
+ * -> complete -> auth_end. An exchange that is ended while a step works is freed when that ends. */
 #include "client/auth.h"
 
 #include "base/mem.h"
 #include "client/auth_mechanism.h"
 #include "client/oauth_tokens.h"
+#include "net/job.h"
 
-#include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
-
-enum { STACK_BYTES = 1 << 20 };
 
 struct auth {
 	struct auth_settings settings;
@@ -27,17 +19,13 @@ struct auth {
 	struct oauth_tokens *tokens;
 };
 
-enum job_state { JOB_IDLE, JOB_WORKING, JOB_POSTED, JOB_ENDED };
-
-struct auth_job {
+struct auth_talking {
 	struct auth *auth;
 	struct loop *loop;
 	struct auth_exchange *exchange;
+	struct job *job;             /* NULL: no step is under way */
 	char *host;
-	pthread_mutex_t lock;
-	enum job_state state;
-	struct post post;
-	/* the thread's while it works */
+	/* the step's while it works */
 	struct auth_talk *talk;
 	uint8_t *in;
 	size_t in_len;
@@ -162,140 +150,93 @@ const char *auth_mechanism(const struct auth *auth)
 
 /* ---- steps ---- */
 
-static void job_free(struct auth_job *job)
+static void talking_free(void *data)
 {
-	if (job->talk != NULL)
-		job->talk->ops->destroy(job->talk);
-	if (job->in != NULL)
-		explicit_bzero(job->in, job->in_len);
-	xfree(job->in);
-	xfree(job->host);
-	auth_unref(job->auth);
-	pthread_mutex_destroy(&job->lock);
-	xfree(job);
+	struct auth_talking *t = data;
+
+	if (t->talk != NULL)
+		t->talk->ops->destroy(t->talk);
+	if (t->in != NULL)
+		explicit_bzero(t->in, t->in_len);
+	xfree(t->in);
+	xfree(t->host);
+	auth_unref(t->auth);
+	xfree(t);
 }
 
-static void take_step(struct auth_job *job)
+static void take_step(void *data)
 {
-	const struct auth_settings *settings = &job->auth->settings;
+	struct auth_talking *t = data;
+	const struct auth_settings *settings = &t->auth->settings;
 
-	job->err = (struct err){ 0 };
-	if (job->talk == NULL)
-		job->talk = auth_is(settings, "OAUTHBEARER") ? auth_oauth_create(settings, job->auth->tokens, &job->err) :
-			    auth_cyrus_create(settings, job->host, &job->err);
-	if (job->talk != NULL && job->talk->ops->step(job->talk, job->in, job->in_len, &job->out, &job->out_len,
-						      &job->complete, &job->err) != RC_OK)
-		job->out = NULL;
+	t->err = (struct err){ 0 };
+	if (t->talk == NULL)
+		t->talk = auth_is(settings, "OAUTHBEARER") ? auth_oauth_create(settings, t->auth->tokens) :
+			  auth_cyrus_create(settings, t->host, &t->err);
+	if (t->talk != NULL && t->talk->ops->step(t->talk, t->in, t->in_len, &t->out, &t->out_len, &t->complete,
+						  &t->err) != RC_OK)
+		t->out = NULL;
 }
 
-static void *work(void *arg)
+static void stepped(void *data)
 {
-	struct auth_job *job = arg;
-	bool ended;
+	struct auth_talking *t = data;
+	struct auth_exchange *exchange = t->exchange;
 
-	take_step(job);
-	pthread_mutex_lock(&job->lock);
-	ended = job->state == JOB_ENDED;
-	if (!ended) {
-		job->state = JOB_POSTED;
-		loop_post(job->loop, &job->post);
-	}
-	pthread_mutex_unlock(&job->lock);
-	if (ended)
-		job_free(job);
-	return NULL;
-}
-
-static void came_back(struct post *post)
-{
-	struct auth_job *job = container_of(post, struct auth_job, post);
-	struct auth_exchange *exchange = job->exchange;
-
-	/* Wait until the thread, which posted this with the lock held, has let go of it. */
-	pthread_mutex_lock(&job->lock);
-	job->state = JOB_IDLE;
-	pthread_mutex_unlock(&job->lock);
-	exchange->err = job->err;
-	exchange->token = job->out;
-	exchange->len = job->out_len;
-	exchange->complete = job->complete;
+	t->job = NULL;
+	exchange->err = t->err;
+	exchange->token = t->out;
+	exchange->len = t->out_len;
+	exchange->complete = t->complete;
 	exchange->done(exchange);
 }
 
-static int start_thread(struct auth_job *job)
+static void start(struct auth_talking *t)
 {
-	pthread_attr_t attr;
-	pthread_t thread;
-	sigset_t all, old;
-	int res;
+	static const struct job_ops ops = { take_step, stepped, talking_free };
+	int error;
 
-	pthread_attr_init(&attr);
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	pthread_attr_setstacksize(&attr, STACK_BYTES);
-	/* Signals are for the main thread. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	res = pthread_create(&thread, &attr, work, job);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	pthread_attr_destroy(&attr);
-	return res;
-}
-
-static void start(struct auth_job *job)
-{
-	int res;
-
-	job->state = JOB_WORKING;
-	res = start_thread(job);
-	if (res == 0)
+	t->job = job_start(t->loop, &ops, t, &error);
+	if (t->job != NULL)
 		return;
-	err_set(&job->err, RC_AUTH, "no thread for SASL: %s", strerror(res));
-	job->state = JOB_POSTED;
-	loop_post(job->loop, &job->post);
+	err_set(&t->err, RC_AUTH, "no thread for SASL: %s", strerror(error));
+	t->job = job_post(t->loop, &ops, t);
 }
 
 void auth_begin(struct auth_exchange *exchange, struct auth *auth, struct loop *loop, const char *host)
 {
-	struct auth_job *job = xcalloc(1, sizeof(*job));
+	struct auth_talking *t = xcalloc(1, sizeof(*t));
 
-	CHECK(exchange->job_ == NULL && exchange->done != NULL);
-	exchange->job_ = job;
-	job->auth = auth_ref(auth);
-	job->loop = loop;
-	job->exchange = exchange;
-	job->host = xstrdup(host);
-	job->post.run = came_back;
-	pthread_mutex_init(&job->lock, NULL);
-	start(job);
+	CHECK(exchange->talking_ == NULL && exchange->done != NULL);
+	exchange->talking_ = t;
+	t->auth = auth_ref(auth);
+	t->loop = loop;
+	t->exchange = exchange;
+	t->host = xstrdup(host);
+	start(t);
 }
 
 void auth_go_on(struct auth_exchange *exchange, const void *token, size_t len)
 {
-	struct auth_job *job = exchange->job_;
+	struct auth_talking *t = exchange->talking_;
 
-	CHECK(job != NULL && job->state == JOB_IDLE);
-	xfree(job->in);
-	job->in = xmalloc(len + 1);
-	memcpy(job->in, token, len);
-	job->in_len = len;
-	start(job);
+	CHECK(t != NULL && t->job == NULL);
+	xfree(t->in);
+	t->in = xmalloc(len + 1);
+	memcpy(t->in, token, len);
+	t->in_len = len;
+	start(t);
 }
 
 void auth_end(struct auth_exchange *exchange)
 {
-	struct auth_job *job = exchange->job_;
-	enum job_state state;
+	struct auth_talking *t = exchange->talking_;
 
-	if (job == NULL)
+	if (t == NULL)
 		return;
-	exchange->job_ = NULL;
-	pthread_mutex_lock(&job->lock);
-	state = job->state;
-	job->state = JOB_ENDED;
-	pthread_mutex_unlock(&job->lock);
-	if (state == JOB_WORKING)
-		return;
-	if (state == JOB_POSTED)
-		CHECK(loop_unpost(job->loop, &job->post));
-	job_free(job);
+	exchange->talking_ = NULL;
+	if (t->job != NULL)
+		job_cancel(t->job);
+	else
+		talking_free(t);
 }

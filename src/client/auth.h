@@ -48,7 +48,7 @@ struct auth_exchange {
 	size_t len;
 	bool complete;               /* nothing of the broker is needed any more but its consent */
 	/* private */
-	struct auth_job *job_;
+	struct auth_talking *talking_;
 };
 
 /* The first step. host is the name that the broker advertises; copied. Only when none is under way. */

@@ -20,9 +20,9 @@ struct auth_talk_ops {
 	void (*destroy)(struct auth_talk *talk);
 };
 
-/* NULL with err set (RC_AUTH, RC_USAGE). May block. What is given outlives the talk. */
+/* What is given outlives the talk. The first is NULL with err set (RC_AUTH, RC_USAGE), and may block. */
 struct auth_talk *auth_cyrus_create(const struct auth_settings *settings, const char *host, struct err *err);
-struct auth_talk *auth_oauth_create(const struct auth_settings *settings, struct oauth_tokens *tokens, struct err *err);
+struct auth_talk *auth_oauth_create(const struct auth_settings *settings, struct oauth_tokens *tokens);
 
 static inline bool auth_is(const struct auth_settings *settings, const char *mechanism)
 {

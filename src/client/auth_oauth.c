@@ -60,12 +60,11 @@ static void destroy(struct auth_talk *talk)
 	xfree(o);
 }
 
-struct auth_talk *auth_oauth_create(const struct auth_settings *settings, struct oauth_tokens *tokens, struct err *err)
+struct auth_talk *auth_oauth_create(const struct auth_settings *settings, struct oauth_tokens *tokens)
 {
 	static const struct auth_talk_ops ops = { step, destroy };
 	struct oauth_talk *o = xcalloc(1, sizeof(*o));
 
-	(void)err;
 	o->talk.ops = &ops;
 	o->settings = settings;
 	o->tokens = tokens;

@@ -1,47 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One detached thread per look-up: they are few, and a resolver that hangs must not hold up the others.
- *
- * Happy path: start -> helper: getaddrinfo -> loop_post -> done -> job freed on the loop's thread.
- * Cancel, by where the job is:
- *   working   marked; the helper frees it and does not touch the loop, which may be gone by then
- *   posted    the post is taken back; freed at once
- * The job's lock orders the two; the helper posts while it holds it, so that a cancel finds either. */
+/* Each look-up is a job of its own. */
 #include "net/resolve.h"
 
 #include "base/mem.h"
 #include "base/str.h"
-#include "net/loop_engine.h"
+#include "net/job.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { STACK_BYTES = 512 << 10 };
-
-enum job_state { JOB_WORKING, JOB_POSTED, JOB_CANCELLED };
-
-struct resolve_job {
-	pthread_mutex_t lock;
-	enum job_state state;
-	struct loop *loop;
+struct look_up {
 	struct resolve *resolve;
 	char *host;
 	uint16_t port;
 	int n_addrs;
 	struct sockaddr_storage addrs[RESOLVE_MAX];
 	struct err err;
-	struct post post;
 };
 
-static void job_free(struct resolve_job *job)
+static void look_up_free(void *data)
 {
-	pthread_mutex_destroy(&job->lock);
-	xfree(job->host);
-	xfree(job);
+	struct look_up *l = data;
+
+	xfree(l->host);
+	xfree(l);
 }
 
 static void set_port(struct sockaddr_storage *addr, uint16_t port)
@@ -52,133 +37,86 @@ static void set_port(struct sockaddr_storage *addr, uint16_t port)
 		((struct sockaddr_in *)addr)->sin_port = htons(port);
 }
 
-static void take_addrs(struct resolve_job *job, const struct addrinfo *list)
+static void take_addrs(struct look_up *l, const struct addrinfo *list)
 {
-	for (const struct addrinfo *ai = list; ai != NULL && job->n_addrs < RESOLVE_MAX; ai = ai->ai_next) {
-		struct sockaddr_storage *addr = &job->addrs[job->n_addrs];
+	for (const struct addrinfo *ai = list; ai != NULL && l->n_addrs < RESOLVE_MAX; ai = ai->ai_next) {
+		struct sockaddr_storage *addr = &l->addrs[l->n_addrs];
 
 		if ((ai->ai_family != AF_INET && ai->ai_family != AF_INET6) || ai->ai_addrlen > sizeof(*addr))
 			continue;
 		memset(addr, 0, sizeof(*addr));
 		memcpy(addr, ai->ai_addr, ai->ai_addrlen);
-		set_port(addr, job->port);
-		job->n_addrs++;
+		set_port(addr, l->port);
+		l->n_addrs++;
 	}
 }
 
-static void look_up(struct resolve_job *job, int flags)
+static void ask(struct look_up *l, int flags)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = flags };
 	struct addrinfo *list = NULL;
-	int res = getaddrinfo(job->host, NULL, &hints, &list);
+	int res = getaddrinfo(l->host, NULL, &hints, &list);
 	int error = errno;
 
 	if (res == 0) {
-		take_addrs(job, list);
+		take_addrs(l, list);
 		freeaddrinfo(list);
 	}
-	if (job->n_addrs > 0)
+	if (l->n_addrs > 0)
 		return;
-	err_set(&job->err, RC_RESOLVE, "cannot resolve %s: %s", job->host,
+	err_set(&l->err, RC_RESOLVE, "cannot resolve %s: %s", l->host,
 	        res == EAI_SYSTEM ? strerror(error) : res != 0 ? gai_strerror(res) : "it has no address");
-	err_hint(&job->err, "check the name, and /etc/resolv.conf and /etc/hosts of this machine");
+	err_hint(&l->err, "check the name, and /etc/resolv.conf and /etc/hosts of this machine");
 }
 
-static void answer(struct post *post)
+static void work(void *data)
 {
-	struct resolve_job *job = container_of(post, struct resolve_job, post);
-	struct resolve *resolve = job->resolve;
-	struct err err = job->err;
+	ask(data, 0);
+}
 
-	/* Wait until the helper, which posted this with the lock held, has let go of it. */
-	pthread_mutex_lock(&job->lock);
-	pthread_mutex_unlock(&job->lock);
-	resolve->n_addrs = job->n_addrs;
-	memcpy(resolve->addrs, job->addrs, sizeof(job->addrs));
+static void answer(void *data)
+{
+	struct look_up *l = data;
+	struct resolve *resolve = l->resolve;
+	struct err err = l->err;
+
+	resolve->n_addrs = l->n_addrs;
+	memcpy(resolve->addrs, l->addrs, sizeof(l->addrs));
 	resolve->job_ = NULL;
-	job_free(job);
+	look_up_free(l);
 	resolve->done(resolve, &err);
-}
-
-static void *helper(void *arg)
-{
-	struct resolve_job *job = arg;
-	bool cancelled;
-
-	look_up(job, 0);
-	pthread_mutex_lock(&job->lock);
-	cancelled = job->state == JOB_CANCELLED;
-	if (!cancelled) {
-		job->state = JOB_POSTED;
-		loop_post(job->loop, &job->post);
-	}
-	pthread_mutex_unlock(&job->lock);
-	if (cancelled)
-		job_free(job);
-	return NULL;
-}
-
-static int start_helper(struct resolve_job *job)
-{
-	pthread_attr_t attr;
-	pthread_t thread;
-	sigset_t all, old;
-	int res;
-
-	pthread_attr_init(&attr);
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	pthread_attr_setstacksize(&attr, STACK_BYTES);
-	/* Signals are for the main thread. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	res = pthread_create(&thread, &attr, helper, job);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	pthread_attr_destroy(&attr);
-	return res;
 }
 
 void resolve_start(struct loop *loop, struct resolve *resolve, const char *host, uint16_t port)
 {
-	struct resolve_job *job = xcalloc(1, sizeof(*job));
-	int res;
+	static const struct job_ops ops = { work, answer, look_up_free };
+	struct look_up *l = xcalloc(1, sizeof(*l));
+	int error;
 
 	CHECK(resolve->job_ == NULL && resolve->done != NULL);
-	resolve->job_ = job;
 	resolve->n_addrs = 0;
-	pthread_mutex_init(&job->lock, NULL);
-	job->loop = loop;
-	job->resolve = resolve;
-	job->host = xstrdup(host);
-	job->port = port;
-	job->post.run = answer;
-	look_up(job, AI_NUMERICHOST);
-	if (job->n_addrs == 0) {
-		job->err = (struct err){ 0 };
-		res = start_helper(job);
-		if (res == 0)
+	l->resolve = resolve;
+	l->host = xstrdup(host);
+	l->port = port;
+	ask(l, AI_NUMERICHOST);
+	if (l->n_addrs == 0) {
+		l->err = (struct err){ 0 };
+		resolve->job_ = job_start(loop, &ops, l, &error);
+		if (resolve->job_ != NULL)
 			return;
-		err_set(&job->err, RC_RESOLVE, "cannot resolve %s: no thread for it: %s", host, strerror(res));
+		err_set(&l->err, RC_RESOLVE, "cannot resolve %s: no thread for it: %s", host, strerror(error));
 	}
-	job->state = JOB_POSTED;
-	loop_post(loop, &job->post);
+	resolve->job_ = job_post(loop, &ops, l);
 }
 
 void resolve_cancel(struct resolve *resolve)
 {
-	struct resolve_job *job = resolve->job_;
-	bool posted;
+	struct job *job = resolve->job_;
 
 	if (job == NULL)
 		return;
 	resolve->job_ = NULL;
-	pthread_mutex_lock(&job->lock);
-	posted = job->state == JOB_POSTED;
-	job->state = JOB_CANCELLED;
-	pthread_mutex_unlock(&job->lock);
-	if (!posted)
-		return;
-	CHECK(loop_unpost(job->loop, &job->post));
-	job_free(job);
+	job_cancel(job);
 }
 
 void sockaddr_text(const struct sockaddr_storage *addr, char *text, size_t size)

@@ -16,7 +16,7 @@ struct resolve {
 	int n_addrs;
 	struct sockaddr_storage addrs[RESOLVE_MAX];
 	/* private */
-	struct resolve_job *job_;
+	struct job *job_;
 };
 
 /* Starts; a literal address needs no thread but also answers later. host is copied. */
