@@ -61,3 +61,10 @@ void xfree(void *p)
 {
 	free(p);
 }
+
+void xfree_secret(char *s)
+{
+	if (s != NULL)
+		explicit_bzero(s, strlen(s));
+	free(s);
+}

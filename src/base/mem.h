@@ -16,6 +16,8 @@ char *xstrdup(const char *s) __attribute__((malloc, returns_nonnull));
 char *xstrndup(const char *s, size_t n) __attribute__((malloc, returns_nonnull));
 char *xasprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2), malloc, returns_nonnull));
 void xfree(void *p);
+/* Overwrites a string and frees it; NULL is fine. */
+void xfree_secret(char *s);
 
 /* A violated invariant of the program: prints where and aborts, also in release builds. */
 _Noreturn void check_failed(const char *file, int line, const char *what);

@@ -37,27 +37,16 @@ struct auth_talking {
 
 /* ---- settings ---- */
 
-static void forget(char **text)
-{
-	if (*text != NULL)
-		explicit_bzero(*text, strlen(*text));
-	xfree(*text);
-	*text = NULL;
-}
-
 void auth_settings_fini(struct auth_settings *s)
 {
-	forget(&s->mechanism);
-	forget(&s->username);
-	forget(&s->password);
-	forget(&s->service);
-	forget(&s->keytab);
-	forget(&s->principal);
-	forget(&s->token);
-	forget(&s->token_url);
-	forget(&s->token_trust);
-	forget(&s->scope);
-	forget(&s->extensions);
+	char *const all[] = {
+		s->mechanism, s->username, s->password, s->service, s->keytab, s->principal, s->token, s->token_url,
+		s->token_trust, s->scope, s->extensions,
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(all); i++)
+		xfree_secret(all[i]);
+	*s = (struct auth_settings){ 0 };
 }
 
 static int kerberos_check(const struct auth_settings *s, struct err *err)

@@ -13,14 +13,6 @@ struct oauth_talk {
 	char *message;
 };
 
-static void forget_message(struct oauth_talk *o)
-{
-	if (o->message != NULL)
-		explicit_bzero(o->message, strlen(o->message));
-	xfree(o->message);
-	o->message = NULL;
-}
-
 static int first(struct oauth_talk *o, struct err *err)
 {
 	const char *extensions = o->settings->extensions != NULL ? o->settings->extensions : "";
@@ -30,8 +22,7 @@ static int first(struct oauth_talk *o, struct err *err)
 	if (rc != RC_OK)
 		return rc;
 	o->message = xasprintf("n,,\001auth=Bearer %s\001%s\001", token, extensions);
-	explicit_bzero(token, strlen(token));
-	xfree(token);
+	xfree_secret(token);
 	return RC_OK;
 }
 
@@ -41,7 +32,8 @@ static int step(struct auth_talk *talk, const void *in, size_t in_len, const voi
 	struct oauth_talk *o = container_of(talk, struct oauth_talk, talk);
 	int rc = RC_OK;
 
-	forget_message(o);
+	xfree_secret(o->message);
+	o->message = NULL;
 	*complete = true;
 	if (in == NULL)
 		rc = first(o, err);
@@ -56,7 +48,7 @@ static void destroy(struct auth_talk *talk)
 {
 	struct oauth_talk *o = container_of(talk, struct oauth_talk, talk);
 
-	forget_message(o);
+	xfree_secret(o->message);
 	xfree(o);
 }
 

@@ -28,19 +28,11 @@ struct oauth_tokens *oauth_tokens_create(void)
 	return tokens;
 }
 
-static void forget(char **text)
-{
-	if (*text != NULL)
-		explicit_bzero(*text, strlen(*text));
-	xfree(*text);
-	*text = NULL;
-}
-
 void oauth_tokens_destroy(struct oauth_tokens *tokens)
 {
 	if (tokens == NULL)
 		return;
-	forget(&tokens->token);
+	xfree_secret(tokens->token);
 	pthread_mutex_destroy(&tokens->mutex);
 	xfree(tokens);
 }
@@ -73,7 +65,7 @@ static int of_file(const char *path, char **token, struct err *err)
 		*token = text;
 		return RC_OK;
 	}
-	forget(&text);
+	xfree_secret(text);
 	return err->rc;
 }
 
@@ -125,7 +117,7 @@ static int ask(struct oauth_tokens *tokens, const struct auth_settings *s, struc
 	if (lives_s <= 0)
 		lives_s = LIVES_DEFAULT_S;
 	lives_s = MIN(lives_s, INT64_C(86400) * 365);
-	forget(&tokens->token);
+	xfree_secret(tokens->token);
 	tokens->token = token;
 	tokens->renew_ns = now + lives_s * NS_PER_S / 100 * RENEW_PERCENT;
 	tokens->expires_ns = now + lives_s * NS_PER_S;

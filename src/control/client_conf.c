@@ -285,9 +285,7 @@ static int secure_sasl(struct client_conf *conf, struct reading *reading)
 		conf->auth = auth_create(&settings);
 	else
 		auth_settings_fini(&settings);
-	if (line != NULL)
-		explicit_bzero(line, strlen(line));
-	xfree(line);
+	xfree_secret(line);
 	return rc;
 }
 

@@ -54,8 +54,7 @@ static char *quoted(struct parser *p)
 		p->at++;
 		return text;
 	}
-	explicit_bzero(text, n);
-	xfree(text);
+	xfree_secret(text);
 	return NULL;
 }
 
@@ -137,10 +136,8 @@ void jaas_fini(struct jaas *jaas)
 	for (int i = 0; i < jaas->n_options; i++) {
 		struct jaas_option *o = &jaas->options[i];
 
-		if (o->value != NULL)
-			explicit_bzero(o->value, strlen(o->value));
 		xfree(o->name);
-		xfree(o->value);
+		xfree_secret(o->value);
 	}
 	xfree(jaas->options);
 	xfree(jaas->module);

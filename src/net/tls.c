@@ -31,18 +31,15 @@ struct tls {
 
 void tls_settings_fini(struct tls_settings *s)
 {
-	char **all[] = {
-		&s->truststore_location, &s->truststore_password, &s->truststore_type, &s->truststore_certificates,
-		&s->keystore_location, &s->keystore_password, &s->keystore_type, &s->keystore_key,
-		&s->keystore_certificate_chain, &s->key_password, &s->enabled_protocols, &s->cipher_suites,
+	char *const all[] = {
+		s->truststore_location, s->truststore_password, s->truststore_type, s->truststore_certificates,
+		s->keystore_location, s->keystore_password, s->keystore_type, s->keystore_key,
+		s->keystore_certificate_chain, s->key_password, s->enabled_protocols, s->cipher_suites,
 	};
 
-	for (size_t i = 0; i < ARRAY_LEN(all); i++) {
-		if (*all[i] != NULL)
-			OPENSSL_cleanse(*all[i], strlen(*all[i]));
-		xfree(*all[i]);
-		*all[i] = NULL;
-	}
+	for (size_t i = 0; i < ARRAY_LEN(all); i++)
+		xfree_secret(all[i]);
+	*s = (struct tls_settings){ 0 };
 }
 
 struct tls *tls_create(struct tls_settings *settings)
