@@ -73,29 +73,31 @@ int64_t broker_throttled_until_ns(const struct broker *b)
 }
 
 /* The one place that ends a connection from our side: nothing is sent on it from here on. */
+static void shut(struct broker *b, const struct err *why)
+{
+	if (!conn_is_open(&b->conn) || b->state == BROKER_CLOSING)
+		return;
+	broker_move(b, BROKER_CLOSING);
+	b->named = conn_close_err(&b->conn, why);
+}
+
 void broker_shut(struct broker *b, int rc, const char *fmt, ...)
 {
 	struct err why;
 	va_list ap;
 
-	if (!conn_is_open(&b->conn) || b->state == BROKER_CLOSING)
-		return;
 	va_start(ap, fmt);
 	err_vset(&why, rc, fmt, ap);
 	va_end(ap);
-	broker_move(b, BROKER_CLOSING);
-	conn_close(&b->conn, rc, "%s", why.text);
+	shut(b, &why);
 }
 
 void broker_shut_err(struct broker *b, const struct err *why)
 {
 	struct err text = *why;
 
-	if (!conn_is_open(&b->conn) || b->state == BROKER_CLOSING)
-		return;
 	err_wrap(&text, "%s", broker_text(b));
-	broker_move(b, BROKER_CLOSING);
-	conn_close_err(&b->conn, &text);
+	shut(b, &text);
 }
 
 /* ---- completing calls ---- */

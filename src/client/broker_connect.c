@@ -74,7 +74,7 @@ static void ended(struct broker *b, const struct err *why)
 {
 	bool was_ready = b->versions_known;
 
-	b->versions_known = b->served = false;
+	b->versions_known = b->served = b->named = false;
 	broker_auth_end(b);
 	broker_move(b, BROKER_IDLE);
 	broker_fail_list(b, &b->in_flight, why);
@@ -337,14 +337,6 @@ static void budget_back(struct buf_waiter *waiter)
 	broker_resume_soon(container_of(waiter, struct broker, waiter));
 }
 
-/* True when this side has ended the connection, and said so of this broker (broker_shut). */
-static bool names_broker(const struct broker *b, const struct err *why)
-{
-	size_t len = strlen(broker_opts(b)->side);
-
-	return strncmp(why->text, broker_opts(b)->side, len) == 0 && strncmp(why->text + len, " broker ", 8) == 0;
-}
-
 /* The connection names the peer that broker_text names too. */
 static void drop_peer(struct conn *conn, struct err *why)
 {
@@ -361,7 +353,7 @@ static void conn_closed(struct conn *conn, const struct err *why)
 
 	buf_pool_unwait(&b->waiter);
 	broker_drop_early(b);
-	if (!names_broker(b, &text)) {
+	if (!b->named) {
 		drop_peer(conn, &text);
 		err_wrap(&text, "%s", broker_text(b));
 	}

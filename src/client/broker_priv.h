@@ -43,6 +43,7 @@ struct broker {
 
 	struct { int16_t min, max; } versions[BROKER_N_KEYS];
 	bool versions_known;
+	bool named;             /* why the connection ends begins with broker_text */
 	bool served;            /* it has answered what only a client that it lets in may ask */
 	struct call hello;      /* ApiVersions, SaslHandshake, SaslAuthenticate, Metadata */
 
@@ -68,8 +69,10 @@ static inline const struct cluster_opts *broker_opts(const struct broker *b)
 
 /* ---- broker.c ---- */
 void broker_move(struct broker *b, enum broker_state state);
-/* The one place that ends a connection from our side: nothing is sent on it from here on. */
+/* Ends a connection from our side: nothing is sent on it from here on. The text begins with broker_text. */
 void broker_shut(struct broker *b, int rc, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* The same; names the broker in front, and keeps the hint. */
+void broker_shut_err(struct broker *b, const struct err *why);
 /* Fails calls from a place that may not call back. */
 void broker_fail_list(struct broker *b, struct list *calls, const struct err *why);
 /* Has callbacks that are due, and the end of a destroyed broker, run soon. */
@@ -82,9 +85,6 @@ void broker_frame(struct conn *conn, struct buf *frame);
 /* The calls in flight lose the answers that came before their requests were reported sent. */
 void broker_drop_early(struct broker *b);
 void broker_resume_soon(struct broker *b);
-
-/* The same, with the broker named in front, and a hint. */
-void broker_shut_err(struct broker *b, const struct err *why);
 
 /* ---- broker_auth.c ---- */
 void broker_auth_init(struct broker *b);

@@ -49,17 +49,6 @@ struct cluster {
 	struct op free_op;
 };
 
-void cluster_opts_default(struct cluster_opts *o)
-{
-	*o = (struct cluster_opts){
-		.side = "cluster", .client_id = "krmirror",
-		.request_timeout_ms = 30000, .connect_timeout_ms = 10000,
-		.reconnect_backoff_ms = 50, .reconnect_backoff_max_ms = 10000,
-		.retry_backoff_ms = 100, .metadata_max_age_ms = 300000,
-		.frame_max = (size_t)100 << 20,
-	};
-}
-
 /* ---- nodes ---- */
 
 static void free_nodes(struct cluster *c)

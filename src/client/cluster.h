@@ -34,6 +34,9 @@ struct cluster_opts {
 
 /* The defaults of Kafka's own client; the caller sets the rest. */
 void cluster_opts_default(struct cluster_opts *opts);
+/* A deep copy, ended by cluster_opts_fini: tls and auth are referenced, side is a constant and stays what it is. */
+void cluster_opts_copy(struct cluster_opts *to, const struct cluster_opts *from);
+void cluster_opts_fini(struct cluster_opts *opts);
 
 struct node {
 	int32_t id;

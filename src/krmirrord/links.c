@@ -28,8 +28,7 @@ static void source_changed(struct cluster_watch *watch, const struct err *err)
 /* What a cluster's options point to; lives until the cluster is gone, which may be after its link. */
 struct link_source {
 	struct worker *worker;
-	struct client_conf conf;
-	char *cluster_id;
+	struct cluster_opts opts;
 };
 
 static void source_gone(void *owner)
@@ -37,8 +36,7 @@ static void source_gone(void *owner)
 	struct link_source *source = owner;
 
 	source->worker->n_sources--;
-	client_conf_fini(&source->conf);
-	xfree(source->cluster_id);
+	cluster_opts_fini(&source->opts);
 	xfree(source);
 }
 
@@ -69,20 +67,15 @@ static void source_close(struct worker *worker, struct link_row *row)
 static void source_open(struct worker *worker, struct link_row *row)
 {
 	struct link_source *keeps = xcalloc(1, sizeof(*keeps));
-	struct cluster_opts opts;
-	struct err err;
-	int rc = client_conf_read(&keeps->conf, &row->conf.props, &err);
+	struct cluster_opts *opts = &keeps->opts, of_link;
 
-	CHECK(rc == RC_OK);   /* link_conf_read has read the same */
-	keeps->conf.tls = row->conf.source.tls != NULL ? tls_ref(row->conf.source.tls) : NULL;
-	keeps->conf.auth = row->conf.source.auth != NULL ? auth_ref(row->conf.source.auth) : NULL;
+	client_conf_opts(&row->conf.source, "source", row->wish.source_cluster_id, &of_link);
+	cluster_opts_copy(opts, &of_link);
 	keeps->worker = worker;
-	keeps->cluster_id = row->wish.source_cluster_id != NULL ? xstrdup(row->wish.source_cluster_id) : NULL;
-	client_conf_opts(&keeps->conf, "source", keeps->cluster_id, &opts);
 	/* often enough for the availability check to see a contact within each period */
-	opts.metadata_max_age_ms = MIN(opts.metadata_max_age_ms, METADATA_AGE_MAX_MS);
-	opts.metadata_max_age_ms = MAX(MIN(opts.metadata_max_age_ms, row->conf.availability_check_ms / 2), 100);
-	row->source = cluster_create(worker->loop, worker->session.pool, &opts);
+	opts->metadata_max_age_ms = MIN(opts->metadata_max_age_ms, METADATA_AGE_MAX_MS);
+	opts->metadata_max_age_ms = MAX(MIN(opts->metadata_max_age_ms, row->conf.availability_check_ms / 2), 100);
+	row->source = cluster_create(worker->loop, worker->session.pool, opts);
 	row->source_keeps = keeps;
 	worker->n_sources++;
 	row->watch.changed = source_changed;

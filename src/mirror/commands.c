@@ -8,33 +8,6 @@ enum { ROTATIONS_MAX = 100000 };
 
 /* ---- links ---- */
 
-void cluster_opts_free(struct cluster_opts *o)
-{
-	struct endpoint *b = (struct endpoint *)(uintptr_t)o->bootstrap;
-
-	for (int i = 0; i < o->n_bootstrap; i++)
-		xfree(b[i].host);
-	xfree(b);
-	tls_unref(o->tls);
-	auth_unref(o->auth);
-	xfree((void *)(uintptr_t)o->client_id);
-	xfree((void *)(uintptr_t)o->cluster_id);
-}
-
-void cluster_opts_copy(struct cluster_opts *to, const struct cluster_opts *from)
-{
-	struct endpoint *b = xcalloc((size_t)MAX(from->n_bootstrap, 1), sizeof(*b));
-
-	*to = *from;
-	for (int i = 0; i < from->n_bootstrap; i++)
-		b[i] = (struct endpoint){ xstrdup(from->bootstrap[i].host), from->bootstrap[i].port };
-	to->bootstrap = b;
-	to->tls = from->tls != NULL ? tls_ref(from->tls) : NULL;
-	to->auth = from->auth != NULL ? auth_ref(from->auth) : NULL;
-	to->client_id = xstrdup(from->client_id != NULL ? from->client_id : "krmirror");
-	to->cluster_id = from->cluster_id != NULL ? xstrdup(from->cluster_id) : NULL;
-}
-
 /* NULL: none, or it is being closed. */
 static struct mirror_link *find_link(struct mirror *m, const char *name)
 {
@@ -55,7 +28,7 @@ static void link_gone(void *owner)
 
 	list_del(&link->node);
 	lane_table_fini(&link->table);
-	cluster_opts_free(&link->spec.source);
+	cluster_opts_fini(&link->spec.source);
 	xfree(link->name);
 	xfree(link);
 }
@@ -94,7 +67,7 @@ struct command {
 static void free_command(struct command *c)
 {
 	if (c->spec.source.bootstrap != NULL)
-		cluster_opts_free(&c->spec.source);
+		cluster_opts_fini(&c->spec.source);
 	xfree(c->link);
 	xfree(c->topic);
 	xfree(c->source_topic);

@@ -13,7 +13,3 @@ void link_settle(struct mirror_link *link);
 
 /* UNBOUND -> PROBING. */
 void mirror_lane_start(struct mirror_lane *ml);
-
-/* Deep copies. */
-void cluster_opts_copy(struct cluster_opts *to, const struct cluster_opts *from);
-void cluster_opts_free(struct cluster_opts *opts);

@@ -294,7 +294,7 @@ void mirror_destroy(struct mirror *m, int32_t grace_ms)
 	rewriting_fini(m);
 	buf_pool_destroy(m->data_pool);
 	buf_pool_destroy(m->small_pool);
-	cluster_opts_free(&m->opts.destination);
+	cluster_opts_fini(&m->opts.destination);
 	pthread_mutex_destroy(&m->snapshot_lock);
 	loop_destroy(m->loop);
 	xfree(m);

@@ -82,27 +82,26 @@ void conn_failed(struct conn_priv *p, int res)
 	conn_end(p);
 }
 
-void conn_close(struct conn *conn, int rc, const char *fmt, ...)
-{
-	struct conn_priv *p = conn->p_;
-	va_list ap;
-
-	if (p->state == CONN_CLOSED || p->state == CONN_CLOSING)
-		return;
-	va_start(ap, fmt);
-	err_vset(&p->why, rc, fmt, ap);
-	va_end(ap);
-	conn_end(p);
-}
-
-void conn_close_err(struct conn *conn, const struct err *why)
+bool conn_close_err(struct conn *conn, const struct err *why)
 {
 	struct conn_priv *p = conn->p_;
 
 	if (p->state == CONN_CLOSED || p->state == CONN_CLOSING)
-		return;
+		return false;
 	p->why = *why;
 	conn_end(p);
+	return true;
+}
+
+void conn_close(struct conn *conn, int rc, const char *fmt, ...)
+{
+	struct err why;
+	va_list ap;
+
+	va_start(ap, fmt);
+	err_vset(&why, rc, fmt, ap);
+	va_end(ap);
+	(void)conn_close_err(conn, &why);
 }
 
 /* ---- dialling ---- */

@@ -69,8 +69,8 @@ void conn_open(struct conn *conn, const struct conn_opts *opts);
 void conn_adopt(struct conn *conn, int fd, const struct conn_opts *opts);
 /* Ends the connection: pending frames get `sent` with -ECANCELED, then ops->closed comes, later. Idempotent. */
 void conn_close(struct conn *conn, int rc, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-/* The same, with a hint. */
-void conn_close_err(struct conn *conn, const struct err *why);
+/* The same, with a hint. False: it was ending already, for another reason. */
+bool conn_close_err(struct conn *conn, const struct err *why);
 /* True from conn_open until ops->closed. */
 bool conn_is_open(const struct conn *conn);
 /* True between ready and the end. */

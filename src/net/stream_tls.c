@@ -149,7 +149,7 @@ static void note_failure(struct tls_stream *s, int res)
 		return;
 	s->failed = res;
 	if (s->why.rc == RC_OK && res == -EPROTO)
-		tls_explain(s->ssl, &s->refusal, s->host, s->ended, !s->shaken, &s->why);
+		tls_explain(&s->refusal, s->host, s->ended, !s->shaken, &s->why);
 }
 
 /* True when ssl only waits for bytes. */

@@ -157,13 +157,12 @@ static void not_tls(struct err *err, const char *what)
 	err_hint(err, "does this listener speak TLS? if not: security.protocol=PLAINTEXT or SASL_PLAINTEXT");
 }
 
-void tls_explain(SSL *ssl, const struct tls_refusal *refusal, const char *host, bool ended, bool handshaking,
+void tls_explain(const struct tls_refusal *refusal, const char *host, bool ended, bool handshaking,
 		 struct err *err)
 {
 	unsigned long code = ERR_peek_error();
 	char why[160];
 
-	(void)ssl;
 	if (refusal->code != X509_V_OK)
 		refused_by_us(refusal, host, err);
 	else if (is_alert(code))

@@ -32,7 +32,7 @@ struct tls_refusal {
 int tls_verified(int ok, X509_STORE_CTX *store);
 
 /* Puts the reason for a failed call on ssl into err. ended: the peer has closed. handshaking: before it was through. */
-void tls_explain(SSL *ssl, const struct tls_refusal *refusal, const char *host, bool ended, bool handshaking,
+void tls_explain(const struct tls_refusal *refusal, const char *host, bool ended, bool handshaking,
 		 struct err *err);
 /* The first reason in OpenSSL's queue, in words, and empties the queue. */
 const char *tls_queued_reason(char *text, size_t cap);
