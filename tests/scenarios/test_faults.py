@@ -51,9 +51,8 @@ class Fills:
         self.records += 1
 
     def settle(self):
-        """All is used up, and not one more. The marker of a transaction is written a moment after its end was told."""
-        ends = self.site.source.ends
-        wait_until(lambda: self.site.source.stable_ends(self.topic) == ends(self.topic), 30, "the transaction ends")
+        """All is used up, and not one more."""
+        self.site.wait_transactions(self.topic)
         self.site.wait_caught_up(self.topic)
         self.site.assert_equal(self.topic, self.records)
 

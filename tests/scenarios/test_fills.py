@@ -192,6 +192,7 @@ def test_a_filler_id_is_rotated(site, epoch):
         equal(site, topic, holes.records)
         worker.terminate()
         holes.hole(9)
+        site.wait_transactions(topic)   # no marker of ours before the source has its own
         entry = (filler_id(site, topic, 0, rotation), epoch, 2**31 - 1 if epoch == 32767 else 64000, 0)
         c = Raw(site.destination.bootstrap)
         assert c.markers(topic, [entry]) == {entry[0]: {0: 0}}

@@ -5,7 +5,6 @@ import pytest
 from lib.judge import BOTH
 from lib.produce import produce
 from lib.transactions import Interleaved
-from lib.util import wait_until
 
 pytestmark = pytest.mark.real_only
 
@@ -37,9 +36,10 @@ def test_plain_and_transactions(old_site, counts):
         crowd.leave_open()
         worker.start()
         crowd.run(8)
+        site.wait_transactions(topic, crowd.held)
         site.wait_caught_up(topic)
         assert site.destination.ends(topic) == site.source.stable_ends(topic)
         crowd.finish(commit=turn % 2 == 0)
-    wait_until(lambda: site.source.stable_ends(topic) == site.source.ends(topic), 30, "the transactions have ended")
+    site.wait_transactions(topic)
     site.wait_caught_up(topic)
     site.assert_equal(topic, n * (turns + 1) + crowd.expect, levels=BOTH)
