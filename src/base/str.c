@@ -3,6 +3,25 @@
 
 #include "base/mem.h"
 
+#include <ctype.h>
+
+bool str_item(const char **list, struct str *item)
+{
+	while (*list != NULL && **list != '\0') {
+		const char *begin = *list, *end = begin + strcspn(begin, ",");
+
+		*list = end + (*end == ',');
+		while (begin < end && isspace((unsigned char)*begin))
+			begin++;
+		while (begin < end && isspace((unsigned char)end[-1]))
+			end--;
+		*item = (struct str){ begin, (int32_t)(end - begin) };
+		if (begin < end)
+			return true;
+	}
+	return false;
+}
+
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 void uuid_text(const struct uuid *u, char text[UUID_TEXT_LEN + 1])

@@ -48,6 +48,10 @@ static inline bool text_eq(const char *a, const char *b)
 	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
 }
 
+/* The next item of a list with commas, without the white space around it; empty items are passed over. list moves on and
+ * may be NULL, which is an empty list. False at the end. */
+bool str_item(const char **list, struct str *item);
+
 static inline bool uuid_is_zero(const struct uuid *u)
 {
 	static const struct uuid zero;

@@ -2,9 +2,9 @@
 #include "control/client_conf.h"
 
 #include "base/mem.h"
+#include "base/str.h"
 #include "control/jaas.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -72,24 +72,17 @@ void endpoints_free(struct endpoint *list, int n)
 
 int endpoints_parse(const char *text, struct endpoint **list, int *n, struct err *err)
 {
+	struct str item;
+
 	*list = NULL;
 	*n = 0;
-	for (const char *p = text; *p != '\0'; p += *p == ',') {
-		size_t len = strcspn(p, ","), lead = strspn(p, " \t\n\r");
-		const char *s = p + MIN(lead, len);
-		size_t m = len - MIN(lead, len);
-
-		p += len;
-		while (m > 0 && isspace((unsigned char)s[m - 1]))
-			m--;
-		if (m == 0)
-			continue;
+	while (str_item(&text, &item)) {
 		*list = xrealloc(*list, (size_t)*n + 1, sizeof(**list));
-		if (*n >= ENDPOINTS_MAX || !endpoint_parse(s, m, &(*list)[*n])) {
+		if (*n >= ENDPOINTS_MAX || !endpoint_parse(item.data, (size_t)item.len, &(*list)[*n])) {
 			endpoints_free(*list, *n);
 			*list = NULL;
 			*n = 0;
-			err_set(err, RC_USAGE, "\"%.*s\" is no server address", (int)MIN(m, (size_t)100), s);
+			err_set(err, RC_USAGE, "\"%.*s\" is no server address", (int)MIN(item.len, 100), item.data);
 			return err_hint(err, "write host:port, or [address]:port for IPv6, separated by commas");
 		}
 		(*n)++;

@@ -2,6 +2,7 @@
 #include "control/secrets.h"
 
 #include "base/mem.h"
+#include "base/str.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -53,25 +54,6 @@ bool secret_is_reference(const char *value)
 
 /* ---- what is allowed ---- */
 
-/* The next item of a list with commas; false at the end. */
-static bool next_item(const char **list, char *item, size_t cap)
-{
-	while (*list != NULL && **list != '\0') {
-		size_t lead = strspn(*list, ", \t"), len;
-
-		*list += lead;
-		len = strcspn(*list, ",");
-		if (len == 0)
-			return false;
-		snprintf(item, cap, "%.*s", (int)MIN(len, cap - 1), *list);
-		*list += len;
-		for (size_t n = strlen(item); n > 0 && strchr(" \t/", item[n - 1]) != NULL && n > 1; n--)
-			item[n - 1] = '\0';
-		return true;
-	}
-	return false;
-}
-
 static bool lies_in(const char *path, const char *folder)
 {
 	size_t len = strlen(folder);
@@ -81,11 +63,15 @@ static bool lies_in(const char *path, const char *folder)
 
 static bool file_allowed(const char *list, const char *real)
 {
-	char item[PATH_MAX], allowed[PATH_MAX];
+	char folder[PATH_MAX], allowed[PATH_MAX];
+	struct str item;
 
-	while (next_item(&list, item, sizeof(item)))
-		if (realpath(item, allowed) != NULL && lies_in(real, allowed))
+	while (str_item(&list, &item)) {
+		int len = snprintf(folder, sizeof(folder), "%.*s", STR_ARG(item));
+
+		if (len < (int)sizeof(folder) && realpath(folder, allowed) != NULL && lies_in(real, allowed))
 			return true;
+	}
 	return false;
 }
 
@@ -108,14 +94,14 @@ int secret_file_check(const struct secret_rules *rules, const char *path, struct
 int secret_url_check(const struct secret_rules *rules, const char *url, struct err *err)
 {
 	const char *list = rules != NULL ? rules->urls_allowed : NULL;
-	char item[PATH_MAX];
+	struct str item;
 
 	if (rules == NULL)
 		return RC_OK;
 	if (strncmp(url, "file://", 7) == 0)
 		return secret_file_check(rules, url + 7, err);
-	while (next_item(&list, item, sizeof(item)))
-		if (strcmp(item, url) == 0)
+	while (str_item(&list, &item))
+		if (str_is(item, url))
 			return RC_OK;
 	err_set(err, RC_USAGE, "the token endpoint %.*s of this link is not one that this host allows", SHOWN, url);
 	return err_hint(err, "sasl.oauthbearer.allowed.urls in krmirror.properties");
@@ -123,14 +109,12 @@ int secret_url_check(const struct secret_rules *rules, const char *url, struct e
 
 static bool env_allowed(const char *list, const char *name)
 {
-	char item[256];
+	struct str item;
 
-	while (next_item(&list, item, sizeof(item))) {
-		size_t len = strlen(item);
-
-		if (strcmp(item, name) == 0)
+	while (str_item(&list, &item)) {
+		if (str_is(item, name))
 			return true;
-		if (len > 0 && item[len - 1] == '*' && strncmp(item, name, len - 1) == 0)
+		if (item.data[item.len - 1] == '*' && strncmp(item.data, name, (size_t)item.len - 1) == 0)
 			return true;
 	}
 	return false;

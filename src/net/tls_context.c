@@ -4,50 +4,37 @@
 #include "net/tls_priv.h"
 
 #include "base/mem.h"
+#include "base/str.h"
 
 #include <string.h>
 #include <strings.h>
 
 enum { TEXT_MAX = 4096 };
 
-static bool word_is(const char *word, size_t len, const char *want)
+static bool word_is(struct str word, const char *want)
 {
-	return strlen(want) == len && strncasecmp(word, want, len) == 0;
+	return strlen(want) == (size_t)word.len && strncasecmp(word.data, want, (size_t)word.len) == 0;
 }
 
-/* The next item of a list with commas; false at the end. */
-static bool next_word(const char **at, const char **word, size_t *len)
+static int version_of(struct str word)
 {
-	const char *p = *at + strspn(*at, ", \t");
-
-	if (*p == '\0')
-		return false;
-	*word = p;
-	*len = strcspn(p, ", \t");
-	*at = p + *len;
-	return true;
-}
-
-static int version_of(const char *word, size_t len)
-{
-	if (word_is(word, len, "TLSv1.3"))
+	if (word_is(word, "TLSv1.3"))
 		return TLS1_3_VERSION;
-	if (word_is(word, len, "TLSv1.2"))
+	if (word_is(word, "TLSv1.2"))
 		return TLS1_2_VERSION;
 	return 0;
 }
 
 static int versions_of(const char *list, int *lowest, int *highest, struct err *err)
 {
-	const char *word;
-	size_t len;
+	struct str word;
 
 	*lowest = *highest = 0;
-	while (next_word(&list, &word, &len)) {
-		int v = version_of(word, len);
+	while (str_item(&list, &word)) {
+		int v = version_of(word);
 
 		if (v == 0) {
-			err_set(err, RC_USAGE, "ssl.enabled.protocols: %.*s is not spoken", (int)MIN(len, (size_t)40), word);
+			err_set(err, RC_USAGE, "ssl.enabled.protocols: %.*s is not spoken", MIN(word.len, 40), word.data);
 			return err_hint(err, "TLSv1.2 and TLSv1.3 are");
 		}
 		*lowest = *lowest == 0 ? v : MIN(*lowest, v);
@@ -108,12 +95,11 @@ static int unknown_suite(const char *word, size_t len, struct err *err)
 static int set_suites(SSL_CTX *ctx, const char *list, struct err *err)
 {
 	struct suites suites = { "", "" };
-	const char *word;
-	size_t len;
+	struct str word;
 
-	while (next_word(&list, &word, &len))
-		if (!add_suite(&suites, word, len))
-			return unknown_suite(word, len, err);
+	while (str_item(&list, &word))
+		if (!add_suite(&suites, word.data, (size_t)word.len))
+			return unknown_suite(word.data, (size_t)word.len, err);
 	if (suites.of_13[0] == '\0' && suites.before[0] == '\0')
 		return RC_OK;
 	/* A list that names suites of one version only leaves none of the other. */

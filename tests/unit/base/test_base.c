@@ -11,6 +11,7 @@ int main(void)
 
 	suite_add_tcase(suite, buf_tests());
 	suite_add_tcase(suite, log_tests());
+	suite_add_tcase(suite, str_tests());
 	suite_add_tcase(suite, units_tests());
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);

@@ -5,4 +5,5 @@
 
 TCase *buf_tests(void);
 TCase *log_tests(void);
+TCase *str_tests(void);
 TCase *units_tests(void);
