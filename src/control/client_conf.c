@@ -5,6 +5,7 @@
 #include "base/str.h"
 #include "control/jaas.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
