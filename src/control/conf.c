@@ -2,6 +2,7 @@
 #include "control/conf.h"
 
 #include "base/mem.h"
+#include "control/seal.h"
 
 #include <arpa/inet.h>
 #include <stdlib.h>
@@ -11,28 +12,6 @@
 
 static const struct key_table *const tables[] = { &conf_key_table, &client_key_table, NULL };
 
-/* Files that hold secrets must be nobody else's to write. */
-static int exposure_check(const struct props *props, const char *path, struct notes *notes, struct err *err)
-{
-	enum file_exposure exposure = props_file_exposure(path);
-	const char *secret = NULL;
-
-	for (int i = 0; i < props->n && secret == NULL; i++) {
-		const struct key_row *row = keys_find(&client_key_table, props->items[i].key);
-
-		if (row != NULL && row->flags & KEY_SECRET && strcmp(props->items[i].file, path) == 0)
-			secret = props->items[i].key;
-	}
-	if (secret == NULL || exposure == FILE_PRIVATE)
-		return RC_OK;
-	if (exposure == FILE_READABLE) {
-		notes_add(notes, "%s: holds a secret (%s) and is readable by others; chmod o-r %s", path, secret, path);
-		return RC_OK;
-	}
-	err_set(err, RC_USAGE, "%s: holds a secret (%s) and is writable by others", path, secret);
-	return err_hint(err, "chmod o-rw %s", path);
-}
-
 static int load_file(struct conf *conf, const char *path, bool lenient, struct notes *notes, struct err *err)
 {
 	struct props own = { 0 };
@@ -41,7 +20,7 @@ static int load_file(struct conf *conf, const char *path, bool lenient, struct n
 	if (rc == RC_OK)
 		rc = keys_check(tables, &own, lenient, notes, err);
 	if (rc == RC_OK)
-		rc = exposure_check(&own, path, notes, err);
+		rc = secret_exposure_check(&own, path, notes, err);
 	for (int i = 0; i < own.n && rc == RC_OK; i++)
 		props_set(&conf->props, own.items[i].key, own.items[i].value, own.items[i].file, own.items[i].line);
 	props_fini(&own);
@@ -157,6 +136,8 @@ int conf_load(struct conf *conf, const struct conf_files *files, struct notes *n
 	if (files->bootstrap != NULL)
 		props_set(&conf->props, "bootstrap.servers", files->bootstrap, "--bootstrap-server", 0);
 	rc = read_all(conf, err);
+	if (rc == RC_OK && conf->secret_key_file != NULL && conf->secret_key_file[0] != '\0')
+		rc = secret_key_load(&conf->secret_key, conf->secret_key_file, notes, err);
 	if (rc == RC_OK && conf->destination.n_bootstrap == 0) {
 		err_set(err, RC_USAGE, "no destination cluster: bootstrap.servers is not set");
 		rc = err_hint(err, "give --bootstrap-server HOST:PORT, or set bootstrap.servers in %s",
@@ -183,6 +164,7 @@ void conf_fini(struct conf *conf)
 	xfree(conf->http_listener);
 	xfree(conf->http_advertised_listener);
 	xfree(conf->secret_key_file);
+	secret_key_free(conf->secret_key);
 	xfree(conf->secret_files_allowed);
 	xfree(conf->secret_env_allowed);
 	xfree(conf->oauth_urls_allowed);

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "control/client_conf.h"
+#include "control/secret_key.h"
 #include "net/loop.h"
 
 struct conf {
@@ -18,6 +19,7 @@ struct conf {
 	char *http_listener;                 /* "": off */
 	char *http_advertised_listener;      /* NULL: none */
 	char *secret_key_file;               /* NULL: none */
+	struct secret_key *secret_key;       /* what was read from it */
 	char *secret_files_allowed, *secret_env_allowed, *oauth_urls_allowed;
 	enum loop_engine io_engine;
 	enum log_format log_format;

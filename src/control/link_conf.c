@@ -49,28 +49,6 @@ static int not_yet(struct err *err, const char *key, const char *value, const ch
 	return hint == NULL ? RC_USAGE : err_hint(err, "%s", hint);
 }
 
-/* --- secrets ------------------------------------------------------------------------------------------------- */
-
-static int secrets_check(const struct props *props, struct err *err)
-{
-	for (int i = 0; i < props->n; i++) {
-		const struct prop *prop = &props->items[i];
-		const struct key_row *row = keys_find(&client_key_table, prop->key);
-
-		if (row == NULL || !(row->flags & KEY_SECRET) || prop->value[0] == '\0' || secret_is_reference(prop->value))
-			continue;
-		if (prop->line == 0)
-			err_set(err, RC_USAGE, "%s: %s would show in the process list", prop->file, prop->key);
-		else
-			err_set(err, RC_USAGE, "%s:%d: %s would stand in the control log in clear", prop->file, prop->line,
-				prop->key);
-		return err_hint(err, "write %s=${file:/path:key} or ${env:NAME}%s", prop->key,
-				prop->line == 0 ? ", or use --config-file" :
-				"; encryption with secret.key.file is not in this version yet");
-	}
-	return RC_OK;
-}
-
 /* --- what this version has, and what goes together ----------------------------------------------------------- */
 
 static int modes_check(const struct props *props, struct err *err)
@@ -223,8 +201,6 @@ static int check(const struct props *props, struct notes *notes, struct err *err
 {
 	int rc = keys_check(tables, props, false, notes, err);
 
-	if (rc == RC_OK)
-		rc = secrets_check(props, err);
 	if (rc == RC_OK)
 		rc = modes_check(props, err);
 	if (rc == RC_OK)

@@ -6,6 +6,7 @@
 #include "base/crypto.h"
 #include "base/mem.h"
 #include "client/admin.h"
+#include "control/seal.h"
 
 #include <string.h>
 
@@ -37,15 +38,6 @@ static enum outcome create_decide(struct control_log *log, struct control_batch 
 	xfree(key);
 	xfree(state);
 	return outcome;
-}
-
-static json_t *config_json(const struct props *props)
-{
-	json_t *config = json_object();
-
-	for (int i = 0; i < props->n; i++)
-		CHECK(json_object_set_new(config, props->items[i].key, json_string(props->items[i].value)) == 0);
-	return config;
 }
 
 static enum outcome ask_source(struct session *session, const struct link_conf *conf, char **id, struct err *err)
@@ -91,6 +83,19 @@ static enum outcome identify(struct session *session, const struct link_create_o
 	return OUTCOME_DONE;
 }
 
+/* Workers that have the key will not use a link that was made without it. */
+static void note_unsigned(struct session *session, const struct link_wish *wish)
+{
+	const struct control_record *r = NULL;
+
+	while (wish->mac == NULL && (r = control_log_next(session->log, RECORD_LINK, r)) != NULL)
+		if (json_is_string(json_object_get(r->value, "mac"))) {
+			notes_add(&session->notes, "other links are signed, this one is not: workers with secret.key.file will "
+				  "not use it; set it here too");
+			return;
+		}
+}
+
 static void new_id(char **id)
 {
 	char text[UUID_TEXT_LEN + 1];
@@ -113,7 +118,8 @@ enum outcome link_create(struct session *session, const struct link_create_opts 
 		err_hint(err, "1 to 100 letters, digits, dots, underscores and hyphens");
 		return OUTCOME_USAGE;
 	}
-	outcome = link_conf_read(&conf, opts->config, &session->notes, err) == RC_OK ? OUTCOME_DONE : OUTCOME_USAGE;
+	outcome = link_conf_read(&conf, opts->config, &session->notes, err) == RC_OK &&
+		  seal_check(opts->config, session->conf->secret_key, err) == RC_OK ? OUTCOME_DONE : OUTCOME_USAGE;
 	creating.wish.name = xstrdup(opts->name);
 	if (outcome == OUTCOME_DONE)
 		outcome = identify(session, opts, &conf, &creating.wish, err);
@@ -121,7 +127,8 @@ enum outcome link_create(struct session *session, const struct link_create_opts 
 		new_id(&creating.wish.link_id);
 		creating.wish.paused = conf.paused;
 		creating.wish.created_ms = clock_wall_ms();
-		creating.wish.config = config_json(&conf.props);
+		link_seal(&creating.wish, &conf.props, session->conf->secret_key);
+		note_unsigned(session, &creating.wish);
 		outcome = control_log_update(session->log, create_decide, &creating, session->deadline_ns, NULL, err);
 	}
 	if (outcome == OUTCOME_DONE)

@@ -111,7 +111,7 @@ static enum outcome names(struct creation *c, struct err *err)
 	if (rc == RC_OK)
 		rc = control_log_link(c->session->log, opts->link, &link, err);
 	if (rc == RC_OK)
-		rc = link_conf_of(&link, &conf, err);
+		rc = link_conf_of(&link, c->session->conf->secret_key, &conf, err);
 	if (rc == RC_OK)
 		rc = link_conf_source_topic(&conf, opts->topic, &c->source_topic, err);
 	if (rc == RC_OK && opts->source_topic != NULL)
@@ -121,7 +121,9 @@ static enum outcome names(struct creation *c, struct err *err)
 	c->heads.fill_tombstones = conf.fill_tombstones;
 	link_conf_fini(&conf);
 	link_wish_fini(&link);
-	return rc == RC_OK ? OUTCOME_DONE : rc == RC_USAGE ? OUTCOME_USAGE : OUTCOME_FAILED;
+	if (rc == RC_USAGE || rc == RC_REFUSED)
+		return outcome_of(err, SIDE_DESTINATION);
+	return rc == RC_OK ? OUTCOME_DONE : OUTCOME_FAILED;
 }
 
 static enum outcome ask_source(struct creation *c, struct admin_configs *configs, struct err *err)

@@ -90,7 +90,7 @@ void props_fini(struct props *props)
 {
 	for (int i = 0; i < props->n; i++) {
 		xfree(props->items[i].key);
-		xfree(props->items[i].value);
+		xfree_secret(props->items[i].value);
 		xfree(props->items[i].file);
 	}
 	xfree(props->items);
@@ -129,7 +129,7 @@ void props_set(struct props *props, const char *key, const char *value, const ch
 		i = props->n++;
 	} else {
 		xfree(props->items[i].key);
-		xfree(props->items[i].value);
+		xfree_secret(props->items[i].value);
 		xfree(props->items[i].file);
 	}
 	props->items[i] = new;
@@ -142,7 +142,7 @@ void props_remove(struct props *props, const char *key)
 	if (i < 0)
 		return;
 	xfree(props->items[i].key);
-	xfree(props->items[i].value);
+	xfree_secret(props->items[i].value);
 	xfree(props->items[i].file);
 	props->n--;
 	memmove(&props->items[i], &props->items[i + 1], (size_t)(props->n - i) * sizeof(*props->items));

@@ -28,6 +28,8 @@ static const struct field link_wish_rows[] = {
 	FIELD(link_wish, paused, FIELD_FLAG),
 	FIELD(link_wish, created_ms, FIELD_I64),
 	FIELD_AS(link_wish, config, "config", FIELD_OBJECT, 0, true),
+	FIELD(link_wish, key_id, FIELD_TEXT),
+	FIELD(link_wish, mac, FIELD_TEXT),
 };
 static const struct fields link_wish_fields = FIELDS(link_wish_rows);
 

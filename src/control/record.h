@@ -37,7 +37,8 @@ struct link_wish {
 	char *source_cluster_id, *destination_cluster_id;
 	bool paused;
 	int64_t created_ms;
-	json_t *config;                   /* object of strings: what link.config said */
+	json_t *config;                   /* object of strings: what link.config said, secrets sealed: seal.h */
+	char *key_id, *mac;               /* of seal.h; NULL: not signed */
 	json_t *raw;
 };
 

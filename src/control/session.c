@@ -120,7 +120,8 @@ static int source_make(struct session *session, const struct link_wish *wish, st
 	struct secret_rules rules = conf_secret_rules(session->conf);
 	struct cluster_opts opts;
 
-	if (link_conf_of(wish, &source->conf, err) != RC_OK || link_conf_secure(&source->conf, &rules, err) != RC_OK) {
+	if (link_conf_of(wish, session->conf->secret_key, &source->conf, err) != RC_OK ||
+	    link_conf_secure(&source->conf, &rules, err) != RC_OK) {
 		link_conf_fini(&source->conf);
 		xfree(source);
 		return err->rc;

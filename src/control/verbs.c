@@ -3,21 +3,21 @@
 
 #include "base/mem.h"
 #include "client/admin.h"
+#include "control/seal.h"
 
-int link_conf_of(const struct link_wish *wish, struct link_conf *conf, struct err *err)
+int link_conf_of(const struct link_wish *wish, const struct secret_key *key, struct link_conf *conf, struct err *err)
 {
 	struct notes unused = { 0 };
 	struct props props = { 0 };
-	const char *key;
-	json_t *value;
-	int rc;
+	enum seal_fault fault;
+	int rc = link_unseal(wish, key, &props, &fault, err);
 
-	json_object_foreach(wish->config, key, value)
-		props_set(&props, key, json_string_value(value), "control log", 1);
-	rc = link_conf_read(conf, &props, &unused, err);
+	*conf = (struct link_conf){ 0 };
+	if (rc == RC_OK && link_conf_read(conf, &props, &unused, err) != RC_OK)
+		rc = err_wrap(err, "link %s", wish->name);
 	notes_fini(&unused);
 	props_fini(&props);
-	return rc == RC_OK ? RC_OK : err_wrap(err, "link %s", wish->name);
+	return rc;
 }
 
 int topic_ends(struct cluster *cluster, const struct ends_of *what, int64_t deadline_ns, int64_t *offsets,

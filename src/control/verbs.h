@@ -5,8 +5,10 @@
 #include "control/session.h"
 
 bool mirror_is_stopped(const struct mirror_state *state);
-/* The configuration of a link as the control log has it. RC_UNSUPPORTED: a newer version wrote it. */
-int link_conf_of(const struct link_wish *wish, struct link_conf *conf, struct err *err) MUST_USE;
+/* The configuration of a link as the control log has it, secrets opened with the key of this host (NULL: none). RC_USAGE,
+ * RC_REFUSED: see link_unseal. */
+int link_conf_of(const struct link_wish *wish, const struct secret_key *key, struct link_conf *conf,
+		 struct err *err) MUST_USE;
 /* Ends [n] of a topic's partitions 0..n-1 as asked for by what; offsets[i] -1 where one is not had. */
 struct ends_of {
 	const char *topic;

@@ -106,6 +106,11 @@ static void log_notes(struct notes *notes)
 	notes_fini(notes);
 }
 
+static bool same_key(const struct secret_key *a, const struct secret_key *b)
+{
+	return a == NULL || b == NULL ? a == b : strcmp(a->id, b->id) == 0;
+}
+
 static bool same_props(const struct props *a, const struct props *b)
 {
 	if (a->n != b->n)
@@ -131,7 +136,8 @@ static bool on_reload(struct worker *worker)
 	log_notes(&notes);
 	if (configs->next == NULL) {
 		log_error("configuration", "it cannot be used; the old one stays", "error=" ERR_PAIRS, ERR_ARGS(err));
-	} else if (same_props(&configs->next->props, &configs->now->props)) {
+	} else if (same_props(&configs->next->props, &configs->now->props) &&
+		   same_key(configs->next->secret_key, configs->now->secret_key)) {
 		log_info("configuration", "read again, unchanged", "file=%s", configs->files.config);
 		free_conf(configs->next);
 		configs->next = NULL;

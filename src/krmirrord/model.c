@@ -5,10 +5,11 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "control/seal.h"
 
-void model_init(struct model *model, const struct secret_rules *rules)
+void model_init(struct model *model, const struct secret_rules *rules, const struct secret_key *key)
 {
-	*model = (struct model){ .rules = *rules, .position = -1 };
+	*model = (struct model){ .rules = *rules, .key = key, .position = -1 };
 }
 
 /* ---- links ---- */
@@ -44,22 +45,28 @@ static struct link_row *link_row_make(struct model *model, const char *name)
 	return row;
 }
 
-static int read_link_conf(struct link_row *row, const struct secret_rules *rules, struct err *err)
+/* A record as it was read, before anything of it holds. */
+struct reading {
+	struct link_wish wish;
+	struct link_conf conf;
+	enum seal_fault fault;
+	struct err err;
+	int rc;
+};
+
+static int read_link_conf(struct reading *reading, const struct model *model)
 {
 	struct props props = { 0 };
 	struct notes notes = { 0 };
-	const char *key;
-	json_t *value;
-	int rc;
+	struct err *err = &reading->err;
+	int rc = link_unseal(&reading->wish, model->key, &props, &reading->fault, err);
 
-	json_object_foreach(row->wish.config, key, value)
-		if (json_is_string(value))
-			props_set(&props, key, json_string_value(value), "the control log", 0);
-	rc = link_conf_read(&row->conf, &props, &notes, err);
 	if (rc == RC_OK)
-		rc = link_conf_secure(&row->conf, rules, err);
+		rc = link_conf_read(&reading->conf, &props, &notes, err);
+	if (rc == RC_OK)
+		rc = link_conf_secure(&reading->conf, &model->rules, err);
 	for (int i = 0; i < notes.n; i++)
-		log_debug("link", "note", "link=%s text=" LOG_Q, row->name, notes.lines[i]);
+		log_debug("link", "note", "link=%s text=" LOG_Q, reading->wish.name, notes.lines[i]);
 	notes_fini(&notes);
 	props_fini(&props);
 	return rc;
@@ -72,32 +79,66 @@ static bool same_settings(const struct link_wish *a, const struct link_wish *b)
 	       text_eq(a->source_cluster_id, b->source_cluster_id);
 }
 
-static void link_row_decode(struct link_row *row, const struct secret_rules *rules, const struct control_record *record)
+static void reading_fini(struct reading *reading)
 {
-	struct link_wish before = row->wish;
-	bool was_usable = row->usable;
-	int rc;
+	link_wish_fini(&reading->wish);
+	link_conf_fini(&reading->conf);
+}
 
-	row->wish = (struct link_wish){ 0 };
-	link_conf_fini(&row->conf);
-	row->conf = (struct link_conf){ 0 };
+static void take_settings(struct link_row *row, struct reading *reading)
+{
+	struct link_wish wish = row->wish;
+	struct link_conf conf = row->conf;
+
+	row->changed |= !row->usable || !same_settings(&row->wish, &reading->wish);
+	row->wish = reading->wish;
+	row->conf = reading->conf;
+	reading->wish = wish;
+	reading->conf = conf;
+	row->usable = true;
+	row->plan.paused = row->wish.paused;
+}
+
+/* The settings that it has are kept, for when a record comes that can be used. */
+static void refuse_settings(struct link_row *row, const struct reading *reading)
+{
+	const char *word = reading->fault != SEAL_FINE ? seal_fault_word(reading->fault) : "CONFIGURATION";
+
+	row->error = reading->err;
+	snprintf(row->error_word, sizeof(row->error_word), "%s", reading->rc == RC_UNSUPPORTED ? "UPGRADE_NEEDED" : word);
+	/* `link rekey` comes before the workers get the new key: until then each goes on with what it knows. */
+	row->stale = row->usable && reading->fault == SEAL_OTHER_KEY;
+	if (row->stale) {
+		row->plan.paused = row->wish.paused = reading->wish.paused;
+		log_warn("link", "its record was written with another key; it runs on the settings that it has",
+			 "link=%s reason=%s error=" LOG_Q " hint=" LOG_Q, row->name, row->error_word, row->error.text,
+			 row->error.hint);
+		return;
+	}
+	row->changed |= row->usable;
+	row->usable = false;
+	row->plan.paused = false;
+	log_error("link", "its record cannot be used; its mirrors wait", "link=%s reason=%s error=" LOG_Q, row->name,
+		  row->error_word, row->error.text);
+}
+
+static void link_row_decode(struct link_row *row, const struct model *model, const struct control_record *record)
+{
+	struct reading reading = { 0 };
+
 	row->offset = record->offset;
 	row->error = (struct err){ 0 };
 	row->error_word[0] = '\0';
-	rc = link_wish_decode(&row->wish, row->name, record->value, &row->error);
-	if (rc == RC_OK)
-		rc = read_link_conf(row, rules, &row->error);
-	row->usable = rc == RC_OK;
-	row->changed |= !was_usable || !row->usable || !same_settings(&before, &row->wish);
-	link_wish_fini(&before);
+	row->stale = false;
+	reading.rc = link_wish_decode(&reading.wish, row->name, record->value, &reading.err);
+	if (reading.rc == RC_OK)
+		reading.rc = read_link_conf(&reading, model);
+	if (reading.rc == RC_OK)
+		take_settings(row, &reading);
+	else
+		refuse_settings(row, &reading);
 	row->plan.known = row->usable;
-	row->plan.paused = row->usable && (row->wish.paused || row->conf.paused);
-	if (row->usable)
-		return;
-	snprintf(row->error_word, sizeof(row->error_word), "%s",
-		 rc == RC_UNSUPPORTED ? "UPGRADE_NEEDED" : "CONFIGURATION");
-	log_error("link", "its record cannot be used; its mirrors wait", "link=%s reason=%s error=" LOG_Q, row->name,
-		  row->error_word, row->error.text);
+	reading_fini(&reading);
 }
 
 static void update_links(struct model *model, const struct control_log *log)
@@ -111,7 +152,7 @@ static void update_links(struct model *model, const struct control_log *log)
 
 		row->present = true;
 		if (row->offset != record->offset)
-			link_row_decode(row, &model->rules, record);
+			link_row_decode(row, model, record);
 	}
 }
 

@@ -5,6 +5,7 @@
 
 #include "control/link_conf.h"
 #include "control/log.h"
+#include "control/secret_key.h"
 #include "krmirrord/plan.h"
 
 /* A lane as this worker sees it. */
@@ -45,7 +46,8 @@ struct link_row {
 	int64_t offset;              /* of the wish that was decoded */
 	struct link_wish wish;
 	struct link_conf conf;
-	bool usable;                 /* wish and conf can be used */
+	bool usable;                 /* wish and conf can be used: of this record, or (stale) of an earlier one */
+	bool stale;                  /* the newest record was written with another key */
 	bool changed;                /* the wish is new: settings are to be applied */
 	char error_word[40];         /* why it is FAILED */
 	struct err error;
@@ -91,6 +93,7 @@ struct mirror_row {
 
 struct model {
 	struct secret_rules rules;
+	const struct secret_key *key;
 	struct link_row **links;
 	int n_links;
 	struct mirror_row **mirrors;
@@ -100,8 +103,8 @@ struct model {
 	int64_t position;            /* of the log that was taken in; -1: none */
 };
 
-/* rules: what links may read of this host; its texts outlive the model. */
-void model_init(struct model *model, const struct secret_rules *rules);
+/* rules: what links may read of this host; its texts outlive the model, as key does (NULL: none). */
+void model_init(struct model *model, const struct secret_rules *rules, const struct secret_key *key);
 void model_fini(struct model *model);
 
 /* Takes in what changed in the log since the last time; false when nothing did. Rows that are new have no lanes that are

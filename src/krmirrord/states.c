@@ -88,7 +88,7 @@ static const char *link_error(const struct link_row *row)
 	case LINK_PAUSED:
 		break;
 	}
-	return NULL;
+	return row->stale ? row->error_word : NULL;
 }
 
 static bool link_due(const struct worker *worker, const struct link_row *row, const struct link_state *state)

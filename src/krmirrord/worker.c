@@ -96,7 +96,7 @@ int worker_open(struct worker *worker, struct err *err)
 	if (gethostname(worker->host, sizeof(worker->host) - 1) != 0)
 		snprintf(worker->host, sizeof(worker->host), "unknown");
 	worker->started_ms = clock_wall_ms();
-	model_init(&worker->model, &rules);
+	model_init(&worker->model, &rules, worker->conf->secret_key);
 	worker->again_ns = INT64_MAX;
 	worker->loop = loop_create(worker->conf->io_engine, err);
 	if (worker->loop == NULL)

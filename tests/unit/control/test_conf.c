@@ -180,7 +180,6 @@ static const struct refused refusals[] = {
 	{ "bootstrap.servers=s:1\nacl.sync.enable=true", "needs acl.filters" },
 	{ "bootstrap.servers=s:1\nauto.create.mirror.topics.enable=true", "needs auto.create.mirror.topics.filters" },
 	{ "bootstrap.servers=s:1\ncluster.link.prefix=a.\nacl.sync.enable=true\nacl.filters={}", "does not go with" },
-	{ "bootstrap.servers=s:1\nssl.key.password=hunter2", "in clear" },
 };
 
 START_TEST(what_a_link_cannot_have_is_refused)
@@ -193,25 +192,6 @@ START_TEST(what_a_link_cannot_have_is_refused)
 	ck_assert_int_eq(read_link(r->text, &conf, &notes, &err), RC_USAGE);
 	ck_assert_msg(strstr(err.text, r->says) != NULL, "%s", err.text);
 	link_conf_fini(&conf);
-	notes_fini(&notes);
-}
-END_TEST
-
-START_TEST(a_secret_on_the_command_line_must_be_a_reference)
-{
-	struct notes notes = { 0 };
-	struct props props = { 0 };
-	struct err err = { 0 };
-	struct link_conf conf;
-
-	ck_assert_int_eq(props_inline(&props, "bootstrap.servers=s:1,ssl.key.password=x", &err), RC_OK);
-	ck_assert_int_eq(link_conf_read(&conf, &props, &notes, &err), RC_USAGE);
-	ck_assert_ptr_nonnull(strstr(err.text, "process list"));
-	link_conf_fini(&conf);
-	ck_assert_int_eq(props_inline(&props, "ssl.key.password=${env:KRMIRROR_X}", &err), RC_OK);
-	ck_assert_msg(link_conf_read(&conf, &props, &notes, &err) == RC_OK, "%s", err.text);
-	link_conf_fini(&conf);
-	props_fini(&props);
 	notes_fini(&notes);
 }
 END_TEST
@@ -258,7 +238,6 @@ TCase *conf_tests(void)
 	tcase_add_loop_test(tc, bad_configurations_are_refused, 0, ARRAY_LEN(bad_confs));
 	tcase_add_test(tc, a_link_configuration_is_read);
 	tcase_add_loop_test(tc, what_a_link_cannot_have_is_refused, 0, ARRAY_LEN(refusals));
-	tcase_add_test(tc, a_secret_on_the_command_line_must_be_a_reference);
 	tcase_add_test(tc, names_follow_the_rules);
 	tcase_add_test(tc, a_prefix_is_taken_off_for_the_source);
 	return tc;

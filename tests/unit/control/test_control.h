@@ -11,4 +11,5 @@ TCase *log_view_tests(void);
 TCase *log_update_tests(void);
 TCase *settings_tests(void);
 TCase *secrets_tests(void);
+TCase *seal_tests(void);
 TCase *promote_tests(void);

@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Secrets at rest: encrypted and signed with secret.key.file, records that were written past krmirror, other keys."""
+import json
+import os
+import socket
+
+import pytest
+from confluent_kafka import Producer
+
+from lib import contract, judge
+from lib.krm import properties
+from lib.produce import produce
+from lib.secured import SCRAM_512, SecuredListener, login
+from lib.util import wait_until
+
+pytestmark = pytest.mark.real_only
+
+PASSWORD = "of the mirror"
+
+
+def key_file(site, name="key", mode=0o600, content=None):
+    path = os.path.join(site.dir, name)
+    with open(path, "wb") as f:
+        f.write(os.urandom(32) if content is None else content)
+    os.chmod(path, mode)
+    return path
+
+
+@pytest.fixture
+def locked(matrix, pool, make_site):
+    """A site whose source wants a login, whose password stands in link.config, and that has a key for it."""
+    kind = ("sasl-source", matrix[0], 1)
+    fresh = kind not in pool.shared
+    source = pool.get(kind[0], matrix[0], secured=SecuredListener(None, sasl=True))
+    if fresh:
+        source.secured.add_users(source)
+    site = make_site(source, pool.get("destination", matrix[1]), matrix[2], source_door=source.secured_bootstrap)
+    site.config["secret.key.file"] = key_file(site)
+    properties(site.config_file, site.config)
+    return site
+
+
+def settings(**more):
+    own = {"security.protocol": "SASL_PLAINTEXT", **login(SCRAM_512, PASSWORD)}
+    return {k.replace(".", "__"): v for k, v in own.items()} | more
+
+
+def records(site):
+    """All that ever stood in the control log, as far as it is not compacted yet."""
+    topic = site.control_topic
+    return judge.read_records(site.destination, topic, judge.whole(site.destination, topic))
+
+
+def link_record(site, name=None):
+    """The newest value of link/NAME."""
+    key = f"link/{name or site.link}".encode()
+    values = []
+    topic = site.control_topic
+    judge.scan(site.destination, topic, judge.whole(site.destination, topic),
+               lambda m: values.append(m.value()) if m.key() == key else None)
+    return json.loads(values[-1])
+
+
+def write_past(site, value, name=None):
+    """What somebody with the right to write to the control log can do."""
+    producer = Producer(site.destination.client())
+    failed = []
+    producer.produce(site.control_topic, json.dumps(value).encode(), f"link/{name or site.link}".encode(),
+                     on_delivery=lambda err, m: failed.append(err) if err else None)
+    assert producer.flush(30) == 0 and not failed
+
+
+def link(site, name=None):
+    return site.ok("link", "describe", name or site.link, "-o", "json").json
+
+
+def wait_link(site, name=None, **wanted):
+    def there():
+        got = link(site, name)
+        return got if all(got[k] == v for k, v in wanted.items()) else None
+    return wait_until(there, 30, lambda: f"link {wanted}: {link(site, name)}", every=0.3)
+
+
+def flows(site, topic, count, first=0):
+    produce(site.source, topic, count, first=first)
+    site.wait_caught_up(topic)
+    site.assert_equal(topic, first + count)
+
+
+class Trap:
+    """A listener that nobody may ever dial."""
+
+    def __init__(self):
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.socket.settimeout(0.01)
+        self.address = "127.0.0.1:%d" % self.socket.getsockname()[1]
+
+    def untouched(self):
+        try:
+            self.socket.accept()
+        except TimeoutError:
+            return True
+        return False
+
+
+def test_nothing_secret_is_in_clear_anywhere(locked):
+    site = locked
+    topic = site.mirrored(**settings())
+    worker = site.worker(log__level="debug")
+    flows(site, topic, 300)
+    link(site)
+    site.ok("link", "pause", site.link)
+    wait_link(site, state="PAUSED")
+    site.ok("link", "resume", site.link)
+    wait_link(site, state="ACTIVE")
+    flows(site, topic, 100, 300)
+    site.ok("status", "-o", "json")
+    record = link_record(site)
+    assert record["mac"] and record["config"]["sasl.jaas.config"].startswith("${sealed:")
+    with open(f"/proc/{worker.process.pid}/cmdline", "rb") as f:
+        places = {"ps": f.read()}
+    places["control log"] = repr(records(site)).encode()
+    places["worker"] = worker.text().encode()
+    places["command lines"] = "\n".join(site.transcript).encode()
+    with open(site.config["secret.key.file"], "rb") as f:
+        key = f.read()
+    for place, text in places.items():
+        assert PASSWORD.encode() not in text, f"the password stands in {place}"
+        assert key not in text and key.hex().encode() not in text, f"the key stands in {place}"
+    assert b"${sealed:" in places["control log"]
+
+
+def test_without_a_key_both_ways_out_are_named(locked):
+    site = locked
+    properties(site.config_file, {k: v for k, v in site.config.items() if k != "secret.key.file"})
+    got = site.cli("link", "create", site.link, "--config-file", site.link_config(**settings()))
+    got.expect(contract.USAGE).says(r"in clear", r"\$\{file:", r"\$\{env:", "secret.key.file")
+    assert PASSWORD not in got.out + got.err
+    # a reference beside a secret hides nothing
+    mixed = settings(sasl__jaas__config=login(SCRAM_512, PASSWORD, user="${env:KRMIRROR_USER}")["sasl.jaas.config"])
+    site.cli("link", "create", site.link, "--config-file", site.link_config(**mixed)).expect(contract.USAGE)
+    properties(site.config_file, site.config)
+    got = site.cli("link", "create", site.link, "--config-file", site.link_config(), "--config",
+                   "sasl.jaas.config=" + login(SCRAM_512, PASSWORD)["sasl.jaas.config"])
+    got.expect(contract.USAGE).says("process list")
+    assert PASSWORD not in got.out + got.err
+    assert not site.destination.has_topic(site.control_topic)
+
+
+def test_key_files(locked):
+    site = locked
+
+    def with_key(*args, **kw):
+        path = key_file(site, "bad", *args, **kw)
+        file = properties(os.path.join(site.dir, "bad.properties"), {**site.config, "secret.key.file": path})
+        return site.cli("link", "list", config_file=file), path
+    for content in (b"", b"k" * 31, b"k" * 33, b"6b" * 32):
+        with_key(content=content)[0].expect(contract.USAGE).says("32 raw bytes", "/dev/urandom")
+    with_key(mode=0o604)[0].expect(contract.DONE).says("readable by others")
+    with_key(mode=0o602)[0].expect(contract.USAGE).says("writable by others")
+    path = with_key()[1]
+    os.remove(path)
+    site.cli("link", "list", config_file=os.path.join(site.dir, "bad.properties")).expect(contract.USAGE).says(
+        "No such file", "/dev/urandom")
+    file = site.link_config(**settings())
+    os.chmod(file, 0o644)
+    site.cli("link", "create", site.link, "--config-file", file, "--dry-run").expect(contract.DONE).says(
+        r"holds a secret \(sasl.jaas.config\) and is readable by others")
+    os.chmod(file, 0o666)
+    site.cli("link", "create", site.link, "--config-file", file).expect(contract.USAGE).says("writable by others")
+
+
+def forgeries(site, good, trap):
+    """Records that nobody with the key has written."""
+    def changed(**config):
+        return {**good, "append_id": "0" * 32, "config": {**good["config"], **{
+            k.replace("__", "."): v for k, v in config.items()}}}
+    secret = os.path.join(site.dir, "outside")
+    properties(secret, {"line": login(SCRAM_512, PASSWORD)["sasl.jaas.config"]})
+    yield changed(bootstrap__servers=trap.address)
+    yield {**changed(bootstrap__servers=trap.address), "mac": None, "key_id": None}
+    yield {**changed(bootstrap__servers=trap.address, sasl__jaas__config="${file:" + secret + ":line}"), "mac": None}
+    yield {**good, "append_id": "0" * 32, "source_cluster_id": "another"}
+    yield changed(bootstrap__servers=trap.address, sasl__jaas__config="a.PlainLoginModule required username=a password=b;")
+
+
+def test_a_forged_record_leads_nowhere(locked):
+    site, trap = locked, Trap()
+    topic = site.mirrored(**settings())
+    worker = site.worker()
+    flows(site, topic, 300)
+    good, count = link_record(site), 300
+    for forged in forgeries(site, good, trap):
+        write_past(site, forged)
+        got = wait_link(site, state="FAILED", error="NOT_AUTHENTIC")
+        assert "past krmirror" in got["error_message"]
+        site.cli("mirror", "create", site.topic("more"), "--link", site.link).expect(contract.REFUSED)
+        produce(site.source, topic, 10, first=count)
+        write_past(site, good)  # its good settings were not replaced
+        wait_link(site, state="ACTIVE", error=None)
+        site.wait_caught_up(topic)
+        count += 10
+        site.assert_equal(topic, count)
+    write_past(site, next(forgeries(site, good, trap)))
+    wait_link(site, state="FAILED")
+    worker.terminate()
+    worker.start()
+    wait_until(lambda: "NOT_AUTHENTIC" in worker.text()[-5000:], 30, "a worker that starts anew does not take it either")
+    assert trap.untouched()
+    write_past(site, good)
+    flows(site, topic, 100, count)
+
+
+def test_a_log_of_another_key(locked):
+    """The link with the other key is FAILED, with the reason; all else goes on."""
+    site = locked
+    site.mirrored("other", **settings())
+    mine = site.link + "-mine"
+    site.config["secret.key.file"] = key_file(site, "another")
+    properties(site.config_file, site.config)
+    site.ok("link", "create", mine, "--config-file", site.link_config(**settings()))
+    topic = site.topic("mine")
+    site.source.create_topic(topic)
+    site.ok("mirror", "create", topic, "--link", mine)
+    worker = site.worker()
+    flows(site, topic, 300)
+    got = wait_link(site, state="FAILED", error="OTHER_SECRET_KEY")
+    assert "another key" in got["error_message"]
+    site.cli("mirror", "create", site.topic("more"), "--link", site.link).expect(contract.USAGE).says("another key")
+    wait_link(site, mine, state="ACTIVE")
+    assert worker.alive
