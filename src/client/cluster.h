@@ -7,13 +7,9 @@
 #include "base/err.h"
 #include "client/auth.h"
 #include "client/broker.h"
+#include "client/endpoint.h"
 #include "net/loop.h"
 #include "net/tls.h"
-
-struct endpoint {
-	char *host;
-	uint16_t port;
-};
 
 /* What a client configuration says; all memory belongs to the caller and must outlive the cluster. */
 struct cluster_opts {

@@ -29,9 +29,6 @@ int client_conf_read(struct client_conf *conf, const struct props *props, struct
 int client_conf_secure(struct client_conf *conf, const struct props *props, const struct secret_rules *rules,
 		       struct err *err) MUST_USE;
 void client_conf_fini(struct client_conf *conf);
-/* Parses "host:port,[v6]:port,SASL_SSL://host:port"; the caller frees with endpoints_free. */
-int endpoints_parse(const char *text, struct endpoint **list, int *n, struct err *err) MUST_USE;
-void endpoints_free(struct endpoint *list, int n);
 
 /* What cluster_create takes; points into conf. cluster_id may be NULL. */
 void client_conf_opts(const struct client_conf *conf, const char *side, const char *cluster_id,
