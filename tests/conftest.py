@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from lib.authority import Authority
 from lib.kafka import real_cluster
 from lib.krm import BUILD, Site
 from lib.proxy import Proxies
@@ -204,6 +205,12 @@ def pool(tmp_path_factory):
 def special_clusters_end_with_their_file(pool):
     yield
     pool.drop_special()
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    """Who signs the certificates of a file's clusters."""
+    return Authority(tmp_path_factory.mktemp("authority"))
 
 
 @pytest.fixture(scope="session")

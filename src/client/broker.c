@@ -40,10 +40,14 @@ void broker_move(struct broker *b, enum broker_state state)
 const char *broker_text(struct broker *b)
 {
 	const char *peer = conn_peer(&b->conn);
-	char node[32] = "", address[256];
+	char node[32] = "", address[256], door[100];
 	bool resolved;
 
 	snprintf(address, sizeof(address), "%.*s:%u", 200, b->host, b->port);
+	if (b->door[0] != '\0') {
+		snprintf(door, sizeof(door), "dialled at %s, broker.address.map", b->door);
+		peer = door;
+	}
 	resolved = peer[0] != '\0' && strcmp(peer, address) != 0;
 	if (b->node_id != NODE_ANY)
 		snprintf(node, sizeof(node), "%d at ", b->node_id);

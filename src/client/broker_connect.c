@@ -98,9 +98,25 @@ static void ended(struct broker *b, const struct err *why)
 	cluster_connection_failed(b->cluster, why);
 }
 
+/* What is wrong may be the map: then another answers there, or nobody. */
+static void hint_map(const struct broker *b, struct err *why)
+{
+	char own[sizeof(why->hint)];
+
+	if (b->door[0] == '\0' || b->versions_known)
+		return;
+	snprintf(own, sizeof(own), "%s", why->hint);
+	err_hint(why, "does broker.address.map lead to the right door? %s:%u is dialled at %s%s%s", b->host, b->port, b->door,
+		 own[0] != '\0' ? "; " : "", own);
+}
+
 /* Bootstrap servers come from a configuration; all other addresses from the brokers. */
 static void hint_advertised(const struct broker *b, struct err *why)
 {
+	if (b->door[0] != '\0') {
+		hint_map(b, why);
+		return;
+	}
 	if (b->node_id == NODE_ANY || b->versions_known || (why->rc != RC_CONNECT && why->rc != RC_RESOLVE))
 		return;
 	err_hint(why, "this is the address that broker %d advertises (advertised.listeners); it must run, and this host must "
@@ -147,6 +163,20 @@ static void resolved(struct resolve *r, const struct err *err)
 	});
 }
 
+/* Starts finding the address: of the host itself, or where broker.address.map leads. */
+static void find_address(struct broker *b)
+{
+	const struct endpoint *to = address_map_find(&broker_opts(b)->addresses, b->host, b->port);
+	bool v6 = to != NULL && strchr(to->host, ':') != NULL;
+
+	b->door[0] = '\0';
+	if (to != NULL)
+		snprintf(b->door, sizeof(b->door), "%s%.46s%s:%u", v6 ? "[" : "", to->host, v6 ? "]" : "", to->port);
+	b->resolve.done = resolved;
+	b->resolve.owner = b;
+	resolve_start(b->loop, &b->resolve, to != NULL ? to->host : b->host, to != NULL ? to->port : b->port);
+}
+
 void broker_connect(struct broker *b)
 {
 	struct err why;
@@ -162,9 +192,7 @@ void broker_connect(struct broker *b)
 		return;
 	}
 	broker_move(b, BROKER_RESOLVING);
-	b->resolve.done = resolved;
-	b->resolve.owner = b;
-	resolve_start(b->loop, &b->resolve, b->host, b->port);
+	find_address(b);
 }
 
 static void backoff_due(struct timer *timer)

@@ -30,8 +30,9 @@ struct broker {
 	struct resolve resolve;
 	struct buf_waiter waiter;
 	struct op resume_op;
-	char host[256];
+	char host[256];         /* as it is advertised, or stands in bootstrap.servers */
 	uint16_t port;
+	char door[64];          /* where broker.address.map has it dialled; "": there itself */
 	char text[400];
 
 	struct list queue;      /* not sent */

@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "client/address_map.h"
 #include "client/auth.h"
 #include "client/broker.h"
 #include "client/endpoint.h"
@@ -16,6 +17,7 @@ struct cluster_opts {
 	const char *side;            /* "source", "destination": the first word of messages */
 	const struct endpoint *bootstrap;
 	int n_bootstrap;
+	struct address_map addresses;   /* broker.address.map */
 	const char *client_id;
 	const char *cluster_id;      /* when set, a broker of another cluster is refused (RC_REFUSED) */
 	int32_t request_timeout_ms, connect_timeout_ms;

@@ -22,6 +22,7 @@ void cluster_opts_copy(struct cluster_opts *to, const struct cluster_opts *from)
 	for (int i = 0; i < from->n_bootstrap; i++)
 		b[i] = (struct endpoint){ xstrdup(from->bootstrap[i].host), from->bootstrap[i].port };
 	to->bootstrap = b;
+	address_map_copy(&to->addresses, &from->addresses);
 	to->tls = from->tls != NULL ? tls_ref(from->tls) : NULL;
 	to->auth = from->auth != NULL ? auth_ref(from->auth) : NULL;
 	to->client_id = xstrdup(from->client_id != NULL ? from->client_id : "krmirror");
@@ -35,6 +36,7 @@ void cluster_opts_fini(struct cluster_opts *o)
 	for (int i = 0; i < o->n_bootstrap; i++)
 		xfree(b[i].host);
 	xfree(b);
+	address_map_fini(&o->addresses);
 	tls_unref(o->tls);
 	auth_unref(o->auth);
 	xfree((void *)(uintptr_t)o->client_id);

@@ -217,6 +217,7 @@ int client_conf_secure(struct client_conf *conf, const struct props *props, cons
 int client_conf_read(struct client_conf *conf, const struct props *props, struct err *err)
 {
 	const char *servers = keys_text(&client_key_table, props, "bootstrap.servers");
+	const char *addresses = keys_text(&client_key_table, props, "broker.address.map");
 
 	*conf = (struct client_conf){
 		.bootstrap_text = xstrdup(servers != NULL ? servers : ""),
@@ -232,6 +233,8 @@ int client_conf_read(struct client_conf *conf, const struct props *props, struct
 	};
 	if (endpoints_parse(conf->bootstrap_text, &conf->bootstrap, &conf->n_bootstrap, err) != RC_OK)
 		return err_wrap(err, "bootstrap.servers");
+	if (addresses != NULL && address_map_parse(addresses, &conf->addresses, err) != RC_OK)
+		return err_wrap(err, "broker.address.map");
 	read_protocol(conf, props);
 	return RC_OK;
 }
@@ -239,6 +242,7 @@ int client_conf_read(struct client_conf *conf, const struct props *props, struct
 void client_conf_fini(struct client_conf *conf)
 {
 	endpoints_free(conf->bootstrap, conf->n_bootstrap);
+	address_map_fini(&conf->addresses);
 	xfree(conf->bootstrap_text);
 	xfree(conf->client_id);
 	tls_unref(conf->tls);
@@ -254,6 +258,7 @@ void client_conf_opts(const struct client_conf *conf, const char *side, const ch
 		.side = side,
 		.bootstrap = conf->bootstrap,
 		.n_bootstrap = conf->n_bootstrap,
+		.addresses = conf->addresses,
 		.client_id = conf->client_id,
 		.cluster_id = cluster_id,
 		.request_timeout_ms = conf->request_timeout_ms,

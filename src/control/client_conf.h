@@ -10,6 +10,7 @@ struct client_conf {
 	struct endpoint *bootstrap;
 	int n_bootstrap;
 	char *bootstrap_text;      /* as written */
+	struct address_map addresses;
 	char *client_id;
 	bool wants_tls, wants_sasl;   /* security.protocol */
 	struct tls *tls;              /* from client_conf_secure, one reference each */
@@ -20,8 +21,8 @@ struct client_conf {
 	int32_t rcvbuf, sndbuf;
 };
 
-/* From checked properties; reads no file. RC_USAGE: a bad address. An empty
- * list of servers is the caller's to judge. */
+/* From checked properties; reads no file. RC_USAGE: a bad address, or a bad entry of
+ * broker.address.map. An empty list of servers is the caller's to judge. */
 int client_conf_read(struct client_conf *conf, const struct props *props, struct err *err) MUST_USE;
 /* What is needed to connect: resolves references, on this host and by its rules (NULL: the host's own file, see
  * secrets.h), and keeps the settings of TLS, whose files are read at the first connection. Before client_conf_opts.

@@ -10,6 +10,7 @@
 
 static const struct key_row client_rows[] = {
 	{ "bootstrap.servers", KEY_LIST, NULL, 0, 0, NULL, 0, "where to find the cluster: host:port,..." },
+	{ "broker.address.map", KEY_LIST, NULL, 0, 0, NULL, 0, "host:port=ip:port,...: dial there" },
 	{ "client.id", KEY_STRING, "krmirror", 0, 0, NULL, 0, "the name in the brokers' logs and quotas" },
 	{ "client.dns.lookup", KEY_WORD, "use_all_dns_ips", 0, 0,
 	  "use_all_dns_ips|resolve_canonical_bootstrap_servers_only|default", 0, "all addresses of a name are tried" },
@@ -148,7 +149,6 @@ static const struct key_row link_rows[] = {
 	{ "mirror.topics.regex", KEY_STRING, NULL, 0, 0, NULL, KEY_LATER, "beside the filters of auto-create" },
 	{ "mirror.topic.rename.format", KEY_STRING, "${topic}", 0, 0, NULL, 0, "this version has ${topic}" },
 	{ "mirror.progress.group.id", KEY_STRING, NULL, 0, 0, NULL, KEY_LATER, "commit progress at the source" },
-	{ "broker.address.map", KEY_LIST, NULL, 0, 0, NULL, KEY_LATER, "host:port=ip:port,...: dial there" },
 };
 
 const struct key_table client_key_table = { "a client configuration", client_rows, ARRAY_LEN(client_rows) };

@@ -65,8 +65,6 @@ static int modes_check(const struct props *props, struct err *err)
 	}
 	if (strcmp(format, "${topic}") != 0)
 		return not_yet(err, "mirror.topic.rename.format", format, "use cluster.link.prefix");
-	if (props_find(props, "broker.address.map") != NULL)
-		return not_yet(err, "broker.address.map", props_get(props, "broker.address.map"), NULL);
 	return RC_OK;
 }
 

@@ -63,8 +63,11 @@ class Node:
         """(listeners, advertised listeners) for clients."""
         own = [f"PLAINTEXT://{self.address}"] if self.port else []
         more = [(f"PROXIED://{a}") for a in (self.proxied, self.advertised) if a]
-        secured = [f"SECURED://{self.secured}"] if self.secured else []
-        return own + more[:1] + secured, own + more[1:] + secured
+        if not self.secured:
+            return own + more[:1], own + more[1:]
+        secured = self.cluster.secured
+        return (own + more[:1] + [f"SECURED://{self.secured}"],
+                own + more[1:] + [f"SECURED://{secured.advertised(self)}"])
 
     def role_config(self):
         """Who this node is, and where its cluster keeps the truth."""
@@ -250,7 +253,7 @@ class KafkaCluster(Cluster):
 
     @property
     def secured_bootstrap(self):
-        return ",".join(n.secured for n in self.brokers)
+        return ",".join(self.secured.advertised(n) for n in self.brokers)
 
     def launch(self):
         """Formats the storage and starts all nodes, without waiting for them to serve."""

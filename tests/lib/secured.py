@@ -4,7 +4,7 @@ import os
 
 from confluent_kafka.admin import ScramCredentialInfo, ScramMechanism, UserScramCredentialUpsertion
 
-from .util import wait_until
+from .util import hostport, wait_until
 
 PLAIN, SCRAM_256, SCRAM_512, GSSAPI = "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "GSSAPI"
 MODULES = {PLAIN: "org.apache.kafka.common.security.plain.PlainLoginModule",
@@ -19,13 +19,18 @@ KERBEROS = "com.sun.security.auth.module.Krb5LoginModule"
 
 class SecuredListener:
     def __init__(self, authority=None, names=("127.0.0.1", "localhost"), days=365, clients=False, sasl=False,
-                 reauth_ms=0, kdc=None, oauth=False):
+                 reauth_ms=0, kdc=None, oauth=False, name=None):
         """authority: TLS with certificates of it; clients: which clients must have too. sasl: users may log in; kdc:
-        with tickets too; oauth: with unsigned tokens."""
+        with tickets too; oauth: with unsigned tokens. name(node): the host that a node advertises and that its
+        certificate names, in place of `names`."""
+        self.name = name
         self.kdc, self.oauth = kdc, oauth
         self.authority, self.names, self.days, self.clients = authority, names, days, clients
         self.sasl, self.reauth_ms = sasl, reauth_ms
         self.protocol = ("SASL_" if sasl else "") + ("SSL" if authority else "PLAINTEXT")
+
+    def advertised(self, node):
+        return f"{self.name(node)}:{hostport(node.secured)[1]}" if self.name else node.secured
 
     # -- TLS -----------------------------------------------------------------------------------------------
 
@@ -33,7 +38,8 @@ class SecuredListener:
         return os.path.join(self.authority.dir, f"{node.cluster.name}-{node.id}.pem")
 
     def renew(self, node, **more):
-        issued = self.authority.issue(f"broker {node.id}", self.names, **{"days": self.days, **more})
+        names = (self.name(node),) if self.name else self.names
+        issued = self.authority.issue(f"broker {node.id}", names, **{"days": self.days, **more})
         return issued.write(self.keystore(node))
 
     def _tls(self, node):

@@ -6,7 +6,6 @@ import re
 import pytest
 
 from lib import contract
-from lib.authority import Authority
 from lib.kdc import Kdc
 from lib.krm import properties
 from lib.produce import produce
@@ -20,11 +19,6 @@ pytestmark = pytest.mark.real_only
 def kdc(tmp_path_factory):
     with Kdc(tmp_path_factory.mktemp("kdc")) as k:
         yield k
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("authority"))
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ import os
 import pytest
 
 from lib import contract
-from lib.authority import Authority
 from lib.krm import properties
 from lib.oauth import CLIENT, SECRET, TokenEndpoint, token
 from lib.produce import produce
@@ -13,11 +12,6 @@ from lib.secured import OAUTH, OAUTH_MODULE, SecuredListener
 from lib.util import wait_until
 
 pytestmark = pytest.mark.real_only
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("authority"))
 
 
 @pytest.fixture

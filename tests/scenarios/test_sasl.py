@@ -7,7 +7,6 @@ import threading
 import pytest
 
 from lib import contract
-from lib.authority import Authority
 from lib.krm import properties
 from lib.produce import produce
 from lib.secured import MODULES, PLAIN, SCRAM_256, SCRAM_512, SecuredListener, login
@@ -16,11 +15,6 @@ from lib.util import wait_until
 pytestmark = pytest.mark.real_only
 
 MECHANISMS = pytest.mark.parametrize("mechanism", list(MODULES))
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("authority"))
 
 
 @pytest.fixture

@@ -16,11 +16,6 @@ from lib.util import wait_until
 pytestmark = pytest.mark.real_only
 
 
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("authority"))
-
-
 @pytest.fixture
 def secured(matrix, pool, make_site, authority):
     """secured(settings of the destination, of the link, clients): a site that reaches both sides with TLS."""

@@ -3,5 +3,6 @@
 
 #include <check.h>
 
+TCase *address_map_tests(void);
 TCase *group_share_tests(void);
 TCase *oauth_tests(void);

@@ -9,6 +9,7 @@ int main(void)
 	SRunner *runner;
 	int failed;
 
+	suite_add_tcase(suite, address_map_tests());
 	suite_add_tcase(suite, group_share_tests());
 	suite_add_tcase(suite, oauth_tests());
 	runner = srunner_create(suite);
