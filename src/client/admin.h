@@ -199,3 +199,20 @@ struct admin_acls {
 /* The ACLs that match a topic: literal ones, prefixed ones and those of "*". */
 int admin_topic_acls(struct cluster *cluster, const char *topic, int64_t deadline_ns, struct arena *arena,
 		     struct admin_acls *acls, struct err *err) MUST_USE;
+/* As one broker knows them; topic NULL: of all topics. Brokers learn of changes one after the other. */
+int admin_topic_acls_at(struct cluster *cluster, int32_t node, const char *topic, int64_t deadline_ns,
+			struct arena *arena, struct admin_acls *acls, struct err *err) MUST_USE;
+/* Of topics; what is there already, or not there any more, is no error. RC_AUTH: no ALTER on the cluster. Nothing
+ * happens for n 0. */
+int admin_create_acls(struct cluster *cluster, const struct admin_acl *acls, int n, int64_t deadline_ns,
+		      struct err *err) MUST_USE;
+int admin_delete_acls(struct cluster *cluster, const struct admin_acl *acls, int n, int64_t deadline_ns,
+		      struct err *err) MUST_USE;
+
+/* AclOperation's numbers, the bits of authorized operations. */
+enum { ADMIN_OP_READ = 3, ADMIN_OP_WRITE = 4 };
+
+/* What one broker lets the caller do with a topic, as a bit field; INT32_MIN: not told, 0: nothing, not even DESCRIBE.
+ * RC_NOT_FOUND: it does not exist. */
+int admin_topic_operations(struct cluster *cluster, int32_t node, const char *topic, int64_t deadline_ns,
+			   int32_t *operations, struct err *err) MUST_USE;

@@ -2,7 +2,14 @@
 #include "client/admin_priv.h"
 
 #include "base/mem.h"
+#include "wire/msg/create_acls.h"
+#include "wire/msg/delete_acls.h"
 #include "wire/msg/describe_acls.h"
+#include "wire/msg/metadata.h"
+
+#include <string.h>
+
+enum { TYPE_TOPIC = 2, PATTERN_MATCH = 2, ANY = 1 };
 
 static const char *const operations[] = {
 	"UNKNOWN", "ANY", "ALL", "READ", "WRITE", "CREATE", "DELETE", "ALTER", "DESCRIBE", "CLUSTER_ACTION",
@@ -45,11 +52,11 @@ static void copy(const struct describe_acls_response *res, struct arena *arena, 
 	}
 }
 
-int admin_topic_acls(struct cluster *cluster, const char *topic, int64_t deadline_ns, struct arena *arena,
-		     struct admin_acls *acls, struct err *err)
+int admin_topic_acls_at(struct cluster *cluster, int32_t node, const char *topic, int64_t deadline_ns,
+			struct arena *arena, struct admin_acls *acls, struct err *err)
 {
-	enum { TYPE_TOPIC = 2, PATTERN_MATCH = 2, ANY = 1 };
-	struct admin_op op = { .cluster = cluster, .deadline_ns = deadline_ns, .verb = "read the ACLs of", .object = topic,
+	struct admin_op op = { .cluster = cluster, .deadline_ns = deadline_ns, .verb = "read the ACLs of",
+			       .object = topic != NULL ? topic : "all topics",
 			       .right = "DESCRIBE on Cluster" };
 	struct describe_acls_request *req;
 	struct call call = { 0 };
@@ -60,11 +67,11 @@ int admin_topic_acls(struct cluster *cluster, const char *topic, int64_t deadlin
 	req = call_req(&call, describe_acls);
 	req->resource_type_filter = TYPE_TOPIC;
 	req->resource_name_filter = str_of(topic);
-	req->pattern_type_filter = PATTERN_MATCH;
+	req->pattern_type_filter = topic != NULL ? PATTERN_MATCH : ANY;
 	req->principal_filter = req->host_filter = STR_NULL;
 	req->operation = ANY;
 	req->permission_type = ANY;
-	rc = admin_call(&op, NODE_ANY, &call, err);
+	rc = admin_call(&op, node, &call, err);
 	if (rc == RC_OK) {
 		const struct describe_acls_response *res = call_res(&call, describe_acls);
 
@@ -72,6 +79,162 @@ int admin_topic_acls(struct cluster *cluster, const char *topic, int64_t deadlin
 		rc = acls->authorizer ? admin_code(&op, res->error_code, res->error_message, err) : RC_OK;
 		if (rc == RC_OK && acls->authorizer)
 			copy(res, arena, acls);
+	} else {
+		admin_failed(&op, err);
+	}
+	call_fini(&call);
+	return rc;
+}
+
+int admin_topic_acls(struct cluster *cluster, const char *topic, int64_t deadline_ns, struct arena *arena,
+		     struct admin_acls *acls, struct err *err)
+{
+	return admin_topic_acls_at(cluster, NODE_ANY, topic, deadline_ns, arena, acls, err);
+}
+
+/* --- changing ------------------------------------------------------------------------------------------------ */
+
+struct change {
+	const struct admin_acl *acls;
+	int n;
+};
+
+static int8_t number(const char *const *words, size_t n, const char *text)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(words[i], text) == 0)
+			return (int8_t)i;
+	return 0;
+}
+
+static void create_build(struct call *call, const void *arg)
+{
+	const struct change *change = arg;
+	struct create_acls_request *req = call_req(call, create_acls);
+
+	req->creations.n = change->n;
+	req->creations.items = arena_new(&call->arena, struct acl_creation, change->n);
+	for (int i = 0; i < change->n; i++) {
+		const struct admin_acl *a = &change->acls[i];
+
+		req->creations.items[i] = (struct acl_creation){
+			.resource_type = TYPE_TOPIC, .resource_name = str_of(a->resource),
+			.resource_pattern_type = number(patterns, ARRAY_LEN(patterns), a->pattern),
+			.principal = str_of(a->principal), .host = str_of(a->host),
+			.operation = number(operations, ARRAY_LEN(operations), a->operation),
+			.permission_type = number(permissions, ARRAY_LEN(permissions), a->permission),
+		};
+	}
+}
+
+static int16_t create_code(struct call *call, struct str *message)
+{
+	const struct create_acls_response *res = call_res(call, create_acls);
+
+	for (int32_t i = 0; i < res->results.n; i++)
+		if (res->results.items[i].error_code != KERR_NONE) {
+			*message = res->results.items[i].error_message;
+			return res->results.items[i].error_code;
+		}
+	return KERR_NONE;
+}
+
+static void delete_build(struct call *call, const void *arg)
+{
+	const struct change *change = arg;
+	struct delete_acls_request *req = call_req(call, delete_acls);
+
+	req->filters.n = change->n;
+	req->filters.items = arena_new(&call->arena, struct acl_deletion_filter, change->n);
+	for (int i = 0; i < change->n; i++) {
+		const struct admin_acl *a = &change->acls[i];
+
+		req->filters.items[i] = (struct acl_deletion_filter){
+			.resource_type_filter = TYPE_TOPIC, .resource_name_filter = str_of(a->resource),
+			.pattern_type_filter = number(patterns, ARRAY_LEN(patterns), a->pattern),
+			.principal_filter = str_of(a->principal), .host_filter = str_of(a->host),
+			.operation = number(operations, ARRAY_LEN(operations), a->operation),
+			.permission_type = number(permissions, ARRAY_LEN(permissions), a->permission),
+		};
+	}
+}
+
+static int16_t delete_code(struct call *call, struct str *message)
+{
+	const struct delete_acls_response *res = call_res(call, delete_acls);
+
+	for (int32_t i = 0; i < res->filter_results.n; i++)
+		if (res->filter_results.items[i].error_code != KERR_NONE) {
+			*message = res->filter_results.items[i].error_message;
+			return res->filter_results.items[i].error_code;
+		}
+	return KERR_NONE;
+}
+
+static int change(struct admin_controller_op *c, const struct admin_acl *acls, int n, struct err *err)
+{
+	struct change what = { acls, n };
+	struct call call;
+	int rc;
+
+	if (n == 0)
+		return RC_OK;
+	c->op.object = acls[0].resource;
+	c->op.right = "ALTER on Cluster";
+	c->arg = &what;
+	rc = admin_controller_call(c, &call, err);
+	call_fini(&call);
+	return rc;
+}
+
+int admin_create_acls(struct cluster *cluster, const struct admin_acl *acls, int n, int64_t deadline_ns, struct err *err)
+{
+	struct admin_controller_op c = {
+		.op = { .cluster = cluster, .deadline_ns = deadline_ns, .verb = "add ACLs to" },
+		.api = &create_acls_api, .build = create_build, .code = create_code,
+	};
+
+	return change(&c, acls, n, err);
+}
+
+int admin_delete_acls(struct cluster *cluster, const struct admin_acl *acls, int n, int64_t deadline_ns, struct err *err)
+{
+	struct admin_controller_op c = {
+		.op = { .cluster = cluster, .deadline_ns = deadline_ns, .verb = "remove ACLs of" },
+		.api = &delete_acls_api, .build = delete_build, .code = delete_code,
+	};
+
+	return change(&c, acls, n, err);
+}
+
+/* --- own rights ---------------------------------------------------------------------------------------------- */
+
+int admin_topic_operations(struct cluster *cluster, int32_t node, const char *topic, int64_t deadline_ns,
+			   int32_t *allowed, struct err *err)
+{
+	struct admin_op op = { .cluster = cluster, .deadline_ns = deadline_ns, .verb = "describe topic", .object = topic };
+	struct metadata_topic name = { .name = str_of(topic) };
+	const struct metadata_response *res;
+	struct metadata_request *req;
+	struct call call = { 0 };
+	int rc;
+
+	*allowed = INT32_MIN;
+	call_init(&call, &metadata_api, NULL, NULL);
+	req = call_req(&call, metadata);
+	req->allow_auto_topic_creation = false;
+	req->include_topic_authorized_operations = true;
+	req->topics.items = &name;
+	req->topics.n = 1;
+	rc = admin_call(&op, node, &call, err);
+	if (rc == RC_OK) {
+		res = call_res(&call, metadata);
+		if (res->topics.n != 1 || res->topics.items[0].error_code == KERR_UNKNOWN_TOPIC_OR_PARTITION)
+			rc = err_set(err, RC_NOT_FOUND, "destination: topic %s does not exist", topic);
+		else if (res->topics.items[0].error_code == KERR_TOPIC_AUTHORIZATION_FAILED)
+			*allowed = 0;
+		else
+			*allowed = res->topics.items[0].topic_authorized_operations;
 	} else {
 		admin_failed(&op, err);
 	}
