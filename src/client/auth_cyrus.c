@@ -4,6 +4,7 @@
 #include "client/auth_mechanism.h"
 
 #include "client/auth_kerberos.h"
+#include "client/auth_scram.h"
 
 #include "base/mem.h"
 
@@ -158,6 +159,8 @@ static int step(struct auth_talk *base, const void *in, size_t in_len, const voi
 		*complete = true;
 		return RC_OK;
 	}
+	if (in != NULL && strncmp(talk->settings->mechanism, "SCRAM-", 6) == 0 && auth_scram_check(in, in_len, err) != RC_OK)
+		return err->rc;
 	pthread_mutex_lock(&library);
 	if (in == NULL)
 		res = sasl_client_start(talk->conn, talk->settings->mechanism, NULL, &token, &n, &chosen);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "client/address_map.h"
 
-#include "test_group.h"
+#include "test_client.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 #include "client/group_share.h"
 
 #include "base/mem.h"
-#include "test_group.h"
+#include "test_client.h"
 
 enum { LANES = 3000 };
 

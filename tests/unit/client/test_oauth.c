@@ -2,7 +2,7 @@
 /* What token endpoints answer. */
 #include "client/oauth_tokens.h"
 
-#include "test_group.h"
+#include "test_client.h"
 
 #include "base/mem.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "test_group.h"
+#include "test_client.h"
 
 #include <stdlib.h>
 
@@ -12,6 +12,7 @@ int main(void)
 	suite_add_tcase(suite, address_map_tests());
 	suite_add_tcase(suite, group_share_tests());
 	suite_add_tcase(suite, oauth_tests());
+	suite_add_tcase(suite, scram_tests());
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);

@@ -6,3 +6,4 @@
 TCase *address_map_tests(void);
 TCase *group_share_tests(void);
 TCase *oauth_tests(void);
+TCase *scram_tests(void);
