@@ -32,7 +32,7 @@ struct reading {
 	int rc;
 };
 
-/* NULL: not set, or empty. */
+/* NULL: not set, or empty. What it resolves to must not be in any text. */
 static char *take(struct reading *r, const char *key)
 {
 	const char *value = keys_text(&client_key_table, r->props, key);
@@ -46,9 +46,22 @@ static char *take(struct reading *r, const char *key)
 	return text;
 }
 
+/* Of what messages show. A link's messages stand in the control log, so who may write there could read by them whatever
+ * references name. */
+static char *take_shown(struct reading *r, const char *key)
+{
+	const char *value = keys_text(&client_key_table, r->props, key);
+
+	if (r->rc == RC_OK && r->rules != NULL && value != NULL && secret_is_reference(value)) {
+		r->rc = err_set(r->err, RC_USAGE, "%s of a link cannot be a reference: it is no secret", key);
+		err_hint(r->err, "write the value itself into the link's configuration");
+	}
+	return take(r, key);
+}
+
 static char *take_file(struct reading *r, const char *key)
 {
-	char *path = take(r, key);
+	char *path = take_shown(r, key);
 
 	if (path == NULL)
 		return NULL;
@@ -65,18 +78,18 @@ static int read_tls(struct reading *r, struct tls_settings *s)
 	*s = (struct tls_settings){
 		.truststore_location = take_file(r, "ssl.truststore.location"),
 		.truststore_password = take(r, "ssl.truststore.password"),
-		.truststore_type = take(r, "ssl.truststore.type"),
+		.truststore_type = take_shown(r, "ssl.truststore.type"),
 		.truststore_certificates = take(r, "ssl.truststore.certificates"),
 		.keystore_location = take_file(r, "ssl.keystore.location"),
 		.keystore_password = take(r, "ssl.keystore.password"),
-		.keystore_type = take(r, "ssl.keystore.type"),
+		.keystore_type = take_shown(r, "ssl.keystore.type"),
 		.keystore_key = take(r, "ssl.keystore.key"),
 		.keystore_certificate_chain = take(r, "ssl.keystore.certificate.chain"),
 		.key_password = take(r, "ssl.key.password"),
-		.enabled_protocols = take(r, "ssl.enabled.protocols"),
-		.cipher_suites = take(r, "ssl.cipher.suites"),
+		.enabled_protocols = take_shown(r, "ssl.enabled.protocols"),
+		.cipher_suites = take_shown(r, "ssl.cipher.suites"),
 	};
-	check = take(r, "ssl.endpoint.identification.algorithm");
+	check = take_shown(r, "ssl.endpoint.identification.algorithm");
 	s->check_host = check != NULL;
 	xfree(check);
 	return r->rc == RC_OK ? tls_settings_check(s, r->err) : r->rc;
@@ -154,6 +167,35 @@ static const char *module_of(const char *mechanism)
 	return strcmp(mechanism, "PLAIN") == 0 ? "PlainLoginModule" : "ScramLoginModule";
 }
 
+static bool is_shown(const struct jaas_option *option)
+{
+	static const char *const shown[] = { "keyTab", "principal", "serviceName", "ssl.truststore.location" };
+
+	for (size_t i = 0; i < ARRAY_LEN(shown); i++)
+		if (strcmp(option->name, shown[i]) == 0)
+			return true;
+	return false;
+}
+
+/* As take_shown, within the line: a host's own file may hold all of it, but a link puts no reference where messages show
+ * what it stands for. */
+static int references_check(const struct reading *reading)
+{
+	const char *value = keys_text(&client_key_table, reading->props, "sasl.jaas.config");
+	struct jaas jaas;
+	int rc;
+
+	if (reading->rules == NULL || secret_is_one_reference(value))
+		return RC_OK;
+	rc = jaas_parse(&jaas, value, reading->err);
+	for (int i = 0; rc == RC_OK && i < jaas.n_options; i++)
+		if (is_shown(&jaas.options[i]) && secret_is_reference(jaas.options[i].value))
+			rc = err_set(reading->err, RC_USAGE, "%s of a link cannot be a reference: it is no secret",
+				     jaas.options[i].name);
+	jaas_fini(&jaas);
+	return rc == RC_OK ? RC_OK : err_wrap(reading->err, "sasl.jaas.config");
+}
+
 static int read_jaas(struct auth_settings *s, const char *line, const struct secret_rules *rules, struct err *err)
 {
 	struct jaas jaas;
@@ -162,8 +204,8 @@ static int read_jaas(struct auth_settings *s, const char *line, const struct sec
 	if (rc != RC_OK)
 		return err_wrap(err, "sasl.jaas.config");
 	if (!jaas_is(&jaas, module_of(s->mechanism))) {
-		rc = err_set(err, RC_USAGE, "sasl.jaas.config: %.*s is no login module for sasl.mechanism=%s", 100,
-			     jaas.module, s->mechanism);
+		rc = err_set(err, RC_USAGE, "sasl.jaas.config: sasl.mechanism=%s needs the %s", s->mechanism,
+			     module_of(s->mechanism));
 	} else if (strcmp(s->mechanism, "GSSAPI") == 0) {
 		rc = read_kerberos(s, &jaas, rules, err);
 	} else if (strcmp(s->mechanism, "OAUTHBEARER") == 0) {
@@ -179,8 +221,8 @@ static int read_jaas(struct auth_settings *s, const char *line, const struct sec
 static int secure_sasl(struct client_conf *conf, struct reading *reading)
 {
 	struct auth_settings settings = {
-		.mechanism = take(reading, "sasl.mechanism"), .service = take(reading, "sasl.kerberos.service.name"),
-		.token_url = take(reading, "sasl.oauthbearer.token.endpoint.url"),
+		.mechanism = take_shown(reading, "sasl.mechanism"), .service = take_shown(reading, "sasl.kerberos.service.name"),
+		.token_url = take_shown(reading, "sasl.oauthbearer.token.endpoint.url"),
 		.token_connect_timeout_ms = number(reading->props, "sasl.login.connect.timeout.ms"),
 		.token_read_timeout_ms = number(reading->props, "sasl.login.read.timeout.ms"),
 	};
@@ -189,6 +231,10 @@ static int secure_sasl(struct client_conf *conf, struct reading *reading)
 
 	if (rc == RC_OK && settings.token_url != NULL)
 		rc = secret_url_check(reading->rules, settings.token_url, reading->err);
+	if (rc == RC_OK && settings.mechanism == NULL)
+		rc = err_set(reading->err, RC_USAGE, "sasl.mechanism is empty");
+	if (rc == RC_OK && line != NULL)
+		rc = references_check(reading);
 	if (rc == RC_OK && line != NULL)
 		rc = read_jaas(&settings, line, reading->rules, reading->err);
 	if (rc == RC_OK)

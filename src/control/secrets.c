@@ -52,6 +52,13 @@ bool secret_is_reference(const char *value)
 	return false;
 }
 
+bool secret_is_one_reference(const char *value)
+{
+	struct reference r;
+
+	return reference_next(value, &r) && (kind_is(&r, "file") || kind_is(&r, "env")) && r.begin == value && *r.end == '\0';
+}
+
 /* ---- what is allowed ---- */
 
 static bool lies_in(const char *path, const char *folder)

@@ -16,6 +16,8 @@ struct secret_rules {
 
 /* True when value has a reference in it. */
 bool secret_is_reference(const char *value);
+/* True when value is one reference and nothing besides. */
+bool secret_is_one_reference(const char *value);
 
 /* Puts what references name in their place. rules NULL: the host's own file, which may name anything. The caller frees
  * *text (and cleanses it, if it is a secret). RC_USAGE with the reference and why: outside of what is allowed, no such

@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "control/jaas.h"
+#include "control/link_conf.h"
 #include "control/secrets.h"
 
 #include <stdlib.h>
@@ -164,6 +165,69 @@ START_TEST(bad_login_modules)
 }
 END_TEST
 
+/* ---- what a link's messages may show ---- */
+
+static int login(const char *const words[4], struct err *err)
+{
+	const struct secret_rules rules = { .files_allowed = allowed, .env_allowed = "KRMIRROR_*", .urls_allowed = "" };
+	struct notes notes = { 0 };
+	struct props props = { 0 };
+	struct link_conf conf;
+	int rc;
+
+	*err = (struct err){ 0 };
+	props_set(&props, "bootstrap.servers", "one:1", "test", 1);
+	props_set(&props, "security.protocol", "SASL_SSL", "test", 2);
+	props_set(&props, "sasl.mechanism", words[0], "test", 3);
+	props_set(&props, "sasl.jaas.config", words[1], "test", 4);
+	if (words[2] != NULL)
+		props_set(&props, words[2], words[3], "test", 5);
+	rc = link_conf_read(&conf, &props, &notes, err);
+	if (rc == RC_OK)
+		rc = link_conf_secure(&conf, &rules, err);
+	link_conf_fini(&conf);
+	notes_fini(&notes);
+	props_fini(&props);
+	return rc;
+}
+
+#define PLAIN_LINE "x.PlainLoginModule required username=\"a\" password=\"${env:KRMIRROR_TEST}\";"
+
+START_TEST(no_message_tells_a_secret)
+{
+	static const char *const cases[][4] = {
+		{ "${env:KRMIRROR_TEST}", PLAIN_LINE, NULL, NULL },
+		{ "", PLAIN_LINE, NULL, NULL },
+		{ "PLAIN", PLAIN_LINE, "ssl.enabled.protocols", "${env:KRMIRROR_TEST}" },
+		{ "PLAIN", PLAIN_LINE, "ssl.truststore.location", "${env:KRMIRROR_TEST}" },
+		{ "PLAIN", "${env:KRMIRROR_TEST}", NULL, NULL },
+		{ "PLAIN", "${env:KRMIRROR_TEST} required;", NULL, NULL },
+		{ "OAUTHBEARER", "x.OAuthBearerLoginModule required;", "sasl.oauthbearer.token.endpoint.url",
+		  "https://${env:KRMIRROR_TEST}" },
+		{ "GSSAPI", "x.Krb5LoginModule required keyTab=\"/${env:KRMIRROR_TEST}\" principal=a;", NULL, NULL },
+		{ "GSSAPI", "x.Krb5LoginModule required principal=\"${env:KRMIRROR_TEST}\";", NULL, NULL },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct err err;
+
+		ck_assert_int_eq(login(cases[i], &err), RC_USAGE);
+		ck_assert_msg(strstr(err.text, "of the env") == NULL && strstr(err.hint, "of the env") == NULL, "%s", err.text);
+	}
+}
+END_TEST
+
+START_TEST(secrets_themselves_may_be_references)
+{
+	static const char *const word[4] = { "PLAIN", PLAIN_LINE }, *const line[4] = { "PLAIN", "${env:KRMIRROR_LINE}" };
+	struct err err;
+
+	ck_assert_msg(login(word, &err) == RC_OK, "%s", err.text);
+	setenv("KRMIRROR_LINE", "x.PlainLoginModule required username=a password=b;", 1);
+	ck_assert_msg(login(line, &err) == RC_OK, "%s", err.text);
+}
+END_TEST
+
 TCase *secrets_tests(void)
 {
 	TCase *tcase = tcase_create("secrets");
@@ -173,5 +237,7 @@ TCase *secrets_tests(void)
 	tcase_add_test(tcase, links_name_only_what_is_allowed);
 	tcase_add_test(tcase, login_modules);
 	tcase_add_test(tcase, bad_login_modules);
+	tcase_add_test(tcase, no_message_tells_a_secret);
+	tcase_add_test(tcase, secrets_themselves_may_be_references);
 	return tcase;
 }
