@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* replay DIR...: feeds every file of the corpus to the fuzz target, and of each a number of mutations that are the same
+/* replay [-N] DIR...: feeds every file of the corpus to the fuzz target, and of each N (2000) mutations that are the same
  * in every run, so that `make check` sees them without a fuzzer. A target stops by aborting. With libFuzzer instead:
  *
  *   clang -g -O1 -std=gnu11 -fsanitize=fuzzer,address,undefined -D_GNU_SOURCE -include config.h -I. -I../src -Isrc \
@@ -10,9 +10,11 @@
 #include "base/mem.h"
 
 #include <dirent.h>
+#include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
-enum { SIZE_MAX_ = 1 << 16, MUTATIONS = 2000 };
+enum { SIZE_MAX_ = 1 << 16 };
 
 static uint64_t next(uint64_t *seed)
 {
@@ -57,7 +59,7 @@ static void feed(const uint8_t *data, size_t size)
 	xfree(copy);
 }
 
-static void replay(const char *path, uint64_t *seed)
+static void replay(const char *path, int mutations, uint64_t *seed)
 {
 	static uint8_t seen[SIZE_MAX_], data[SIZE_MAX_];
 	FILE *f = fopen(path, "rb");
@@ -67,7 +69,7 @@ static void replay(const char *path, uint64_t *seed)
 	size = fread(seen, 1, sizeof(seen), f);
 	fclose(f);
 	feed(seen, size);
-	for (int i = 0; i < MUTATIONS; i++) {
+	for (int i = 0; i < mutations; i++) {
 		memcpy(data, seen, size);
 		feed(data, mutate(data, size, seed));
 	}
@@ -81,9 +83,10 @@ static int by_name(const struct dirent **a, const struct dirent **b)
 int main(int argc, char **argv)
 {
 	uint64_t seed = 88172645463325252u;
-	int files = 0;
+	bool given = argc > 1 && argv[1][0] == '-';
+	int files = 0, mutations = given ? (int)strtol(argv[1] + 1, NULL, 10) : 2000;
 
-	for (int i = 1; i < argc; i++) {
+	for (int i = given ? 2 : 1; i < argc; i++) {
 		struct dirent **names;
 		int n = scandir(argv[i], &names, NULL, by_name);
 
@@ -92,7 +95,7 @@ int main(int argc, char **argv)
 			char *path = xasprintf("%s/%s", argv[i], names[j]->d_name);
 
 			if (names[j]->d_name[0] != '.') {
-				replay(path, &seed);
+				replay(path, mutations, &seed);
 				files++;
 			}
 			xfree(path);
@@ -100,6 +103,6 @@ int main(int argc, char **argv)
 		}
 		free(names);
 	}
-	printf("%d inputs, %d mutations of each\n", files, MUTATIONS);
+	printf("%d inputs, %d mutations of each\n", files, mutations);
 	return files == 0;
 }

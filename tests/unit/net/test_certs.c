@@ -3,7 +3,6 @@
 
 #include "base/mem.h"
 
-#include <check.h>
 #include <openssl/pem.h>
 #include <openssl/pkcs12.h>
 #include <openssl/x509v3.h>
@@ -15,7 +14,7 @@ static void extend(X509 *cert, int nid, const char *value)
 {
 	X509_EXTENSION *ext = X509V3_EXT_conf_nid(NULL, NULL, nid, value);
 
-	ck_assert_ptr_nonnull(ext);
+	CHECK(ext != NULL);
 	X509_add_ext(cert, ext, -1);
 	X509_EXTENSION_free(ext);
 }
@@ -37,7 +36,7 @@ struct cert cert_make(const char *subject, const char *names, const struct cert 
 		extend(c.x509, NID_subject_alt_name, names);
 	else
 		extend(c.x509, NID_basic_constraints, "critical,CA:TRUE");
-	ck_assert_int_gt(X509_sign(c.x509, issuer != NULL ? issuer->key : c.key, EVP_sha256()), 0);
+	CHECK(X509_sign(c.x509, issuer != NULL ? issuer->key : c.key, EVP_sha256()) > 0);
 	return c;
 }
 
@@ -80,11 +79,11 @@ void cert_write_pkcs12(const struct cert *cert, const struct cert *other, const 
 	FILE *f = fopen(path, "w");
 	PKCS12 *p12;
 
-	ck_assert_ptr_nonnull(f);
+	CHECK(f != NULL);
 	sk_X509_push(others, other->x509);
 	p12 = PKCS12_create(password, "test", cert->key, cert->x509, others, 0, 0, 0, 0, 0);
-	ck_assert_ptr_nonnull(p12);
-	ck_assert_int_eq(i2d_PKCS12_fp(f, p12), 1);
+	CHECK(p12 != NULL);
+	CHECK(i2d_PKCS12_fp(f, p12) == 1);
 	fclose(f);
 	PKCS12_free(p12);
 	sk_X509_free(others);
@@ -94,7 +93,7 @@ void write_text(const char *path, const char *a, const char *b)
 {
 	FILE *f = fopen(path, "w");
 
-	ck_assert_ptr_nonnull(f);
+	CHECK(f != NULL);
 	fprintf(f, "%s%s", a, b);
 	fclose(f);
 }
