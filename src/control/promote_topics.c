@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { TAKEN_MS = 3000, LOOK_MS = 200, GRACE_MS = 1000, TELL_MS = 1000, STEP_MS = 90000 };
+enum { TAKEN_MS = 3000, WORKERS_MS = 2000, LOOK_MS = 200, GRACE_MS = 1000, TELL_MS = 1000, STEP_MS = 90000 };
 
 struct item {
 	char *link;
@@ -30,7 +30,7 @@ struct run {
 	struct item *items;
 	int n;
 	int workers;
-	int64_t began_ns, told_ns, deadline_ns;   /* of the command */
+	int64_t began_ns, told_ns, asked_ns, deadline_ns;   /* of the command */
 	bool acting, claimed;
 	struct promote_actor actor;
 };
@@ -253,6 +253,18 @@ static void act_all(struct run *run)
 			act_one(run, &run->items[i]);
 }
 
+/* A worker that took the wish may have died since; whoever comes in its place takes it by itself, but nobody may come. */
+static bool left_alone(struct run *run)
+{
+	struct err unused;
+	int n;
+
+	if (clock_mono_ns() < run->asked_ns + WORKERS_MS * NS_PER_MS)
+		return false;
+	run->asked_ns = clock_mono_ns();
+	return session_workers(run->session, &n, &unused) == OUTCOME_DONE && n == 0;
+}
+
 /* Rounds until nothing is open. With no deadline of the command each step has one of its own. */
 static enum outcome see_through(struct run *run, struct err *err)
 {
@@ -261,7 +273,7 @@ static enum outcome see_through(struct run *run, struct err *err)
 	enum outcome outcome = OUTCOME_DONE;
 
 	run->deadline_ns = deadline;
-	run->began_ns = clock_mono_ns();
+	run->began_ns = run->asked_ns = clock_mono_ns();
 	run->acting = run->workers == 0;
 	while (outcome == OUTCOME_DONE && clock_mono_ns() < deadline) {
 		bool taken;
@@ -276,6 +288,7 @@ static enum outcome see_through(struct run *run, struct err *err)
 		tell(run);
 		if (!taken && clock_mono_ns() > run->began_ns + TAKEN_MS * NS_PER_MS)
 			run->acting = true;
+		run->acting = run->acting || left_alone(run);
 		if (run->acting)
 			act_all(run);
 		else
