@@ -218,6 +218,17 @@ static int read_jaas(struct auth_settings *s, const char *line, const struct sec
 	return rc;
 }
 
+/* DefaultKafkaPrincipalBuilder without mapping rules: of Kerberos the first part of the name. */
+static char *principal_of(const struct auth_settings *s)
+{
+	bool tickets = strcmp(s->mechanism, "GSSAPI") == 0;
+	const char *name = tickets ? s->principal : s->username;
+
+	if (name == NULL || strcmp(s->mechanism, "OAUTHBEARER") == 0)
+		return NULL;
+	return xasprintf("User:%.*s", (int)(tickets ? strcspn(name, "/@") : strlen(name)), name);
+}
+
 static int secure_sasl(struct client_conf *conf, struct reading *reading)
 {
 	struct auth_settings settings = {
@@ -239,10 +250,12 @@ static int secure_sasl(struct client_conf *conf, struct reading *reading)
 		rc = read_jaas(&settings, line, reading->rules, reading->err);
 	if (rc == RC_OK)
 		rc = auth_settings_check(&settings, reading->err);
-	if (rc == RC_OK)
+	if (rc == RC_OK) {
+		conf->principal = principal_of(&settings);
 		conf->auth = auth_create(&settings);
-	else
+	} else {
 		auth_settings_fini(&settings);
+	}
 	xfree_secret(line);
 	return rc;
 }
@@ -257,6 +270,8 @@ int client_conf_secure(struct client_conf *conf, const struct props *props, cons
 		rc = secure_tls(conf, &reading);
 	if (rc == RC_OK && conf->wants_sasl)
 		rc = secure_sasl(conf, &reading);
+	if (rc == RC_OK && !conf->wants_tls && !conf->wants_sasl)
+		conf->principal = xstrdup("User:ANONYMOUS");
 	return rc;
 }
 
@@ -290,6 +305,7 @@ void client_conf_fini(struct client_conf *conf)
 	endpoints_free(conf->bootstrap, conf->n_bootstrap);
 	address_map_fini(&conf->addresses);
 	xfree(conf->bootstrap_text);
+	xfree(conf->principal);
 	xfree(conf->client_id);
 	tls_unref(conf->tls);
 	auth_unref(conf->auth);

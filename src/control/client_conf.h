@@ -15,6 +15,8 @@ struct client_conf {
 	bool wants_tls, wants_sasl;   /* security.protocol */
 	struct tls *tls;              /* from client_conf_secure, one reference each */
 	struct auth *auth;
+	char *principal;              /* from client_conf_secure: who the brokers take us for by default, "User:mirror"; NULL:
+				       * they make it of a certificate or a token */
 	int32_t request_timeout_ms, connect_timeout_ms;
 	int32_t reconnect_backoff_ms, reconnect_backoff_max_ms;
 	int32_t retry_backoff_ms, metadata_max_age_ms;

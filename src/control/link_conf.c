@@ -122,7 +122,7 @@ static int prefix_check(const struct props *props, struct err *err)
 static void notes_of_later(const struct props *props, struct notes *notes)
 {
 	static const char *const keys[] = {
-		"mirror.fetch.rate.limit", "mirror.progress.group.id", "mirror.readers.everyone",
+		"mirror.fetch.rate.limit", "mirror.progress.group.id",
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
@@ -187,6 +187,7 @@ static void read_fields(struct link_conf *conf)
 	conf->fill_limit = keys_number(&link_key_table, props, "mirror.fill.limit");
 	conf->fill_tombstones = strcmp(text(props, "mirror.fill.mode"), "tombstone") == 0;
 	conf->coalesce = strcmp(text(props, "mirror.coalesce"), "auto") == 0;
+	conf->readers_everyone = flag(props, "mirror.readers.everyone");
 	conf->progress_group_id = group == NULL ? NULL : xstrdup(group);
 	/* The keys of replica fetchers, where they were given, are those of the client. */
 	if (props_find(props, "replica.socket.timeout.ms") != NULL && props_find(props, "request.timeout.ms") == NULL)

@@ -23,6 +23,7 @@ struct link_conf {
 	int64_t fill_limit;           /* mirror.fill.limit */
 	bool fill_tombstones;         /* mirror.fill.mode=tombstone */
 	bool coalesce;                /* mirror.coalesce */
+	bool readers_everyone;        /* mirror.readers.everyone */
 	char *progress_group_id;      /* NULL: none */
 };
 

@@ -2,7 +2,7 @@
 /* mirror create.
  *
  * Happy path: the source topic is described; the destination has no such topic; the intention is recorded (with the
- * settings and identities); the topic is made; that it is made is recorded, with its id. Workers begin then.
+ * settings and identities); the topic is made and guarded; that it is made is recorded, with its id. Workers begin then.
  *
  * Failure modes:
  *  - killed after the intention: run again, it goes on from there. A topic that exists now and did not then is ours, if
@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "control/guard.h"
 #include "control/mirror_heads.h"
 #include "control/settings.h"
 #include "control/verbs.h"
@@ -369,11 +370,14 @@ static enum outcome carry_out(struct creation *c, bool *changed, struct err *err
 {
 	struct control_log *log = c->session->log;
 	int64_t deadline = c->session->deadline_ns;
+	struct guard_of guard = { .link = c->opts->link, .topic = c->opts->topic, .fresh = true, .again = true };
 	enum outcome outcome = control_log_update(log, intend_decide, c, deadline, NULL, err);
 
 	if (outcome != OUTCOME_DONE || c->wish.created)
 		return outcome;
 	outcome = have_topic(c, err);
+	if (outcome == OUTCOME_DONE)
+		outcome = guard_set(c->session, &guard, err);
 	if (outcome != OUTCOME_DONE)
 		return outcome;
 	return control_log_update(log, created_decide, c, deadline, changed, err);

@@ -4,6 +4,7 @@
 #include "control/mirrors.h"
 
 #include "base/mem.h"
+#include "control/guard.h"
 #include "control/verbs.h"
 
 #include <string.h>
@@ -109,6 +110,18 @@ static enum outcome decide(struct control_log *log, struct control_batch *batch,
 	return outcome;
 }
 
+/* A creation that was cut short may have left ACLs of the guard. */
+static enum outcome lift(struct session *session, const struct change *change, struct err *err)
+{
+	struct mirror_wish wish = { 0 };
+	enum outcome outcome = OUTCOME_DONE;
+
+	if (control_log_mirror(session->log, change->link, change->topic, &wish, err) == RC_OK && !wish.created)
+		outcome = guard_lift(session, &wish, err);
+	mirror_wish_fini(&wish);
+	return outcome;
+}
+
 static enum outcome carry_out(struct session *session, struct change *change, bool *changed, struct err *err)
 {
 	char *link;
@@ -117,7 +130,10 @@ static enum outcome carry_out(struct session *session, struct change *change, bo
 	if (outcome != OUTCOME_DONE)
 		return outcome;
 	change->link = link;
-	outcome = control_log_update(session->log, decide, change, session->deadline_ns, changed, err);
+	if (change->verb == VERB_DELETE)
+		outcome = lift(session, change, err);
+	if (outcome == OUTCOME_DONE)
+		outcome = control_log_update(session->log, decide, change, session->deadline_ns, changed, err);
 	xfree(link);
 	return outcome;
 }

@@ -3,7 +3,7 @@
  *
  * Happy path: PENDING_STOPPED is recorded; two readings 2 s apart show source and destination level and the source
  * standing still; `closing` is recorded with the ends; the lanes are closed; a third reading shows that nothing has
- * moved; `sealed` is recorded; the door is closed, and how; the topic gets its own settings; STOPPED.
+ * moved; `sealed` is recorded; the door is closed, and how; the topic gets its own settings and ACLs; STOPPED.
  *
  * Failure modes:
  *  - lag: wait;
@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "control/guard.h"
 #include "control/promote_door.h"
 #include "control/promote_state.h"
 #include "control/settings.h"
@@ -353,6 +354,8 @@ static enum outcome finish(struct promotion *p, struct err *err)
 		outcome = wait_durable(p, stopped.n_partitions, err);
 	if (outcome == OUTCOME_DONE)
 		outcome = restore_settings(p, err);
+	if (outcome == OUTCOME_DONE)
+		outcome = guard_lift(p->session, &p->wish, err);
 	if (outcome == OUTCOME_DONE)
 		outcome = promote_record(p->session, &stopped, NULL, err);
 	if (outcome == OUTCOME_DONE) {

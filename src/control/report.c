@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "client/admin.h"
+#include "control/guard.h"
 #include "control/verbs.h"
 #include "wire/msg/kerr_codes.h"
 
@@ -112,7 +113,11 @@ static void info_of(const struct control_log *log, const struct mirror_wish *wis
 	info->num_partition = MAX(wish->n_partitions, last == NULL ? 0 : last->partition + 1);
 	info->stopped_how = arena_strdup(arena, state->stopped_how);
 	info->door = arena_strdup(arena, state->door);
-	info->read_only = state->status == MIRROR_STOPPED ? "lifted" : NULL;
+	info->read_only = guard_word(wish, arena, &info->read_only_reason);
+	if (state->status == MIRROR_STOPPED) {
+		info->read_only = "lifted";
+		info->read_only_reason = NULL;
+	}
 	if (!wish->created)
 		info->error = "its creation was cut short: run `krmirror mirror create` again";
 	else
@@ -367,7 +372,7 @@ static void count_at_destination(struct session *session, struct arena *arena, s
 			upgrade_needed_partitions(arena, &infos[i], topic.n_partitions);
 }
 
-/* The guard of later versions needs an authorizer; until then nothing is enforced. */
+/* Where no guard is recorded: the cluster had no authorizer when the mirror was made. */
 static void read_only(struct session *session, struct mirror_info *infos, int n)
 {
 	bool authorizer = false, asked = false;
@@ -381,6 +386,8 @@ static void read_only(struct session *session, struct mirror_info *infos, int n)
 			return;
 		asked = true;
 		infos[i].read_only = authorizer ? "unenforced: not permitted" : "unenforced: no authorizer";
+		if (authorizer)
+			infos[i].read_only_reason = "no worker has set the guard yet";
 	}
 }
 

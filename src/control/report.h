@@ -45,6 +45,7 @@ struct mirror_info {
 	int32_t num_partition, failed_partitions;
 	int64_t max_lag;
 	const char *stopped_how, *read_only, *error;
+	const char *read_only_reason;           /* why it is not enforced; NULL */
 	const char *door;
 	bool diverged;                          /* a partition is DIVERGED, UNEXPECTED_TRUNCATION, DATA_LOSS: exit 8 */
 	bool failed;                            /* a partition is FAILED: exit 1 */

@@ -33,6 +33,7 @@ json_t *mirror_json(const struct mirror_info *mirror)
 	set(object, "stopped_how", json_text(mirror->stopped_how));
 	set(object, "read_only", json_text(mirror->read_only));
 	set(object, "error", json_text(error_of(mirror)));
+	set(object, "read_only_reason", json_text(mirror->read_only_reason));
 	return object;
 }
 
@@ -260,6 +261,8 @@ void mirror_print_description(FILE *out, const struct mirror_info *mirror)
 	text_field(out, "Status Time", text_time(mirror->status_time_ms, when, sizeof(when)));
 	text_field(out, "Stopped How", mirror->stopped_how);
 	text_field(out, "Read Only", mirror->read_only);
+	if (mirror->read_only_reason != NULL)
+		text_field(out, "Not Enforced", mirror->read_only_reason);
 	text_field(out, "Fills By", fills_by(mirror, fills, sizeof(fills)));
 	text_field(out, "Error",
 		   mirror->mirror_topic_error != NULL ? mirror->mirror_topic_error : mirror->error);

@@ -246,6 +246,7 @@ static void act(struct worker *worker)
 	states_write(worker);
 	trims_work(worker);
 	limits_work(worker);
+	guards_work(worker);
 	leader_work(worker);
 }
 

@@ -66,6 +66,8 @@ struct worker {
 	int64_t states_retry_ns;
 	int64_t limits_ns;           /* when limits_work looks again */
 	int64_t trims_ns;            /* when trims_work looks again */
+	int64_t guards_ns;           /* when guards_work looks again */
+	bool guards_tried;           /* what was forbidden was tried once by this process */
 	bool trims_trouble;          /* records could not be deleted; told once */
 	bool log_trouble;            /* the log cannot be read or written; told once */
 	struct signals signals;
@@ -152,6 +154,11 @@ void limits_work(struct worker *worker);
 
 /* Deletes records of this worker's lanes below the start of the source's log, and seeds that are all there. */
 void trims_work(struct worker *worker);
+
+/* ---- guards.c ---- */
+
+/* As leader: keeps mirror topics read-only. */
+void guards_work(struct worker *worker);
 
 /* ---- entries.c ---- */
 

@@ -19,11 +19,11 @@ KERBEROS = "com.sun.security.auth.module.Krb5LoginModule"
 
 class SecuredListener:
     def __init__(self, authority=None, names=("127.0.0.1", "localhost"), days=365, clients=False, sasl=False,
-                 reauth_ms=0, kdc=None, oauth=False, name=None):
+                 reauth_ms=0, kdc=None, oauth=False, name=None, users=()):
         """authority: TLS with certificates of it; clients: which clients must have too. sasl: users may log in; kdc:
         with tickets too; oauth: with unsigned tokens. name(node): the host that a node advertises and that its
-        certificate names, in place of `names`."""
-        self.name = name
+        certificate names, in place of `names`. users: more names for PLAIN, each its own password."""
+        self.name, self.users = name, users
         self.kdc, self.oauth = kdc, oauth
         self.authority, self.names, self.days, self.clients = authority, names, days, clients
         self.sasl, self.reauth_ms = sasl, reauth_ms
@@ -57,7 +57,8 @@ class SecuredListener:
         if self.reauth_ms:
             own["connections.max.reauth.ms"] = self.reauth_ms
         for mechanism, module in MODULES.items():
-            users = ' user_mirror="of the mirror"' if mechanism == PLAIN else ""
+            users = "".join(f' user_{u}="{p}"' for u, p in
+                            [("mirror", "of the mirror"), *((u, u) for u in self.users)]) if mechanism == PLAIN else ""
             own[f"{mechanism.lower()}.sasl.jaas.config"] = f"{module} required{users};"
         if self.oauth:
             own["oauthbearer.sasl.jaas.config"] = f'{OAUTH_MODULE} required unsecuredLoginStringClaim_sub="broker";'

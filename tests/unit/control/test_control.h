@@ -13,3 +13,4 @@ TCase *settings_tests(void);
 TCase *secrets_tests(void);
 TCase *seal_tests(void);
 TCase *promote_tests(void);
+TCase *guard_tests(void);

@@ -55,7 +55,7 @@ START_TEST(documents_have_the_contract_s_keys)
 		 "last_contact_ms");
 	has_keys(mirror_json(&mirror),
 		 "link_name mirror_topic_name source_topic_name mirror_status status_time_ms "
-		 "num_partition failed_partitions max_per_partition_mirror_lag stopped_how read_only error");
+		 "num_partition failed_partitions max_per_partition_mirror_lag stopped_how read_only error read_only_reason");
 	has_keys(mirror_partition_json(&mirror, &unknown_partition),
 		 "link_name mirror_topic_name source_topic_name "
 		 "mirror_status mirror_topic_error status_time_ms partition state reason error "

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The read-only guards of all mirrors, looked after by the group's leader: those that were cut short are gone on with,
+ * those whose ACLs were taken away are made again, and who was let in since is kept out. One request tells of all topics;
+ * only what it leaves open is looked at closely. */
+#include "krmirrord/worker.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "control/guard.h"
+
+#include <string.h>
+
+enum { LOOK_MS = 15000, DEADLINE_MS = 10000 };
+
+/* Whether the guard of a mirror needs nothing. */
+static bool stands(const struct mirror_row *row, const json_t *all, bool again)
+{
+	struct guard guard;
+	struct err unused;
+	bool good = guard_decode(&guard, row->wish.guard, &unused) == RC_OK;
+
+	/* A list of others must be compared with who is allowed now. */
+	if (good && guard.state == GUARD_ENFORCED)
+		good = !guard.allow_list && acls_have_all(all, guard.added);
+	else if (good && guard.state == GUARD_FORBIDDEN)
+		good = !again;
+	else if (good && guard.state == GUARD_UNENFORCED)
+		good = row->link_row == NULL || !row->link_row->conf.readers_everyone;
+	else
+		good = false;
+	guard_fini(&guard);
+	return good;
+}
+
+static void look_after(struct worker *worker, const struct mirror_row *row, bool again)
+{
+	struct guard_of of = { .link = row->link, .topic = row->topic, .again = again };
+	struct err err = { 0 };
+	enum outcome outcome;
+
+	worker->session.deadline_ns = worker_deadline(DEADLINE_MS);
+	outcome = guard_set(&worker->session, &of, &err);
+	if (outcome != OUTCOME_DONE)
+		log_warn("mirror", "the read-only guard could not be looked after; trying again",
+			 "link=%s topic=%s error=" ERR_PAIRS, row->link, row->topic, ERR_ARGS(err));
+	for (int i = 0; i < worker->session.notes.n; i++)
+		log_warn("mirror", "note", "text=" LOG_Q, worker->session.notes.lines[i]);
+	notes_fini(&worker->session.notes);
+}
+
+/* NULL: there is no authorizer, or krmirror may not ask. */
+static json_t *all_acls(struct worker *worker)
+{
+	struct admin_acls acls;
+	struct arena arena;
+	struct err err;
+	json_t *all = NULL;
+
+	arena_init(&arena, 0);
+	if (admin_topic_acls_at(worker->session.destination, NODE_ANY, NULL, worker_deadline(DEADLINE_MS), &arena, &acls,
+				&err) == RC_OK && acls.authorizer)
+		all = acls_json(&acls);
+	arena_fini(&arena);
+	return all;
+}
+
+void guards_work(struct worker *worker)
+{
+	bool again = !worker->guards_tried;
+	json_t *all;
+
+	if (clock_mono_ns() < worker->guards_ns || !worker->member.leader || !worker->member.applied || worker->member.lapsed)
+		return;
+	all = all_acls(worker);
+	worker->guards_tried = true;
+	for (int i = 0; i < worker->model.n_mirrors && all != NULL; i++) {
+		struct mirror_row *row = worker->model.mirrors[i];
+
+		if (!row->present || !row->readable || !row->wish.created || row->wish.wish != WISH_MIRROR ||
+		    stands(row, all, again))
+			continue;
+		look_after(worker, row, again);
+		if (worker_asked_to_stop(worker) || worker->member.fenced || !worker->member.leader)
+			break;
+	}
+	json_decref(all);
+	worker->guards_ns = worker_deadline(LOOK_MS);
+}
