@@ -298,6 +298,24 @@ static enum outcome see_through(struct run *run, struct err *err)
 	return outcome;
 }
 
+/* With what its worker says of the first partition that has something to say. */
+static void not_yet(struct run *run, struct item *item)
+{
+	struct err *err = &item->result->err, unused;
+	struct mirror_state state = { 0 };
+	const struct partition_state *p = NULL;
+
+	if (item->link != NULL &&
+	    control_log_mirror_state(run->session->log, item->link, item->topic, &state, &unused) == RC_OK)
+		for (int i = 0; i < state.n_partitions && (p == NULL || p->error == NULL); i++)
+			p = &state.partitions[i];
+	if (p != NULL && p->error != NULL)
+		err_set(err, RC_TIMEOUT, "%s: not STOPPED yet: partition %d: %s", item->topic, p->partition, p->error);
+	else
+		err_set(err, RC_TIMEOUT, "%s: not STOPPED yet", item->topic);
+	mirror_state_fini(&state);
+}
+
 /* Whoever is open now waits for more than there was time for. */
 static void time_up(struct run *run)
 {
@@ -307,7 +325,7 @@ static void time_up(struct run *run)
 		if (!item->open)
 			continue;
 		if (item->result->outcome == OUTCOME_DONE || item->result->err.text[0] == '\0')
-			err_set(&item->result->err, RC_TIMEOUT, "%s: not STOPPED yet", item->topic);
+			not_yet(run, item);
 		if (item->result->outcome == OUTCOME_DONE)
 			item->result->outcome = OUTCOME_TIMED_OUT;
 		if (item->result->err.hint[0] == '\0')

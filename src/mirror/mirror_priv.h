@@ -64,6 +64,7 @@ struct source_slot {
 	int32_t leader, leader_epoch;
 	int64_t quiet_until_ns;     /* after a partition error */
 	int64_t too_far_at;         /* the batch that reached beyond the high watermark last; -1: none */
+	int64_t asked_ns;           /* since when this position was asked for, and the stable end known */
 };
 
 struct sink_slot {
@@ -216,6 +217,8 @@ void source_take_records(struct mirror_lane *ml, struct buf *frame, const struct
 void source_close(struct mirror_link *link);
 /* Its connection, or NULL. */
 const struct broker *source_broker(const struct mirror_lane *ml);
+/* How long nothing has come of what should be there to be read, though the source answers; 0 when that is not so. */
+int64_t source_nothing_ns(const struct mirror_lane *ml);
 /* Watches fetches that are late. */
 void source_tick(struct mirror_link *link, int64_t now);
 

@@ -6,7 +6,7 @@
 
 #include <time.h>
 
-enum { PERIOD_MS = 1000, SOON_MS = 20, FILLING_MS = 500 };
+enum { PERIOD_MS = 1000, SOON_MS = 20, FILLING_MS = 500, NOTHING_MS = 10000 };
 
 static int count(const struct list *l)
 {
@@ -63,6 +63,11 @@ static void describe_lane(const struct mirror_lane *ml, struct lane_status *s, i
 		.destination_throttled_ms = left_ms(sink_broker(ml), now),
 	};
 	memcpy(s->error, lane->error, sizeof(s->error));
+	/* A log can end with nothing. That is no error, and nothing proves it: said to whoever asks why there is lag. */
+	if (s->error[0] == '\0' && source_nothing_ns(ml) >= NOTHING_MS * NS_PER_MS)
+		snprintf(s->error, sizeof(s->error), "source: no record comes from offset %lld on, though the log ends "
+			 "at offset %lld: if all that stood there was compacted away, the copy goes on with the next "
+			 "record written to the source", (long long)lane->accepted, (long long)ml->source_last_stable);
 	if (ml->retried != REASON_NONE && lane->state == LANE_PROBING) {
 		s->state = LANE_FAILED;
 		s->reason = ml->retried;

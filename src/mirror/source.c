@@ -44,6 +44,7 @@ struct fetcher {
 	struct timer retry_timer;
 	int failures;
 	int64_t quiet_until_ns, sent_ns;
+	int64_t answered_ns;        /* the last good answer */
 	bool running;               /* in its call's callback: freed at the end of that */
 	bool closed;
 	struct list node;           /* in link->fetchers */
@@ -131,6 +132,8 @@ static void add_lane(struct build *b, struct mirror_lane *ml)
 	struct fetch_topic *ft = request_topic(b, ml);
 	struct source_slot *s = &ml->source;
 
+	if (s->told_offset != ml->lane.accepted)
+		s->asked_ns = b->now;
 	s->told_offset = ml->lane.accepted;
 	s->told_leader_epoch = s->leader_epoch;
 	s->told_last_epoch = ml->lane.accepted_epoch;
@@ -349,8 +352,12 @@ static void partition_error(struct mirror_lane *ml, int16_t code)
 
 static void note_progress(struct mirror_lane *ml, const struct fetched_partition *p, int64_t wall)
 {
+	int64_t stable = p->last_stable_offset >= 0 ? p->last_stable_offset : p->high_watermark;
+
+	if (stable != ml->source_last_stable)
+		ml->source.asked_ns = loop_now(ml->mirror->loop);
 	ml->source_high_watermark = p->high_watermark;
-	ml->source_last_stable = p->last_stable_offset >= 0 ? p->last_stable_offset : p->high_watermark;
+	ml->source_last_stable = stable;
 	if (p->log_start_offset >= 0)
 		ml->source_log_start = p->log_start_offset;
 	ml->last_fetch_wall_ms = wall;
@@ -426,6 +433,7 @@ static void take_response(struct fetcher *f, struct call *call)
 		return;
 	}
 	f->failures = 0;
+	f->answered_ns = loop_now(f->mirror->loop);
 	take_session(f, res);
 	for (int32_t i = 0; i < res->responses.n; i++) {
 		const struct fetched_topic *ft = &res->responses.items[i];
@@ -439,6 +447,17 @@ static void take_response(struct fetcher *f, struct call *call)
 				take_partition(f, ml, &ft->partitions.items[k], frame);
 		}
 	}
+}
+
+/* A fetch session is silent of a partition without news, so that is what an empty answer looks like. */
+int64_t source_nothing_ns(const struct mirror_lane *ml)
+{
+	const struct source_slot *s = &ml->source;
+
+	if (s->fetcher == NULL || !lane_is_open(&ml->lane) || !is_told(ml) || rewriting_busy(&ml->rewriting) ||
+	    ml->lane.acked < ml->lane.accepted || ml->source_last_stable <= ml->lane.accepted)
+		return 0;
+	return MAX(s->fetcher->answered_ns - s->asked_ns, 0);
 }
 
 static void free_fetcher(struct fetcher *f)
