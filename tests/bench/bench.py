@@ -47,6 +47,7 @@ CASES = [
     Case("200B x 1", 200, 1, 1, 5000, record=200),
     Case("200B x 64", 200, 64, 64, 80, record=200),
 ]
+TLS = ("16K x 64", "16K x 64 backlog")
 RAW = ["--raw", "--batches=64", "--batch-bytes=16384"]
 LAG = ["--rate=1000", "--batch-bytes=268", "--record-bytes=268"]
 
@@ -130,20 +131,53 @@ class Stub:
         os.unlink(self.path)
 
 
+class Front:
+    """TLS in front of both stub brokers."""
+
+    def __init__(self, programs, stub):
+        self.command, self.stub = os.path.join(programs, "bench_tls"), stub
+
+    def __enter__(self):
+        trust = self.stub.path + ".pem"
+        self.process = subprocess.Popen([self.command, f"--shared={self.stub.path}", f"--trust={trust}"],
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        ports = json.loads(self.process.stdout.readline())
+        self.trust = trust
+        self.options = [f"--trust={trust}", f"--tls-source={ports['source']}", f"--tls-sink={ports['sink']}"]
+        return self
+
+    def __exit__(self, *_):
+        self.process.stdin.close()
+        self.process.wait(10)
+        os.unlink(self.trust)
+
+
 class Runner:
     def __init__(self, o):
         self.o = o
 
     def run(self, stub_args, program, *args):
         with Stub(self.o.programs, stub_args) as stub:
-            p = subprocess.run([os.path.join(self.o.programs, program), f"--shared={stub.path}", *args],
-                               stdout=subprocess.PIPE, timeout=60)
-            if p.returncode != 0:
-                raise RuntimeError(f"{program} {' '.join(args)} with stub {' '.join(stub_args)}: exit {p.returncode}")
-            return json.loads(p.stdout), stub.samples()
+            return self.json(program, f"--shared={stub.path}", *args), stub.samples()
+
+    def json(self, program, *args):
+        p = subprocess.run([os.path.join(self.o.programs, program), *args], stdout=subprocess.PIPE, timeout=60)
+        if p.returncode != 0:
+            raise RuntimeError(f"{program} {' '.join(args)}: exit {p.returncode}")
+        return json.loads(p.stdout)
 
     def relay(self):
         return figures(self.run([*RAW, *self.spin()], "bench_relay", f"--ms={self.o.ms}")[0])
+
+    def tls(self, c):
+        """The worker with TLS on both legs, and what the records alone take."""
+        with Stub(self.o.programs, [*c.stub, *self.spin()]) as stub, Front(self.o.programs, stub) as front:
+            r = figures(self.json("bench_worker", f"--shared={stub.path}", f"--partitions={c.partitions}", f"--ms={self.o.ms}", f"--engine={self.o.engine}",
+                                    *front.options))
+        records = self.json("bench_tls", "--records")
+        r["records_cpu_per_gib"] = records["pack"] + records["unpack"]
+        r["cipher"] = records["cipher"]
+        return r
 
     def case(self, c, *args):
         return figures(self.run([*c.stub, *self.spin()], "bench_worker", f"--partitions={c.partitions}",
@@ -213,12 +247,15 @@ def measure(o, cases):
     runner, rounds = Runner(o), []
     for n in range(o.rounds):
         jobs = [("relay", None)] * 2 + [("case", c) for c in cases]
+        jobs += [("tls", c) for c in cases if c.name in TLS]
         jobs += [("lag", how) for how in ("direct", "relay", "worker")] if o.lag else []
         random.shuffle(jobs)
-        got = {"relay": [], "cases": {}, "lag": {}, "order": [f"{k} {getattr(w, 'name', w)}" for k, w in jobs]}
+        got = {"relay": [], "cases": {}, "tls": {}, "lag": {}, "order": [f"{k} {getattr(w, 'name', w)}" for k, w in jobs]}
         for kind, what in jobs:
             if kind == "relay":
                 got["relay"].append(runner.relay())
+            elif kind == "tls":
+                got["tls"][what.name] = runner.tls(what)
             elif kind == "case":
                 got["cases"][what.name] = runner.case(what)
             else:
@@ -259,7 +296,13 @@ def summarise(rounds, cases):
             for p in (50, 99):
                 lag[how][f"p{p}_ratio"] = spread([percentile(r["lag"][how], p) / percentile(r["lag"]["direct"], p)
                                                   for r in rounds])
-    return {"throughput": rows, "lag": lag}
+    tls = {name: {"ratio": spread([r["tls"][name]["cpu_per_gib"] /
+                                   (baseline(r, "cpu_per_gib") + r["tls"][name]["records_cpu_per_gib"]) for r in rounds]),
+                  **{k: spread([r["tls"][name][k] for r in rounds])
+                     for k in ("cpu_per_gib", "records_cpu_per_gib", "gib_s", "cpu_share")},
+                  "cipher": rounds[0]["tls"][name]["cipher"]}
+           for name in rounds[0]["tls"]}
+    return {"throughput": rows, "tls": tls, "lag": lag}
 
 
 def report(result, rounds):
@@ -271,6 +314,13 @@ def report(result, rounds):
                      f"{r['us_per_request']['median']:.1f}" if "us_per_request" in r else "",
                      f"{r['batches_per_request']['median']:.1f}" if "us_per_request" in r else ""])
     table(rows)
+    if result["tls"]:
+        print("TLS on both legs, against the relay and OpenSSL's records alone (pack and unpack)\n")
+        rows = [["case", "CPU ratio to relay + records", "CPU-s/GiB", "of records alone", "GiB/s", "cipher"]]
+        for name, r in result["tls"].items():
+            rows.append([name, show(r["ratio"]), f"{r['cpu_per_gib']['median']:.3f}",
+                         f"{r['records_cpu_per_gib']['median']:.3f}", show(r["gib_s"]), r["cipher"]])
+        table(rows)
     if result["lag"]:
         print("Lag at 1,000 records/s of 200 B, from the making of a record to its receipt, microseconds\n")
         rows = [["path", "p50", "p99", "p99.9", "p50 to direct", "p99 to direct", "records"]]

@@ -4,7 +4,8 @@
  * took.
  *
  *   bench_worker --shared=FILE [--cpu=0] [--partitions=N] [--warmup-ms=200] [--ms=1000] [--bytes=N] [--engine=auto]
- *                [--fetch-max=N] [--response-max=N] [--request-max=N] [--memory=N] [--log=warn] */
+ *                [--fetch-max=N] [--response-max=N] [--request-max=N] [--memory=N] [--log=warn]
+ *                [--trust=FILE --tls-source=PORT --tls-sink=PORT]   TLS, by the front of bench_tls */
 #include "common.h"
 
 #include "base/clock.h"
@@ -66,6 +67,22 @@ static struct cluster_opts cluster_at(const char *side, const char *id, struct e
 	return o;
 }
 
+/* Metadata names the stub's own port; the map leads to that of the front. */
+static void secure(struct cluster_opts *o, struct tls *tls, struct endpoint *stub, struct endpoint *front,
+		   struct address_rule *rule)
+{
+	*rule = (struct address_rule){ .from = *stub, .to = *front };
+	o->addresses = (struct address_map){ rule, 1 };
+	o->tls = tls;
+}
+
+static struct tls *trusting(const char *trust)
+{
+	struct tls_settings settings = { .truststore_location = xstrdup(trust), .check_host = true };
+
+	return tls_create(&settings);
+}
+
 static struct mirror *open_mirror(struct bench_shared *s, int argc, char **argv)
 {
 	char host[] = "127.0.0.1";
@@ -84,10 +101,19 @@ static struct mirror *open_mirror(struct bench_shared *s, int argc, char **argv)
 		.fetch_min_bytes = 1, .fetch_wait_max_ms = 500, .fetch_backoff_ms = 1000, .n_fetchers = 1,
 		.availability_check_ms = 1000, .fill_limit = INT64_MAX,
 	};
+	const char *trust = bench_arg(argc, argv, "trust");
+	struct endpoint fronts[2] = { { host, (uint16_t)bench_arg_int(argc, argv, "tls-source", 0) },
+				      { host, (uint16_t)bench_arg_int(argc, argv, "tls-sink", 0) } };
+	struct tls *tls = trust != NULL ? trusting(trust) : NULL;
+	struct address_rule rules[2];
 	struct uuid id;
 	struct mirror *m;
 	struct err err;
 
+	if (tls != NULL) {
+		secure(&link.source, tls, &source, &fronts[0], &rules[0]);
+		secure(&o.destination, tls, &sink, &fronts[1], &rules[1]);
+	}
 	memcpy(id.b, s->topic_id, sizeof(id.b));
 	if (engine != NULL && !loop_engine_parse(engine, &o.engine))
 		bench_die("--engine=%s", engine);
@@ -102,6 +128,7 @@ static struct mirror *open_mirror(struct bench_shared *s, int argc, char **argv)
 			.destination_topic_id = id, .adopted_end = -1, .stored_offset = -1, .stored_epoch = -1,
 			.txn_filler_ids = { -1, -1 }, .seed_from = -1, .seed_to = -1, .emptied_end = -1,
 		});
+	tls_unref(tls);
 	return m;
 }
 
