@@ -172,8 +172,8 @@ class Runner:
     def tls(self, c):
         """The worker with TLS on both legs, and what the records alone take."""
         with Stub(self.o.programs, [*c.stub, *self.spin()]) as stub, Front(self.o.programs, stub) as front:
-            r = figures(self.json("bench_worker", f"--shared={stub.path}", f"--partitions={c.partitions}", f"--ms={self.o.ms}", f"--engine={self.o.engine}",
-                                    *front.options))
+            r = figures(self.json("bench_worker", f"--shared={stub.path}", f"--partitions={c.partitions}",
+                                  f"--ms={self.o.ms}", f"--engine={self.o.engine}", *front.options))
         records = self.json("bench_tls", "--records")
         r["records_cpu_per_gib"] = records["pack"] + records["unpack"]
         r["cipher"] = records["cipher"]
