@@ -5,6 +5,7 @@ import os
 import pytest
 
 from lib import contract, fakes, krm
+from lib.hostile_sasl import HostileSasl, scram_first
 from lib.kafka import KafkaCluster
 from lib.produce import Load, produce
 from lib.util import hostport, ports, wait_until
@@ -343,3 +344,41 @@ def test_promote_with_the_source_down(matrix, pool, make_site):
         assert row["stopped_how"] is None
     finally:
         pool.drop(source)
+
+
+# -- brokers that mean ill of those who log in ---------------------------------------------------------------
+
+def scram_of(iterations, final=b"v=" + b"QUFB" * 10 + b"QUE="):
+    return lambda n, token: scram_first(token, iterations) if n == 0 else final
+
+
+SASL_HOSTILE = {
+    "hashes-without-end": ("SCRAM-SHA-256", scram_of(4294967295), contract.DENIED, "more than 100000 iterations"),
+    "hashes-once": ("SCRAM-SHA-512", scram_of(1), contract.DENIED, "4096 is the least"),
+    "does-not-know-the-password": ("SCRAM-SHA-256", scram_of(4096), contract.DENIED, "SCRAM-SHA-256"),
+    "other-nonce": ("SCRAM-SHA-256", lambda n, token: b"r=theirs,s=QUFB,i=4096", contract.DENIED, "SCRAM-SHA-256"),
+    "half-a-mebibyte": ("SCRAM-SHA-256", lambda n, token: b"r=" + b"x" * 524288, contract.SOURCE_DOWN, "524290 bytes"),
+    "noise": ("SCRAM-SHA-512", lambda n, token: bytes(range(256)), contract.DENIED, "SCRAM-SHA-512"),
+    "nothing": ("SCRAM-SHA-256", lambda n, token: b"", contract.DENIED, "SCRAM-SHA-256"),
+    "rounds-without-end": ("OAUTHBEARER", lambda n, token: b'{"status":"invalid_token"}', contract.SOURCE_DOWN,
+                           "more than 16 rounds"),
+}
+
+
+@one
+@pytest.mark.parametrize("kind", SASL_HOSTILE)
+def test_source_means_ill_of_logins(site, kind):
+    mechanism, answer, code, words = SASL_HOSTILE[kind]
+    module = {"S": "scram.ScramLoginModule", "O": "oauthbearer.OAuthBearerLoginModule"}[mechanism[0]]
+    options = 'token="a.b.c"' if mechanism == "OAUTHBEARER" else 'username="alice" password="hushhush"'
+    secrets = krm.properties(os.path.join(site.dir, "secrets"),
+                             {"line": f"org.apache.kafka.common.security.{module} required {options};"})
+    allows = krm.properties(os.path.join(site.dir, "allows.properties"), {**site.config, "secret.files.allowed": site.dir})
+    with HostileSasl(mechanism, answer) as s:
+        config = site.link_config(bootstrap__servers=s.address, security__protocol="SASL_PLAINTEXT",
+                                  sasl__mechanism=mechanism, sasl__jaas__config="${file:" + secrets + ":line}")
+        got = site.cli("link", "create", site.link, "--config-file", config, "--timeout", "8s", config_file=allows)
+        got.expect(code).says(s.address, words)
+        assert got.seconds < 15 and "hushhush" not in got.out + got.err, got
+        assert 0 < s.rounds < 20
+    nothing_recorded(site)
