@@ -53,12 +53,10 @@ static int not_yet(struct err *err, const char *key, const char *value, const ch
 
 static int modes_check(const struct props *props, struct err *err)
 {
-	const char *mode = text(props, "link.mode"), *format = text(props, "mirror.topic.rename.format");
+	const char *format = text(props, "mirror.topic.rename.format");
 	const char *start = text(props, "mirror.start.offset.spec");
 	struct start_spec spec;
 
-	if (strcasecmp(mode, "DESTINATION") != 0)
-		return not_yet(err, "link.mode", mode, "make the link on the destination, with link.mode=DESTINATION");
 	if (!start_spec_parse(start, &spec)) {
 		err_set(err, RC_USAGE, "mirror.start.offset.spec=%s is neither earliest nor latest nor a time", start);
 		return err_hint(err, "a time is written like 2024-01-31T12:00:00Z");
@@ -132,8 +130,9 @@ static void notes_of_later(const struct props *props, struct notes *notes)
 		notes_add(notes, "mirror.fill.mode=tombstone counts for topics with cleanup.policy compact: in a hole beyond "
 			  "mirror.fill.limit consumers see null records until compaction removes them; in other topics it "
 			  "stops the partition");
-	if (strcasecmp(text(props, "connection.mode"), "INBOUND") == 0)
-		notes_add(notes, "connection.mode=INBOUND is recorded as a no-op: krmirror always dials");
+	if (link_inbound(props))
+		notes_add(notes, "connection.mode=INBOUND is recorded as a no-op, for krmirror always dials: `link create` "
+			  "of the same name with link.mode=SOURCE, which says where the source is, takes its place");
 }
 
 /* Filters are kept as plain JSON, whatever the dialect of the file. */
@@ -170,8 +169,6 @@ static void read_fields(struct link_conf *conf)
 	const struct props *props = &conf->props;
 	const char *group = text(props, "mirror.progress.group.id");
 
-	conf->mode = LINK_MODE_DESTINATION;
-	conf->inbound = strcasecmp(text(props, "connection.mode"), "INBOUND") == 0;
 	conf->paused = flag(props, "cluster.link.paused");
 	conf->prefix = xstrdup(text(props, "cluster.link.prefix"));
 	conf->retry_timeout_ms = number(props, "cluster.link.retry.timeout.ms");
@@ -196,10 +193,30 @@ static void read_fields(struct link_conf *conf)
 		conf->source.rcvbuf = number(props, "replica.socket.receive.buffer.bytes");
 }
 
+/* With SOURCE, what stands behind "local." are client settings too. */
+static int names_check(const struct props *props, struct notes *notes, struct err *err)
+{
+	static const struct key_table *const of_clients[] = { &client_key_table, NULL };
+	struct props own = { 0 }, local = { 0 };
+	int rc;
+
+	if (link_mode_of(props) != LINK_MODE_SOURCE)
+		return keys_check(tables, props, false, notes, err);
+	link_mode_split(props, &own, &local);
+	rc = keys_check(tables, &own, false, notes, err);
+	if (rc == RC_OK && keys_check(of_clients, &local, false, notes, err) != RC_OK)
+		rc = err_wrap(err, "behind local.");
+	props_fini(&own);
+	props_fini(&local);
+	return rc;
+}
+
 static int check(const struct props *props, struct notes *notes, struct err *err)
 {
-	int rc = keys_check(tables, props, false, notes, err);
+	int rc = names_check(props, notes, err);
 
+	if (rc == RC_OK)
+		rc = link_mode_check(props, err);
 	if (rc == RC_OK)
 		rc = modes_check(props, err);
 	if (rc == RC_OK)
@@ -207,6 +224,30 @@ static int check(const struct props *props, struct notes *notes, struct err *err
 	if (rc == RC_OK)
 		rc = prefix_check(props, err);
 	return rc;
+}
+
+static const struct props *source_props(const struct link_conf *conf)
+{
+	return conf->mode == LINK_MODE_SOURCE ? &conf->local : &conf->props;
+}
+
+static int read_source(struct link_conf *conf, struct err *err)
+{
+	const char *key = link_servers_key(&conf->props);
+	struct props own = { 0 };
+	int rc;
+
+	conf->mode = link_mode_of(&conf->props);
+	conf->inbound = link_inbound(&conf->props);
+	if (conf->mode == LINK_MODE_SOURCE)
+		link_mode_split(&conf->props, &own, &conf->local);
+	props_fini(&own);
+	rc = client_conf_read(&conf->source, source_props(conf), err);
+	if (rc != RC_OK || conf->inbound || conf->source.n_bootstrap > 0)
+		return rc;
+	err_set(err, RC_USAGE, "no source cluster: %s is not set in the link's configuration", key);
+	return err_hint(err, "set %s in link.config, or give --source-bootstrap-server%s", key,
+			conf->mode == LINK_MODE_SOURCE ? "; with link.mode=SOURCE bootstrap.servers is the destination's" : "");
 }
 
 int link_conf_read(struct link_conf *conf, const struct props *props, struct notes *notes, struct err *err)
@@ -222,25 +263,21 @@ int link_conf_read(struct link_conf *conf, const struct props *props, struct not
 		props_set(&conf->props, props->items[i].key, props->items[i].value, props->items[i].file,
 			  props->items[i].line);
 	json_normalise(&conf->props, notes);
-	rc = client_conf_read(&conf->source, &conf->props, err);
-	if (rc != RC_OK)
-		return rc;
-	if (conf->source.n_bootstrap == 0) {
-		err_set(err, RC_USAGE, "no source cluster: bootstrap.servers is not set in the link's configuration");
-		return err_hint(err, "set bootstrap.servers in link.config, or give --source-bootstrap-server");
-	}
-	read_fields(conf);
-	return RC_OK;
+	rc = read_source(conf, err);
+	if (rc == RC_OK)
+		read_fields(conf);
+	return rc;
 }
 
 int link_conf_secure(struct link_conf *conf, const struct secret_rules *rules, struct err *err)
 {
-	return client_conf_secure(&conf->source, &conf->props, rules, err);
+	return conf->inbound ? RC_OK : client_conf_secure(&conf->source, source_props(conf), rules, err);
 }
 
 void link_conf_fini(struct link_conf *conf)
 {
 	props_fini(&conf->props);
+	props_fini(&conf->local);
 	client_conf_fini(&conf->source);
 	xfree(conf->prefix);
 	xfree(conf->progress_group_id);

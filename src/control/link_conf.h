@@ -4,15 +4,15 @@
 
 #include "control/start_spec.h"
 #include "control/client_conf.h"
+#include "control/link_mode.h"
 #include "mirror/mirror.h"
-
-enum link_mode { LINK_MODE_DESTINATION, LINK_MODE_SOURCE, LINK_MODE_BIDIRECTIONAL };
 
 struct link_conf {
 	struct props props;           /* what was given, checked: this is what the control log records */
 	struct client_conf source;
 	enum link_mode mode;
-	bool inbound;                 /* connection.mode=INBOUND: recorded only */
+	struct props local;           /* SOURCE: the source's settings, without "local." */
+	bool inbound;                 /* connection.mode=INBOUND: recorded only, and never dialled */
 	bool paused;                  /* cluster.link.paused */
 	char *prefix;                 /* cluster.link.prefix, "" */
 	int32_t retry_timeout_ms;
@@ -28,9 +28,10 @@ struct link_conf {
 };
 
 /* Checks the properties (keys, types, combinations) and takes copies. RC_USAGE with file:line; what this version does
- * not do yet, but the file asks for, is refused with the reason or noted. bootstrap.servers is required. */
+ * not do yet, but the file asks for, is refused with the reason or noted. The source's servers are required, but for
+ * connection.mode=INBOUND. */
 int link_conf_read(struct link_conf *conf, const struct props *props, struct notes *notes, struct err *err) MUST_USE;
-/* client_conf_secure of the source, by the rules of this host: before anything connects to it. */
+/* client_conf_secure of the source, by the rules of this host: before anything connects to it. Nothing for INBOUND. */
 int link_conf_secure(struct link_conf *conf, const struct secret_rules *rules, struct err *err) MUST_USE;
 void link_conf_fini(struct link_conf *conf);
 

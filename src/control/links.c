@@ -14,7 +14,9 @@
 
 struct creating {
 	struct link_wish wish;
-	bool dry_run;
+	const struct link_conf *conf;
+	const struct secret_key *key;
+	bool dry_run, paused;
 };
 
 static enum outcome taken(const char *name, struct err *err)
@@ -24,11 +26,69 @@ static enum outcome taken(const char *name, struct err *err)
 	return OUTCOME_REFUSED;
 }
 
+static enum outcome other_source(const struct link_wish *inbound, const struct link_wish *wish, struct err *err)
+{
+	err_set(err, RC_REFUSED, "link %s was made for source cluster %s, and this is %s", wish->name,
+		inbound->source_cluster_id, wish->source_cluster_id);
+	err_hint(err, "delete it first, or make the pair with the right cluster");
+	return OUTCOME_REFUSED;
+}
+
+/* The INBOUND link's settings of mirroring, and the new one's. */
+static int join(struct creating *creating, const struct link_wish *inbound, struct err *err)
+{
+	struct props theirs = { 0 }, all = { 0 };
+	struct link_conf conf = { 0 };
+	struct notes unused = { 0 };
+	enum seal_fault fault;
+	int rc = link_unseal(inbound, creating->key, &theirs, &fault, err);
+
+	for (int i = 0; i < creating->conf->props.n; i++) {
+		const struct prop *p = &creating->conf->props.items[i];
+
+		props_set(&all, p->key, p->value, p->file, p->line);
+	}
+	link_mode_join(&all, &theirs);
+	if (rc == RC_OK)
+		rc = link_conf_read(&conf, &all, &unused, err);
+	if (rc == RC_OK)
+		link_seal(&creating->wish, &conf.props, creating->key);
+	notes_fini(&unused);
+	link_conf_fini(&conf);
+	props_fini(&theirs);
+	props_fini(&all);
+	return rc;
+}
+
+/* A link of that name stands in the log: the INBOUND one of a pair makes way for the SOURCE one, and leaves it its id. */
+static enum outcome take_over(struct control_log *log, struct creating *creating, struct err *err)
+{
+	struct link_wish *wish = &creating->wish, inbound;
+	enum outcome outcome = OUTCOME_DONE;
+	int rc = control_log_link(log, wish->name, &inbound, err);
+
+	if (rc != RC_OK || creating->conf->mode != LINK_MODE_SOURCE || !link_wish_inbound(&inbound)) {
+		outcome = taken(wish->name, err);
+	} else if (!text_eq(inbound.source_cluster_id, wish->source_cluster_id) && inbound.source_cluster_id != NULL &&
+		   wish->source_cluster_id != NULL) {
+		outcome = other_source(&inbound, wish, err);
+	} else {
+		record_set(&wish->link_id, inbound.link_id);
+		if (wish->source_cluster_id == NULL)
+			record_set(&wish->source_cluster_id, inbound.source_cluster_id);
+		wish->paused = creating->paused || inbound.paused;
+		if (join(creating, &inbound, err) != RC_OK)
+			outcome = outcome_of(err, SIDE_DESTINATION);
+	}
+	link_wish_fini(&inbound);
+	return outcome;
+}
+
 static enum outcome create_decide(struct control_log *log, struct control_batch *batch, void *arg, struct err *err)
 {
 	struct creating *creating = arg;
 	char *key = record_key_link(creating->wish.name), *state = record_key_link_state(creating->wish.name);
-	enum outcome outcome = control_log_get(log, key) != NULL ? taken(creating->wish.name, err) : OUTCOME_DONE;
+	enum outcome outcome = control_log_get(log, key) != NULL ? take_over(log, creating, err) : OUTCOME_DONE;
 
 	if (outcome == OUTCOME_DONE && !creating->dry_run) {
 		control_batch_link(batch, &creating->wish);
@@ -42,20 +102,47 @@ static enum outcome create_decide(struct control_log *log, struct control_batch 
 
 static enum outcome ask_source(struct session *session, const struct link_conf *conf, char **id, struct err *err)
 {
-	enum outcome outcome = session_probe_source(session, conf, id, err);
+	enum outcome outcome = session_probe(session, &conf->source, SIDE_SOURCE, id, err);
 
 	if (outcome == OUTCOME_SOURCE_UNREACHABLE && err->hint[0] == '\0')
-		err_hint(err, "check bootstrap.servers of the link (%s); --no-validate records it without asking",
-			 conf->source.bootstrap_text);
+		err_hint(err, "check %s of the link (%s); --no-validate records it without asking",
+			 link_servers_key(&conf->props), conf->source.bootstrap_text);
 	return outcome;
 }
 
 static enum outcome same_cluster(const char *id, struct err *err)
 {
 	err_set(err, RC_REFUSED, "source and destination are the same cluster (%s)", id);
-	err_hint(err, "bootstrap.servers of the link must lead to the source, those of krmirror.properties to the "
-		 "destination");
+	err_hint(err, "bootstrap.servers of the link (local.bootstrap.servers with link.mode=SOURCE) must lead to the source, "
+		 "those of krmirror.properties to the destination");
 	return OUTCOME_REFUSED;
+}
+
+/* With link.mode=SOURCE the link's own keys are the destination's, and must mean the one that all is recorded at. */
+static enum outcome check_destination(struct session *session, const struct link_conf *conf, struct err *err)
+{
+	struct secret_rules rules = conf_secret_rules(session->conf);
+	const char *ours = cluster_id(session->destination);
+	enum outcome outcome = OUTCOME_DONE;
+	struct client_conf client = { 0 };
+	char *id = NULL;
+
+	if (client_conf_read(&client, &conf->props, err) != RC_OK)
+		outcome = OUTCOME_USAGE;
+	else if (client.n_bootstrap > 0 && client_conf_secure(&client, &conf->props, &rules, err) != RC_OK)
+		outcome = OUTCOME_USAGE;
+	else if (client.n_bootstrap > 0)
+		outcome = session_probe(session, &client, SIDE_DESTINATION, &id, err);
+	if (id != NULL && strcmp(id, ours) != 0) {
+		err_set(err, RC_REFUSED, "bootstrap.servers of this link, which has link.mode=SOURCE, lead to cluster %s; the "
+			"destination of krmirror.properties is %s", id, ours);
+		err_hint(err, "krmirror keeps links at the destination: -c or --bootstrap-server must lead there; where the "
+			 "source is, say with --source-bootstrap-server or local.bootstrap.servers");
+		outcome = OUTCOME_REFUSED;
+	}
+	xfree(id);
+	client_conf_fini(&client);
+	return outcome;
 }
 
 static enum outcome identify(struct session *session, const struct link_create_opts *opts,
@@ -66,7 +153,11 @@ static enum outcome identify(struct session *session, const struct link_create_o
 
 	if (!opts->no_validate && link_conf_secure(conf, &rules, err) != RC_OK)
 		return OUTCOME_USAGE;
-	if (opts->no_validate)
+	if (!opts->no_validate && conf->mode == LINK_MODE_SOURCE)
+		outcome = check_destination(session, conf, err);
+	if (outcome != OUTCOME_DONE)
+		return outcome;
+	if (opts->no_validate || conf->inbound)
 		record_set(&wish->source_cluster_id, opts->source_cluster_id);
 	else
 		outcome = ask_source(session, conf, &wish->source_cluster_id, err);
@@ -109,8 +200,8 @@ static void new_id(char **id)
 enum outcome link_create(struct session *session, const struct link_create_opts *opts, struct arena *arena,
 			 struct link_info *info, struct err *err)
 {
-	struct creating creating = { .dry_run = opts->dry_run };
 	struct link_conf conf = { 0 };
+	struct creating creating = { .dry_run = opts->dry_run, .conf = &conf, .key = session->conf->secret_key };
 	enum outcome outcome;
 
 	if (!link_name_valid(opts->name)) {
@@ -125,7 +216,7 @@ enum outcome link_create(struct session *session, const struct link_create_opts 
 		outcome = identify(session, opts, &conf, &creating.wish, err);
 	if (outcome == OUTCOME_DONE) {
 		new_id(&creating.wish.link_id);
-		creating.wish.paused = conf.paused;
+		creating.wish.paused = creating.paused = conf.paused;
 		creating.wish.created_ms = clock_wall_ms();
 		link_seal(&creating.wish, &conf.props, session->conf->secret_key);
 		note_unsigned(session, &creating.wish);
@@ -137,7 +228,8 @@ enum outcome link_create(struct session *session, const struct link_create_opts 
 			.link_id = arena_strdup(arena, creating.wish.link_id),
 			.source_cluster = arena_strdup(arena, creating.wish.source_cluster_id),
 			.destination_cluster = arena_strdup(arena, creating.wish.destination_cluster_id),
-			.state = link_state_name(conf.paused ? LINK_PAUSED : LINK_ACTIVE), .paused = conf.paused,
+			.state = link_state_name(creating.wish.paused ? LINK_PAUSED : LINK_ACTIVE),
+			.paused = creating.wish.paused, .inbound = conf.inbound,
 			.last_contact_ms = -1,
 		};
 	link_wish_fini(&creating.wish);

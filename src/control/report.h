@@ -20,6 +20,7 @@ struct link_info {
 	const char **source_brokers, **destination_brokers;   /* "host:port" */
 	int n_source_brokers, n_destination_brokers;
 	bool paused;                            /* the wish */
+	bool inbound;                           /* connection.mode=INBOUND: nothing is dialled */
 };
 
 struct partition_info {

@@ -63,9 +63,12 @@ static void measure(struct session *session, const struct link_state *state, str
 	int64_t deadline = MIN(session->deadline_ns, clock_mono_ns() + SOURCE_WAIT_MS * NS_PER_MS);
 	struct cluster *source;
 	struct err err = { 0 };
-	enum outcome outcome = session_source(session, info->link_name, deadline, &source, &err);
+	enum outcome outcome;
 
 	info->destination_brokers = brokers(session->destination, arena, &info->n_destination_brokers);
+	if (info->inbound)
+		return;
+	outcome = session_source(session, info->link_name, deadline, &source, &err);
 	if (outcome == OUTCOME_DONE) {
 		info->source_brokers = brokers(source, arena, &info->n_source_brokers);
 		info->last_contact_ms = (clock_mono_ns() - cluster_last_contact_ns(source)) / NS_PER_MS;
@@ -95,6 +98,7 @@ static void one(struct session *session, const struct control_record *r, bool as
 		info->source_cluster = arena_strdup(arena, wish.source_cluster_id);
 		info->destination_cluster = arena_strdup(arena, wish.destination_cluster_id);
 		info->paused = wish.paused;
+		info->inbound = link_wish_inbound(&wish);
 		info->state = link_state_name(effective(&wish, &state));
 		info->error = arena_strdup(arena, state.error);
 		info->error_message = arena_strdup(arena, state.error_message);
@@ -184,6 +188,8 @@ static const char *next_command(struct arena *arena, const struct link_info *inf
 		snprintf(text, sizeof(text), "krmirror mirror list --link %s", link->link_name);
 	else if (strcmp(info->state, "FAILED") == 0 || strcmp(info->state, "UNAVAILABLE") == 0)
 		snprintf(text, sizeof(text), "krmirror link describe %s", link->link_name);
+	else if (info->inbound)
+		snprintf(text, sizeof(text), "krmirror link create %s --config-file FILE   (link.mode=SOURCE)", link->link_name);
 	else if (strcmp(info->state, "PAUSED") == 0)
 		snprintf(text, sizeof(text), "krmirror link resume %s", link->link_name);
 	else if (link->mirrors == 0)

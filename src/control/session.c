@@ -113,6 +113,14 @@ enum outcome session_connect(struct session *session, struct err *err)
 
 /* --- sources ------------------------------------------------------------------------------------------------- */
 
+static int dialled(const struct link_conf *conf, const char *link, struct err *err)
+{
+	if (!conf->inbound)
+		return RC_OK;
+	err_set(err, RC_REFUSED, "link %s has connection.mode=INBOUND: it does not say where the source is", link);
+	return err_hint(err, "`krmirror link create %s` with link.mode=SOURCE takes its place: see krmirror-link(1)", link);
+}
+
 static int source_make(struct session *session, const struct link_wish *wish, struct session_source **made,
 		       struct err *err)
 {
@@ -121,7 +129,7 @@ static int source_make(struct session *session, const struct link_wish *wish, st
 	struct cluster_opts opts;
 
 	if (link_conf_of(wish, session->conf->secret_key, &source->conf, err) != RC_OK ||
-	    link_conf_secure(&source->conf, &rules, err) != RC_OK) {
+	    dialled(&source->conf, wish->name, err) != RC_OK || link_conf_secure(&source->conf, &rules, err) != RC_OK) {
 		link_conf_fini(&source->conf);
 		xfree(source);
 		return err->rc;
@@ -190,13 +198,14 @@ static int probe_nodes(struct session *session, struct cluster *cluster, struct 
 	return failed > 0 && failed == n ? err->rc : RC_OK;
 }
 
-enum outcome session_probe_source(struct session *session, const struct link_conf *conf, char **id, struct err *err)
+enum outcome session_probe(struct session *session, const struct client_conf *conf, enum side side, char **id,
+			   struct err *err)
 {
 	struct cluster_opts opts;
 	struct cluster *cluster;
 	int rc;
 
-	client_conf_opts(&conf->source, side_name(SIDE_SOURCE), NULL, &opts);
+	client_conf_opts(conf, side_name(side), NULL, &opts);
 	cluster = cluster_create(session->loop, session->pool, &opts);
 	rc = ask_all(cluster, session->deadline_ns, err);
 	if (rc == RC_OK)
@@ -204,7 +213,7 @@ enum outcome session_probe_source(struct session *session, const struct link_con
 	if (rc == RC_OK)
 		*id = xstrdup(cluster_id(cluster));
 	cluster_destroy_wait(cluster);
-	return rc == RC_OK ? OUTCOME_DONE : outcome_of(err, SIDE_SOURCE);
+	return rc == RC_OK ? OUTCOME_DONE : outcome_of(err, side);
 }
 
 static enum outcome source_answer(struct session_source *source, int64_t deadline_ns, struct err *err)

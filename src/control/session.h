@@ -33,12 +33,13 @@ void session_close(struct session *session);
 enum outcome session_connect(struct session *session, struct err *err) MUST_USE;
 
 /* The source cluster of a link, dialled when first asked for, and kept. The cluster id recorded for the link is checked
- * (OUTCOME_REFUSED with SOURCE_CLUSTER_ID_CHANGED named). Waits until it answered or deadline_ns. */
+ * (OUTCOME_REFUSED with SOURCE_CLUSTER_ID_CHANGED named). Waits until it answered or deadline_ns. A link with
+ * connection.mode=INBOUND has none: OUTCOME_REFUSED. */
 enum outcome session_source(struct session *session, const char *link, int64_t deadline_ns, struct cluster **cluster,
 			    struct err *err) MUST_USE;
-/* Dials the source of a configuration that is not recorded yet, and forgets it again. *id is its cluster id (xfree). */
-enum outcome session_probe_source(struct session *session, const struct link_conf *conf, char **id,
-				  struct err *err) MUST_USE;
+/* Dials the cluster of settings that are not recorded yet, and forgets it again. *id is its cluster id (xfree). */
+enum outcome session_probe(struct session *session, const struct client_conf *conf, enum side side, char **id,
+			   struct err *err) MUST_USE;
 /* Forgets the source's connections, after the link's configuration changed or was removed. */
 void session_source_drop(struct session *session, const char *link);
 

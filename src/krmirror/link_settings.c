@@ -2,6 +2,7 @@
 #include "krmirror/link_settings.h"
 
 #include "base/mem.h"
+#include "control/link_mode.h"
 #include "control/seal.h"
 
 #include <errno.h>
@@ -91,7 +92,7 @@ int link_settings(struct cli *cli, struct props *props, struct err *err)
 	if (rc == RC_OK)
 		rc = add_filters(args, props, err);
 	if (rc == RC_OK && args->given[OPT_SOURCE_BOOTSTRAP_SERVER])
-		props_set(props, "bootstrap.servers", args->values[OPT_SOURCE_BOOTSTRAP_SERVER],
+		props_set(props, link_servers_key(props), args->values[OPT_SOURCE_BOOTSTRAP_SERVER],
 			  "--source-bootstrap-server", 0);
 	return rc;
 }

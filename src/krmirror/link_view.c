@@ -44,6 +44,7 @@ json_t *link_json(const struct link_info *link, bool topics)
 	json_object_set_new(object, "state", json_text(link->state));
 	json_object_set_new(object, "error", json_text(link->error));
 	json_object_set_new(object, "error_message", json_text(link->error_message));
+	json_object_set_new(object, "connection_mode", json_text(link->inbound ? "INBOUND" : "OUTBOUND"));
 	if (topics)
 		json_object_set_new(object, "topics", texts_json(link->topics, link->n_topics));
 	return object;
@@ -72,6 +73,13 @@ int link_state_rank(const char *state)
 	return 0;
 }
 
+/* "ACTIVE, INBOUND": such a link does nothing by itself. */
+static const char *shown_state(const struct link_info *link, char *text, size_t size)
+{
+	snprintf(text, size, "%s%s", link->state, link->inbound ? ", INBOUND" : "");
+	return text;
+}
+
 void link_print_table(FILE *out, const struct link_info *links, int n, bool topics)
 {
 	static const struct column columns[] = {
@@ -93,6 +101,7 @@ void link_print_table(FILE *out, const struct link_info *links, int n, bool topi
 		{ .name = "Error" },
 		{ .name = "Error Message", .wraps = true },
 	};
+	char state[40];
 	struct table *table = topics ? table_create(with_topics, ARRAY_LEN(with_topics))
 				     : table_create(columns, ARRAY_LEN(columns));
 
@@ -105,7 +114,7 @@ void link_print_table(FILE *out, const struct link_info *links, int n, bool topi
 				table_text(table, t < links[i].n_topics ? links[i].topics[t] : NULL);
 			table_text(table, links[i].source_cluster);
 			table_text(table, links[i].destination_cluster);
-			table_text(table, links[i].state);
+			table_text(table, shown_state(&links[i], state, sizeof(state)));
 			table_text(table, links[i].error);
 			table_text(table, links[i].error_message);
 		}
@@ -130,6 +139,8 @@ void link_print_description(FILE *out, const struct link_info *link)
 	text_field(out, "Source Cluster", link->source_cluster);
 	text_field(out, "Destination Cluster", link->destination_cluster);
 	text_field(out, "State", link->state);
+	text_field(out, "Connection", !link->inbound ? "OUTBOUND" :
+		   "INBOUND: nothing is dialled; the link with link.mode=SOURCE takes its place");
 	text_field(out, "Error", link->error);
 	text_field(out, "Error Message", link->error_message);
 	text_field(out, "Last Contact", text_ago(link->last_contact_ms, ago, sizeof(ago)));

@@ -16,7 +16,7 @@ READ_ONLY = {"enforced", "unenforced: no authorizer", "unenforced: not permitted
 DOOR = {"marker", "lease"}
 
 LINK_CREATE = {"link_name", "link_id", "source_cluster", "destination_cluster"}
-LINK_LIST = LINK_CREATE | {"state", "error", "error_message"}
+LINK_LIST = LINK_CREATE | {"state", "error", "error_message", "connection_mode"}
 LINK_DESCRIBE = LINK_LIST | {"mirror_partition_states_count", "source_brokers", "destination_brokers",
                              "last_contact_ms"}
 MIRROR_CREATE = {"link_name", "mirror_topic_name", "source_topic_name", "num_partition"}

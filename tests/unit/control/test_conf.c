@@ -173,7 +173,14 @@ struct refused {
 static const struct refused refusals[] = {
 	{ "client.id=x", "no source cluster" },
 	{ "bootstrap.servers=s:1\nsecurity.protocol=TLS", "PLAINTEXT" },
-	{ "bootstrap.servers=s:1\nlink.mode=SOURCE", "not supported yet" },
+	{ "bootstrap.servers=s:1\nlink.mode=SOURCE", "no source cluster: local.bootstrap.servers" },
+	{ "link.mode=SOURCE\nlocal.bootstrap.servers=s:1\nconnection.mode=INBOUND", "does not go with" },
+	{ "link.mode=SOURCE\nlocal.bootstrap.servers=s", "is no server address" },
+	{ "link.mode=SOURCE\nlocal.bootstrap.server=s:1", "behind local.: link.config:2: unknown key" },
+	{ "link.mode=SOURCE\nlocal.bootstrap.servers=s:1\nlocal.link.mode=SOURCE", "unknown key" },
+	{ "link.mode=SOURCE\nlocal.bootstrap.servers=s:1\nlocal.security.protocol=TLS", "PLAINTEXT" },
+	{ "bootstrap.servers=s:1\nlink.mode=BIDIRECTIONAL", "two links in one" },
+	{ "bootstrap.servers=s:1\nbroker.address.map=s:1=1.1.1.1:1,x", "broker.address.map: entry 2, \"x\"" },
 	{ "bootstrap.servers=s:1\nmirror.start.offset.spec=newest", "neither earliest nor latest" },
 	{ "bootstrap.servers=s:1\ncluster.link.prefix=abcdefghijklm", "longer than 12" },
 	{ "bootstrap.servers=s:1\ncluster.link.prefix=a/b", "cannot begin" },
@@ -193,6 +200,69 @@ START_TEST(what_a_link_cannot_have_is_refused)
 	ck_assert_msg(strstr(err.text, r->says) != NULL, "%s", err.text);
 	link_conf_fini(&conf);
 	notes_fini(&notes);
+}
+END_TEST
+
+START_TEST(a_link_at_the_source_has_the_sources_settings_behind_local)
+{
+	struct notes notes = { 0 };
+	struct err err = { 0 };
+	struct link_conf conf;
+	struct link_spec spec;
+
+	ck_assert_msg(read_link("link.mode=source\nbootstrap.servers=d:1,e:1\nclient.id=d\nsecurity.protocol=SASL_SSL\n"
+				"local.bootstrap.servers=s:1\nlocal.client.id=s\nlocal.listener.name=X\n"
+				"local.broker.address.map=s:1=10.0.0.1:2\n", &conf, &notes, &err) == RC_OK, "%s", err.text);
+	ck_assert_int_eq(conf.mode, LINK_MODE_SOURCE);
+	ck_assert_str_eq(props_get(&conf.props, "local.bootstrap.servers"), "s:1");
+	ck_assert_int_eq(notes.n, 1);   /* of local.listener.name */
+	link_conf_spec(&conf, "l", NULL, &spec);
+	ck_assert_int_eq(spec.source.n_bootstrap, 1);
+	ck_assert_str_eq(spec.source.bootstrap[0].host, "s");
+	ck_assert_str_eq(spec.source.client_id, "s");
+	ck_assert_ptr_null(spec.source.tls);
+	ck_assert_str_eq(address_map_find(&spec.source.addresses, "s", 1)->host, "10.0.0.1");
+	link_conf_fini(&conf);
+	notes_fini(&notes);
+}
+END_TEST
+
+START_TEST(a_link_that_waits_needs_no_servers)
+{
+	struct secret_rules rules = { 0 };
+	struct notes notes = { 0 };
+	struct err err = { 0 };
+	struct link_conf conf;
+
+	ck_assert_msg(read_link("link.mode=DESTINATION\nconnection.mode=INBOUND\nbootstrap.servers=\n"
+				"security.protocol=SASL_SSL\nsasl.jaas.config=${file:/none:x}\n", &conf, &notes, &err) == RC_OK,
+		      "%s", err.text);
+	ck_assert(conf.inbound);
+	ck_assert_int_eq(link_conf_secure(&conf, &rules, &err), RC_OK);
+	ck_assert_ptr_null(conf.source.auth);
+	link_conf_fini(&conf);
+	notes_fini(&notes);
+}
+END_TEST
+
+START_TEST(the_link_that_waited_leaves_what_it_says_of_mirroring)
+{
+	static const char waiting[] = "link.mode=DESTINATION\nconnection.mode=INBOUND\nbootstrap.servers=placeholder:1\n"
+				      "sasl.jaas.config=x\nlocal.client.id=x\ncluster.link.prefix=dr.\n"
+				      "availability.check.ms=2000\n";
+	static const char dialling[] = "link.mode=SOURCE\navailability.check.ms=3000\n";
+	struct props a = { 0 }, b = { 0 };
+	struct err err = { 0 };
+
+	ck_assert_int_eq(props_parse(&a, "a", waiting, strlen(waiting), &err), RC_OK);
+	ck_assert_int_eq(props_parse(&b, "b", dialling, strlen(dialling), &err), RC_OK);
+	link_mode_join(&b, &a);
+	ck_assert_int_eq(b.n, 3);
+	ck_assert_str_eq(props_get(&b, "cluster.link.prefix"), "dr.");
+	ck_assert_str_eq(props_get(&b, "availability.check.ms"), "3000");
+	ck_assert_str_eq(props_get(&b, "link.mode"), "SOURCE");
+	props_fini(&a);
+	props_fini(&b);
 }
 END_TEST
 
@@ -238,6 +308,9 @@ TCase *conf_tests(void)
 	tcase_add_loop_test(tc, bad_configurations_are_refused, 0, ARRAY_LEN(bad_confs));
 	tcase_add_test(tc, a_link_configuration_is_read);
 	tcase_add_loop_test(tc, what_a_link_cannot_have_is_refused, 0, ARRAY_LEN(refusals));
+	tcase_add_test(tc, a_link_at_the_source_has_the_sources_settings_behind_local);
+	tcase_add_test(tc, a_link_that_waits_needs_no_servers);
+	tcase_add_test(tc, the_link_that_waited_leaves_what_it_says_of_mirroring);
 	tcase_add_test(tc, names_follow_the_rules);
 	tcase_add_test(tc, a_prefix_is_taken_off_for_the_source);
 	return tc;

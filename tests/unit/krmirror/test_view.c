@@ -48,10 +48,10 @@ START_TEST(documents_have_the_contract_s_keys)
 
 	has_keys(link_created_json(&link), "link_name link_id source_cluster destination_cluster");
 	has_keys(link_json(&link, false),
-		 "link_name link_id source_cluster destination_cluster state error error_message");
+		 "link_name link_id source_cluster destination_cluster state error error_message connection_mode");
 	has_keys(link_described_json(&link),
 		 "link_name link_id source_cluster destination_cluster state error "
-		 "error_message topics mirror_partition_states_count source_brokers destination_brokers "
+		 "error_message connection_mode topics mirror_partition_states_count source_brokers destination_brokers "
 		 "last_contact_ms");
 	has_keys(mirror_json(&mirror),
 		 "link_name mirror_topic_name source_topic_name mirror_status status_time_ms "
