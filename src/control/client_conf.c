@@ -2,7 +2,7 @@
 #include "control/client_conf.h"
 
 #include "base/mem.h"
-#include "control/jaas.h"
+#include "control/login.h"
 
 #include <string.h>
 #include <strings.h>
@@ -107,126 +107,12 @@ static int secure_tls(struct client_conf *conf, struct reading *reading)
 	return rc;
 }
 
-static char *option_of(const struct jaas *jaas, const char *name)
-{
-	const char *value = jaas_option(jaas, name);
-
-	return value != NULL && value[0] != '\0' ? xstrdup(value) : NULL;
-}
-
-/* Krb5LoginModule: a keytab, or (useTicketCache) what kinit left. The key's own service name comes first, as Java's. */
-static int read_kerberos(struct auth_settings *s, const struct jaas *jaas, const struct secret_rules *rules,
-			 struct err *err)
-{
-	if (s->service == NULL)
-		s->service = option_of(jaas, "serviceName");
-	s->keytab = option_of(jaas, "keyTab");
-	s->principal = option_of(jaas, "principal");
-	if (s->keytab == NULL) {
-		xfree(s->principal);
-		s->principal = NULL;
-		return RC_OK;
-	}
-	return secret_file_check(rules, s->keytab, err);
-}
-
-/* "extension_NAME" options, for the broker (KIP-342). */
-static char *extensions_of(const struct jaas *jaas)
-{
-	char *all = xstrdup(""), *longer;
-
-	for (int i = 0; i < jaas->n_options; i++) {
-		const struct jaas_option *o = &jaas->options[i];
-
-		if (strncmp(o->name, "extension_", 10) != 0 || strchr(o->value, 1) != NULL)
-			continue;
-		longer = xasprintf("%s%s=%s\001", all, o->name + 10, o->value);
-		xfree(all);
-		all = longer;
-	}
-	return all;
-}
-
-static int read_oauth(struct auth_settings *s, const struct jaas *jaas, const struct secret_rules *rules, struct err *err)
-{
-	s->username = option_of(jaas, "clientId");
-	s->password = option_of(jaas, "clientSecret");
-	s->scope = option_of(jaas, "scope");
-	s->token = option_of(jaas, "token");
-	s->token_trust = option_of(jaas, "ssl.truststore.location");
-	s->extensions = extensions_of(jaas);
-	return s->token_trust != NULL ? secret_file_check(rules, s->token_trust, err) : RC_OK;
-}
-
-static const char *module_of(const char *mechanism)
-{
-	if (strcmp(mechanism, "GSSAPI") == 0)
-		return "Krb5LoginModule";
-	if (strcmp(mechanism, "OAUTHBEARER") == 0)
-		return "OAuthBearerLoginModule";
-	return strcmp(mechanism, "PLAIN") == 0 ? "PlainLoginModule" : "ScramLoginModule";
-}
-
-static bool is_shown(const struct jaas_option *option)
-{
-	static const char *const shown[] = { "keyTab", "principal", "serviceName", "ssl.truststore.location" };
-
-	for (size_t i = 0; i < ARRAY_LEN(shown); i++)
-		if (strcmp(option->name, shown[i]) == 0)
-			return true;
-	return false;
-}
-
-/* As take_shown, within the line: a host's own file may hold all of it, but a link puts no reference where messages show
- * what it stands for. */
+/* As take_shown, within the line; a host's own file may hold what it likes. */
 static int references_check(const struct reading *reading)
 {
 	const char *value = keys_text(&client_key_table, reading->props, "sasl.jaas.config");
-	struct jaas jaas;
-	int rc;
 
-	if (reading->rules == NULL || secret_is_one_reference(value))
-		return RC_OK;
-	rc = jaas_parse(&jaas, value, reading->err);
-	for (int i = 0; rc == RC_OK && i < jaas.n_options; i++)
-		if (is_shown(&jaas.options[i]) && secret_is_reference(jaas.options[i].value))
-			rc = err_set(reading->err, RC_USAGE, "%s of a link cannot be a reference: it is no secret",
-				     jaas.options[i].name);
-	jaas_fini(&jaas);
-	return rc == RC_OK ? RC_OK : err_wrap(reading->err, "sasl.jaas.config");
-}
-
-static int read_jaas(struct auth_settings *s, const char *line, const struct secret_rules *rules, struct err *err)
-{
-	struct jaas jaas;
-	int rc = jaas_parse(&jaas, line, err);
-
-	if (rc != RC_OK)
-		return err_wrap(err, "sasl.jaas.config");
-	if (!jaas_is(&jaas, module_of(s->mechanism))) {
-		rc = err_set(err, RC_USAGE, "sasl.jaas.config: sasl.mechanism=%s needs the %s", s->mechanism,
-			     module_of(s->mechanism));
-	} else if (strcmp(s->mechanism, "GSSAPI") == 0) {
-		rc = read_kerberos(s, &jaas, rules, err);
-	} else if (strcmp(s->mechanism, "OAUTHBEARER") == 0) {
-		rc = read_oauth(s, &jaas, rules, err);
-	} else {
-		s->username = option_of(&jaas, "username");
-		s->password = option_of(&jaas, "password");
-	}
-	jaas_fini(&jaas);
-	return rc;
-}
-
-/* DefaultKafkaPrincipalBuilder without mapping rules: of Kerberos the first part of the name. */
-static char *principal_of(const struct auth_settings *s)
-{
-	bool tickets = strcmp(s->mechanism, "GSSAPI") == 0;
-	const char *name = tickets ? s->principal : s->username;
-
-	if (name == NULL || strcmp(s->mechanism, "OAUTHBEARER") == 0)
-		return NULL;
-	return xasprintf("User:%.*s", (int)(tickets ? strcspn(name, "/@") : strlen(name)), name);
+	return reading->rules == NULL ? RC_OK : login_references_check(value, reading->err);
 }
 
 static int secure_sasl(struct client_conf *conf, struct reading *reading)
@@ -247,11 +133,11 @@ static int secure_sasl(struct client_conf *conf, struct reading *reading)
 	if (rc == RC_OK && line != NULL)
 		rc = references_check(reading);
 	if (rc == RC_OK && line != NULL)
-		rc = read_jaas(&settings, line, reading->rules, reading->err);
+		rc = login_read(&settings, line, reading->rules, reading->err);
 	if (rc == RC_OK)
 		rc = auth_settings_check(&settings, reading->err);
 	if (rc == RC_OK) {
-		conf->principal = principal_of(&settings);
+		conf->principal = login_principal(&settings);
 		conf->auth = auth_create(&settings);
 	} else {
 		auth_settings_fini(&settings);
