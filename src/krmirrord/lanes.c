@@ -87,6 +87,17 @@ void lanes_lose(struct worker *worker, const struct share *share)
 	}
 }
 
+void lanes_reopen(struct worker *worker, const struct link_row *link)
+{
+	for (int i = 0; i < worker->model.n_mirrors; i++) {
+		struct mirror_row *row = worker->model.mirrors[i];
+
+		for (int32_t p = 0; row->link_row == link && p < row->n_lanes; p++)
+			if (row->lanes[p].held == HELD_OPEN)
+				close_lane(worker, row, p);
+	}
+}
+
 bool lanes_losing(const struct worker *worker)
 {
 	for (int i = 0; i < worker->model.n_mirrors; i++) {

@@ -100,6 +100,7 @@ static void open_at_loops(struct worker *worker, struct link_row *row)
 	link_conf_spec(&row->conf, row->name, row->wish.source_cluster_id, &spec);
 	for (int i = 0; i < worker->n_mirrors; i++)
 		mirror_link_open(worker->mirrors[i], &spec);
+	lanes_reopen(worker, row);   /* their link has gone with the settings of before */
 	log_info("link", row->opened ? "settings replaced" : "opened", "link=%s source=%s", row->name,
 		 row->wish.source_cluster_id != NULL ? row->wish.source_cluster_id : "");
 	row->opened = true;

@@ -132,6 +132,8 @@ void lanes_doubt(struct worker *worker);
 void lanes_apply(struct worker *worker);
 /* Takes in what the data loops published. */
 void lanes_look(struct worker *worker);
+/* After the data loops were given a link's new settings: they close its lanes, and these are opened again. */
+void lanes_reopen(struct worker *worker, const struct link_row *link);
 /* Closes all lanes of a mirror (row NULL: of all) and waits until they are gone; false: not all by the deadline. */
 bool lanes_close(struct worker *worker, struct mirror_row *row, int64_t deadline_ns);
 /* True when a lane waits for another claim number. */
