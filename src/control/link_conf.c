@@ -2,6 +2,7 @@
 #include "control/link_conf.h"
 
 #include "base/mem.h"
+#include "control/filters.h"
 
 #include <string.h>
 #include <strings.h>
@@ -92,10 +93,10 @@ static int tasks_check(const struct props *props, struct notes *notes, struct er
 		if (on && !given(props, t->filters) &&
 		    !(i == 0 && given(props, "mirror.topics.regex"))) {
 			err_set(err, RC_USAGE, "%s=true needs %s", t->enable, t->filters);
-			return err_hint(err, "say what is meant with %s, or leave %s out", t->filters, t->enable);
+			return err_hint(err, "for everything, add the line %s", filters_example(t->filters));
 		}
 		if (!on && given(props, t->filters))
-			notes_add(notes, "%s has no effect without %s=true", t->filters, t->enable);
+			notes_add(notes, "%s has no effect: add the line %s=true", t->filters, t->enable);
 		if (on)
 			notes_add(notes, "%s=true is recorded; this version does not do it yet", t->enable);
 	}
@@ -103,6 +104,29 @@ static int tasks_check(const struct props *props, struct notes *notes, struct er
 		return err_set(err, RC_USAGE, "acl.sync.enable does not go with cluster.link.prefix: "
 			       "the topics have other names");
 	return RC_OK;
+}
+
+static int filters_all(const struct props *props, struct notes *notes, struct err *err)
+{
+	int rc = RC_OK;
+
+	for (int i = 0; i < props->n && rc == RC_OK; i++) {
+		const struct prop *prop = &props->items[i];
+		const struct key_row *row = keys_find(&link_key_table, prop->key);
+		bool quoted;
+		json_t *json;
+
+		if (row == NULL || row->type != KEY_JSON || prop->value[0] == '\0')
+			continue;
+		json = keys_json(prop->value, &quoted, err);
+		rc = json == NULL ? err->rc : filters_check(prop->key, json, notes, err);
+		if (rc != RC_OK && prop->line > 0)
+			err_wrap(err, "%s:%d: %s", prop->file, prop->line, prop->key);
+		else if (rc != RC_OK)
+			err_wrap(err, "%s: %s", prop->file, prop->key);
+		json_decref(json);
+	}
+	return rc;
 }
 
 static int prefix_check(const struct props *props, struct err *err)
@@ -223,6 +247,8 @@ static int check(const struct props *props, struct notes *notes, struct err *err
 		rc = tasks_check(props, notes, err);
 	if (rc == RC_OK)
 		rc = prefix_check(props, err);
+	if (rc == RC_OK)
+		rc = filters_all(props, notes, err);
 	return rc;
 }
 

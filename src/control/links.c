@@ -119,7 +119,7 @@ static enum outcome same_cluster(const char *id, struct err *err)
 }
 
 /* With link.mode=SOURCE the link's own keys are the destination's, and must mean the one that all is recorded at. */
-static enum outcome check_destination(struct session *session, const struct link_conf *conf, struct err *err)
+enum outcome link_check_destination(struct session *session, const struct link_conf *conf, struct err *err)
 {
 	struct secret_rules rules = conf_secret_rules(session->conf);
 	const char *ours = cluster_id(session->destination);
@@ -154,7 +154,7 @@ static enum outcome identify(struct session *session, const struct link_create_o
 	if (!opts->no_validate && link_conf_secure(conf, &rules, err) != RC_OK)
 		return OUTCOME_USAGE;
 	if (!opts->no_validate && conf->mode == LINK_MODE_SOURCE)
-		outcome = check_destination(session, conf, err);
+		outcome = link_check_destination(session, conf, err);
 	if (outcome != OUTCOME_DONE)
 		return outcome;
 	if (opts->no_validate || conf->inbound)

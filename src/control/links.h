@@ -17,6 +17,8 @@ struct link_create_opts {
  * arena holds what it points to. */
 enum outcome link_create(struct session *session, const struct link_create_opts *opts, struct arena *arena,
 			 struct link_info *info, struct err *err) MUST_USE;
+/* With link.mode=SOURCE the link's own keys are the destination's, and must mean the one that all is recorded at. */
+enum outcome link_check_destination(struct session *session, const struct link_conf *conf, struct err *err) MUST_USE;
 /* *changed (may be NULL): false when it was so already. */
 enum outcome link_pause(struct session *session, const char *name, bool *changed, struct err *err) MUST_USE;
 enum outcome link_resume(struct session *session, const char *name, bool *changed, struct err *err) MUST_USE;

@@ -60,6 +60,8 @@ static const struct opt_row rows[] = {
 	{ OPT_TO, "to", 0, ARG_NEEDED, "OFFSET", "compare only below; default: all that is mirrored" },
 	{ OPT_SAMPLE, "sample", 0, ARG_NEEDED, "N", "only N records of each partition, spread over its offsets" },
 	{ OPT_EXPORT, "export", 0, ARG_NEEDED, "FILE", "write these records as JSON, one object a line" },
+	{ OPT_DELETE_CONFIG, "delete-config", 0, ARG_NEEDED, "K,...", "settings that go back to their defaults" },
+	{ OPT_NEW_KEY_FILE, "new-key-file", 0, ARG_NEEDED, "FILE", "the key that is used from now on: 32 raw bytes" },
 	{ OPT_LIST_COMMANDS, "list-commands", 0, ARG_NONE, NULL, NULL },
 };
 
@@ -424,7 +426,7 @@ static int judge(struct args *args, struct line *line, struct err *err)
 			return unknown_option(&line->tokens[i], NULL, err);
 	if (line->n_words > 0) {
 		args->command =
-			command_find(line->words[0], line->n_words > 1 ? line->words[1] : NULL, &used);
+			command_find(line->words, line->n_words, &used);
 		if (args->command == NULL && informs && line->n_words == 1 &&
 		    command_is_group(line->words[0]))
 			args->group = line->words[0];

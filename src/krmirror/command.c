@@ -6,19 +6,28 @@
 #include <string.h>
 
 #define B OPT_BIT
+#define FILTER_OPTIONS \
+	(B(OPT_TOPIC_FILTERS_JSON) | B(OPT_TOPIC_FILTERS_JSON_FILE) | B(OPT_CONSUMER_GROUP_FILTERS_JSON) | \
+	 B(OPT_CONSUMER_GROUP_FILTERS_JSON_FILE) | B(OPT_ACL_FILTERS_JSON) | B(OPT_ACL_FILTERS_JSON_FILE))
 #define PROMOTE_OPTIONS (B(OPT_ALL) | B(OPT_LINK) | B(OPT_DRY_RUN) | B(OPT_WAIT))
 
 static const struct command commands[] = {
 	{ { "link", "create" }, "NAME", 0, 1,
-	  B(OPT_CONFIG_FILE) | B(OPT_SETTING) | B(OPT_SOURCE_BOOTSTRAP_SERVER) | B(OPT_TOPIC_FILTERS_JSON) |
-	  B(OPT_TOPIC_FILTERS_JSON_FILE) | B(OPT_CONSUMER_GROUP_FILTERS_JSON) |
-	  B(OPT_CONSUMER_GROUP_FILTERS_JSON_FILE) | B(OPT_ACL_FILTERS_JSON) | B(OPT_ACL_FILTERS_JSON_FILE) |
-	  B(OPT_NO_VALIDATE) | B(OPT_DRY_RUN),
+	  B(OPT_CONFIG_FILE) | B(OPT_SETTING) | B(OPT_SOURCE_BOOTSTRAP_SERVER) | FILTER_OPTIONS | B(OPT_NO_VALIDATE) |
+	  B(OPT_DRY_RUN),
 	  B(OPT_LINK) | B(OPT_SOURCE_CLUSTER), "record a link to a source cluster", cmd_link_create },
 	{ { "link", "list" }, "", 0, 0, B(OPT_INCLUDE_TOPICS), 0, "all links and their states", cmd_link_list },
 	{ { "link", "describe" }, "NAME", 0, 1, 0, B(OPT_LINK), "one link in full", cmd_link_describe },
 	{ { "link", "pause" }, "NAME", 0, 1, 0, B(OPT_LINK), "stop all mirrors of a link", cmd_link_pause },
 	{ { "link", "resume" }, "NAME", 0, 1, 0, B(OPT_LINK), "go on with a paused link", cmd_link_resume },
+	{ { "link", "configuration list" }, "NAME", 0, 1, 0, B(OPT_LINK), "the settings of a link, secrets hidden",
+	  cmd_link_configuration_list },
+	{ { "link", "configuration update" }, "NAME", 0, 1,
+	  B(OPT_CONFIG_FILE) | B(OPT_SETTING) | B(OPT_DELETE_CONFIG) | B(OPT_SOURCE_BOOTSTRAP_SERVER) | FILTER_OPTIONS |
+	  B(OPT_NO_VALIDATE) | B(OPT_DRY_RUN), B(OPT_LINK), "change settings of a link", cmd_link_configuration_update },
+	{ { "link", "rekey" }, "", 0, 0, B(OPT_NEW_KEY_FILE), 0, "encrypt the secrets of all links with another key",
+	  cmd_link_rekey },
+	{ { "link", "template" }, "", 0, 0, 0, 0, "print a link.config with every key", cmd_link_template },
 	{ { "link", "delete" }, "NAME", 0, 1, B(OPT_YES), B(OPT_LINK), "forget a link whose mirrors are all STOPPED",
 	  cmd_link_delete },
 	{ { "mirror", "create" }, "TOPIC", 1, 1,
@@ -54,17 +63,31 @@ const struct command *command_table(size_t *n)
 	return commands;
 }
 
-const struct command *command_find(const char *first, const char *second, int *takes)
+/* How many words of the line the text is, word by word; 0: another text. */
+static int matches(const char *text, const char *const *words, int n)
+{
+	int taken = 0;
+
+	for (const char *p = text; *p != '\0'; p += p[strcspn(p, " ")] == ' ' ? strcspn(p, " ") + 1 : strcspn(p, " ")) {
+		size_t len = strcspn(p, " ");
+
+		if (taken == n || strlen(words[taken]) != len || strncmp(words[taken], p, len) != 0)
+			return 0;
+		taken++;
+	}
+	return taken;
+}
+
+const struct command *command_find(const char *const *words, int n, int *takes)
 {
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++) {
 		const struct command *c = &commands[i];
+		int more = c->words[1] != NULL ? matches(c->words[1], words + 1, n - 1) : 0;
 
-		if (strcmp(c->words[0], first) != 0)
+		if (strcmp(c->words[0], words[0]) != 0 || (c->words[1] != NULL && more == 0))
 			continue;
-		if (c->words[1] == NULL || (second != NULL && strcmp(c->words[1], second) == 0)) {
-			*takes = c->words[1] == NULL ? 1 : 2;
-			return c;
-		}
+		*takes = 1 + more;
+		return c;
 	}
 	return NULL;
 }

@@ -8,7 +8,7 @@
 struct cli;
 
 struct command {
-	const char *words[2];        /* "link", "create"; the second NULL for a short form */
+	const char *words[2];        /* "link", "configuration list"; the second NULL for a short form */
 	const char *operands;        /* "NAME", "TOPIC...", "" */
 	int operands_min;
 	int operands_max;            /* -1: any number */
@@ -19,8 +19,8 @@ struct command {
 };
 
 const struct command *command_table(size_t *n);
-/* NULL: no such command. second may be NULL. *takes is the number of words it is made of. */
-const struct command *command_find(const char *first, const char *second, int *takes);
+/* NULL: no such command. *takes is the number of words it is made of. */
+const struct command *command_find(const char *const *words, int n, int *takes);
 /* True when some command begins with the word. */
 bool command_is_group(const char *word);
 /* "link create". Returns text. */
@@ -29,6 +29,10 @@ const char *command_name(const struct command *command, char *text, size_t size)
 enum outcome cmd_link_create(struct cli *cli);
 enum outcome cmd_link_list(struct cli *cli);
 enum outcome cmd_link_describe(struct cli *cli);
+enum outcome cmd_link_configuration_list(struct cli *cli);
+enum outcome cmd_link_configuration_update(struct cli *cli);
+enum outcome cmd_link_rekey(struct cli *cli);
+enum outcome cmd_link_template(struct cli *cli);
 enum outcome cmd_link_delete(struct cli *cli);
 enum outcome cmd_link_pause(struct cli *cli);
 enum outcome cmd_link_resume(struct cli *cli);

@@ -2,6 +2,7 @@
 #include "krmirror/link_settings.h"
 
 #include "base/mem.h"
+#include "control/link_config.h"
 #include "control/link_mode.h"
 #include "control/seal.h"
 
@@ -103,4 +104,58 @@ int link_settings_given(const struct props *props, const char *what, struct err 
 		return RC_OK;
 	err_set(err, RC_USAGE, "%s was not said", what);
 	return err_hint(err, "--config-file FILE (a link.config), --source-bootstrap-server LIST, or --config K=V,...");
+}
+
+/* ---- showing ---- */
+
+static const char *source_of(const struct link_setting *row)
+{
+	return row->set ? "DYNAMIC_CLUSTER_LINK_CONFIG" : "DEFAULT_CONFIG";
+}
+
+static void print_table(FILE *out, const struct link_setting *rows, int n)
+{
+	static const struct column columns[] = {
+		{ .name = "Config Name" }, { .name = "Config Value", .wraps = true }, { .name = "Read-Only" },
+		{ .name = "Sensitive" }, { .name = "Source" },
+	};
+	struct table *table = table_create(columns, ARRAY_LEN(columns));
+
+	for (int i = 0; i < n; i++) {
+		table_row(table);
+		table_text(table, rows[i].name);
+		table_text(table, rows[i].hidden ? "[hidden]" : rows[i].value);
+		table_text(table, rows[i].read_only ? "true" : "false");
+		table_text(table, rows[i].sensitive ? "true" : "false");
+		table_text(table, source_of(&rows[i]));
+	}
+	table_print(table, out);
+}
+
+enum outcome link_settings_show(struct cli *cli, const char *name)
+{
+	struct link_setting *rows = NULL;
+	json_t *document = json_array();
+	struct err err = { 0 };
+	int n = 0;
+	enum outcome outcome = link_config_list(&cli->session, name, &cli->arena, &rows, &n, &err);
+
+	if (outcome != OUTCOME_DONE) {
+		json_decref(document);
+		return cli_fail(cli, outcome, &err);
+	}
+	for (int i = 0; i < n; i++) {
+		json_t *row = json_object();
+
+		json_object_set_new(row, "config_name", json_text(rows[i].name));
+		json_object_set_new(row, "config_value", json_text(rows[i].value));
+		json_object_set_new(row, "read_only", json_boolean(rows[i].read_only));
+		json_object_set_new(row, "sensitive", json_boolean(rows[i].sensitive));
+		json_object_set_new(row, "source", json_text(source_of(&rows[i])));
+		json_array_append_new(document, row);
+	}
+	if (!cli->output.json)
+		print_table(cli->output.out, rows, n);
+	output_document(&cli->output, document);
+	return OUTCOME_DONE;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The settings of a link as a command line gives them: files, --config, filters with options of their own. */
+/* The settings of a link: as a command line gives them (files, --config, filters with options of their own), and as they
+ * are shown. */
 #pragma once
 
 #include "krmirror/cli.h"
@@ -8,3 +9,5 @@
 int link_settings(struct cli *cli, struct props *props, struct err *err) MUST_USE;
 /* RC_USAGE where none was given at all. */
 int link_settings_given(const struct props *props, const char *what, struct err *err) MUST_USE;
+/* All settings of a recorded link, as a table or as the document. */
+enum outcome link_settings_show(struct cli *cli, const char *name) MUST_USE;

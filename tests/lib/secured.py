@@ -77,10 +77,10 @@ class SecuredListener:
         own = (self._tls(node) if self.authority else {}) | (self._sasl() if self.sasl else {})
         return {f"listener.name.secured.{k}": v for k, v in own.items()}
 
-    def add_users(self, cluster):
-        """The user "mirror" of the SCRAM mechanisms; PLAIN has it in the broker's configuration."""
+    def add_users(self, cluster, password="of the mirror"):
+        """The user "mirror" of the SCRAM mechanisms, or a new password of it; PLAIN has it in the broker's configuration."""
         kinds = (ScramMechanism.SCRAM_SHA_256, ScramMechanism.SCRAM_SHA_512)
-        wanted = [UserScramCredentialUpsertion("mirror", ScramCredentialInfo(k, 4096), b"of the mirror") for k in kinds]
+        wanted = [UserScramCredentialUpsertion("mirror", ScramCredentialInfo(k, 4096), password.encode()) for k in kinds]
         for one in wanted:
             for f in cluster.admin.alter_user_scram_credentials([one]).values():
                 f.result(30)

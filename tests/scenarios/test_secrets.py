@@ -2,7 +2,9 @@
 """Secrets at rest: encrypted and signed with secret.key.file, records that were written past krmirror, other keys."""
 import json
 import os
+import signal
 import socket
+import subprocess
 
 import pytest
 from confluent_kafka import Producer
@@ -228,4 +230,94 @@ def test_a_log_of_another_key(locked):
     assert "another key" in got["error_message"]
     site.cli("mirror", "create", site.topic("more"), "--link", site.link).expect(contract.USAGE).says("another key")
     wait_link(site, mine, state="ACTIVE")
+    assert worker.alive
+
+
+def rekey(site, path):
+    return site.ok("link", "rekey", "--new-key-file", path, "-o", "json").json
+
+
+def test_another_key_under_load(locked):
+    """The record is written with the new key; the worker of the old key runs on, says so, and takes the new one when told."""
+    site = locked
+    topic = site.mirrored(**settings())
+    second = site.link + "-second"
+    site.ok("link", "create", second, "--config-file", site.link_config(**settings()))
+    worker = site.worker()
+    flows(site, topic, 300)
+    before, new = link_record(site), key_file(site, "new")
+    assert rekey(site, new)["links_changed"] == 2
+    assert rekey(site, new) == {"key_id": link_record(site)["key_id"], "links_changed": 0, "links_already": 2}
+    after = link_record(site)
+    assert after["key_id"] != before["key_id"] and after["mac"] != before["mac"]
+    got = wait_link(site, state="ACTIVE", error="OTHER_SECRET_KEY")
+    assert "another key" in got["error_message"] and "runs on the settings that it has" in worker.text()
+    flows(site, topic, 200, 300)
+    site.ok("link", "pause", site.link)
+    wait_link(site, state="PAUSED")
+    site.ok("link", "resume", site.link)
+    flows(site, topic, 100, 500)
+    # the command line with the old key cannot use it, and refuses to change what it cannot read
+    site.cli("mirror", "create", site.topic("more"), "--link", site.link).expect(contract.USAGE).says("another key")
+    other = key_file(site, "third")
+    site.cli("link", "rekey", "--new-key-file", other).expect(contract.REFUSED).says("another key")
+    site.config["secret.key.file"] = new
+    properties(site.config_file, site.config)
+    with open(worker.config_file) as f:
+        own = dict(line.rstrip("\n").split("=", 1) for line in f)
+    properties(worker.config_file, own | {"secret.key.file": new})
+    worker.process.send_signal(signal.SIGHUP)
+    wait_link(site, state="ACTIVE", error=None)
+    flows(site, topic, 200, 600)
+    worker.terminate()
+    worker.start()
+    flows(site, topic, 100, 800)
+    # SIGHUP also sees another key in the same file
+    with open(other, "rb") as f, open(new, "rb") as was:
+        key, old = f.read(), was.read()
+    assert rekey(site, other)["links_changed"] == 2
+    key_file(site, "new", content=key)
+    worker.process.send_signal(signal.SIGHUP)
+    wait_link(site, state="ACTIVE", error=None)
+    flows(site, topic, 100, 900)
+    assert old != key
+
+
+def test_rekey_is_killed_and_run_again(locked, counts):
+    site = locked
+    names = [f"{site.link}-{i}" for i in range(3)]
+    for name in names:
+        site.ok("link", "create", name, "--config-file", site.link_config(**settings()), "--no-validate")
+    for turn in range(counts(6, 100)):
+        new = key_file(site, f"key{turn}")
+        process = site.start_cli("link", "rekey", "--new-key-file", new)
+        try:
+            process.communicate(timeout=0.02 * (turn % 20))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+        done = rekey(site, new)
+        assert done["links_changed"] + done["links_already"] == 3 and done["links_changed"] in (0, 3)
+        assert {link_record(site, n)["key_id"] for n in names} == {done["key_id"]}
+        site.config["secret.key.file"] = new
+        properties(site.config_file, site.config)
+    topic = site.topic()
+    site.source.create_topic(topic)
+    site.ok("mirror", "create", topic, "--link", names[0])
+
+
+def test_links_of_before_get_their_first_key(locked):
+    """Recorded with references and unsigned; a worker with a key does not use them until they are signed."""
+    site = locked
+    without = {k: v for k, v in site.config.items() if k != "secret.key.file"} | {"secret.files.allowed": site.dir}
+    properties(site.config_file, without)
+    secrets = properties(os.path.join(site.dir, "secrets"), {"line": login(SCRAM_512, PASSWORD)["sasl.jaas.config"]})
+    topic = site.mirrored(**settings(sasl__jaas__config="${file:" + secrets + ":line}"))
+    site.config = without | {"secret.key.file": site.config["secret.key.file"]}
+    worker = site.worker()
+    wait_link(site, state="FAILED", error="NOT_AUTHENTIC")
+    assert rekey(site, site.config["secret.key.file"])["links_changed"] == 1
+    properties(site.config_file, site.config)
+    flows(site, topic, 200)
+    wait_link(site, state="ACTIVE")
     assert worker.alive

@@ -14,6 +14,7 @@ int main(void)
 	suite_add_tcase(suite, conf_tests());
 	suite_add_tcase(suite, secrets_tests());
 	suite_add_tcase(suite, seal_tests());
+	suite_add_tcase(suite, link_config_tests());
 	suite_add_tcase(suite, record_tests());
 	suite_add_tcase(suite, log_view_tests());
 	suite_add_tcase(suite, log_update_tests());

@@ -12,5 +12,6 @@ TCase *log_update_tests(void);
 TCase *settings_tests(void);
 TCase *secrets_tests(void);
 TCase *seal_tests(void);
+TCase *link_config_tests(void);
 TCase *promote_tests(void);
 TCase *guard_tests(void);

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "control/link_config.h"
 #include "krmirror/cli.h"
 #include "test_krmirror.h"
 
@@ -84,6 +85,32 @@ enum outcome link_create(struct session *session, const struct link_create_opts 
 	if (fake.n_links > 0)
 		*info = fake.links[0];
 	return called(session, err, "link_create", opts->name);
+}
+
+enum outcome link_config_list(struct session *session, const char *name, struct arena *arena, struct link_setting **rows,
+			      int *n, struct err *err)
+{
+	*n = 2;
+	*rows = arena_new(arena, struct link_setting, 2);
+	(*rows)[0] = (struct link_setting){ .name = "client.id", .value = "krmirror" };
+	(*rows)[1] = (struct link_setting){ .name = "ssl.key.password", .set = true, .sensitive = true, .hidden = true };
+	return called(session, err, "link_config_list", name);
+}
+
+enum outcome link_config_update(struct session *session, const struct link_config_change *change, bool *changed,
+				struct err *err)
+{
+	*changed = true;
+	ck_assert_str_eq(props_get(change->set, "client.id"), "x");
+	return called(session, err, "link_config_update", change->name);
+}
+
+enum outcome link_rekey(struct session *session, const struct secret_key *key, int *changed, int *already, struct err *err)
+{
+	(void)key;
+	*changed = 2;
+	*already = 1;
+	return called(session, err, "link_rekey", NULL);
 }
 
 enum outcome link_pause(struct session *session, const char *name, bool *changed, struct err *err)

@@ -358,6 +358,42 @@ START_TEST(notes_are_warnings_and_said_once)
 }
 END_TEST
 
+START_TEST(settings_are_listed_and_secrets_hidden)
+{
+	ck_assert_int_eq(run_cli(ON "link configuration list east"), 0);
+	ck_assert(fake_called("link_config_list east"));
+	ck_assert_ptr_nonnull(strstr(cli_out, "[hidden]"));
+	ck_assert_int_eq(run_cli(ON "link configuration list east -o json"), 0);
+	ck_assert_ptr_nonnull(strstr(cli_out, "\"config_name\": \"ssl.key.password\""));
+	ck_assert_ptr_nonnull(strstr(cli_out, "\"config_value\": null"));
+	ck_assert_ptr_nonnull(strstr(cli_out, "DYNAMIC_CLUSTER_LINK_CONFIG"));
+	ck_assert_int_eq(run_cli(ON "link configuration"), 2);
+	ck_assert_int_eq(run_cli(ON "link configuration lost east"), 2);
+}
+END_TEST
+
+START_TEST(settings_are_updated)
+{
+	ck_assert_int_eq(run_cli(ON "link configuration update east --config client.id=x"), 0);
+	ck_assert_str_eq(cli_out, "Updated cluster link \"east\".\n");
+	ck_assert_int_eq(run_cli(ON "link configuration update east"), 2);
+	ck_assert_ptr_nonnull(strstr(cli_err, "what to change was not said"));
+	ck_assert_int_eq(run_cli(ON "link rekey"), 2);
+	ck_assert_ptr_nonnull(strstr(cli_err, "--new-key-file"));
+	ck_assert_int_eq(run_cli(ON "link rekey --new-key-file /nowhere/key"), 2);
+}
+END_TEST
+
+START_TEST(the_template_has_every_key)
+{
+	ck_assert_int_eq(run_cli("link template"), 0);
+	ck_assert_ptr_nonnull(strstr(cli_out, "\nbootstrap.servers=\n"));
+	ck_assert_ptr_nonnull(strstr(cli_out, "\n#replica.fetch.max.bytes=1048576\n"));
+	ck_assert_ptr_nonnull(strstr(cli_out, "\n#sasl.jaas.config=\n"));
+	ck_assert_ptr_null(strstr(cli_out, "metric.reporters"));
+}
+END_TEST
+
 TCase *commands_tests(void)
 {
 	TCase *tc = tcase_create("commands");
@@ -377,5 +413,8 @@ TCase *commands_tests(void)
 	tcase_add_test(tc, a_duration_that_is_no_topic_is_a_misspelt_wait);
 	tcase_add_test(tc, status_shows_links_workers_and_what_comes_next);
 	tcase_add_test(tc, notes_are_warnings_and_said_once);
+	tcase_add_test(tc, settings_are_listed_and_secrets_hidden);
+	tcase_add_test(tc, settings_are_updated);
+	tcase_add_test(tc, the_template_has_every_key);
 	return tc;
 }
