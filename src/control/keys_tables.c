@@ -145,7 +145,7 @@ static const struct key_row link_rows[] = {
 	{ "mirror.fill.mode", KEY_WORD, "marker", 0, 0, "marker|tombstone", 0, "how longer ones are filled" },
 	{ "mirror.coalesce", KEY_WORD, "auto", 0, 0, "auto|off", 0, "merge small batches of a lane that lags" },
 	{ "mirror.readers.everyone", KEY_BOOL, "false", 0, 0, NULL, 0, "the guard may add ALLOW READ for everyone" },
-	{ "mirror.fetch.rate.limit", KEY_BYTES, NULL, 1, INT64_MAX, NULL, KEY_LATER, "bytes per second, of the link" },
+	{ "mirror.fetch.rate.limit", KEY_BYTES, NULL, 1, INT64_MAX, NULL, 0, "bytes per second, of the link" },
 	{ "mirror.topics.regex", KEY_STRING, NULL, 0, 0, NULL, KEY_LATER, "beside the filters of auto-create" },
 	{ "mirror.topic.rename.format", KEY_STRING, "${topic}", 0, 0, NULL, 0, "this version has ${topic}" },
 	{ "mirror.progress.group.id", KEY_STRING, NULL, 0, 0, NULL, KEY_LATER, "commit progress at the source" },

@@ -144,7 +144,7 @@ static int prefix_check(const struct props *props, struct err *err)
 static void notes_of_later(const struct props *props, struct notes *notes)
 {
 	static const char *const keys[] = {
-		"mirror.fetch.rate.limit", "mirror.progress.group.id",
+		"mirror.progress.group.id",
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
@@ -208,6 +208,8 @@ static void read_fields(struct link_conf *conf)
 	conf->fill_limit = keys_number(&link_key_table, props, "mirror.fill.limit");
 	conf->fill_tombstones = strcmp(text(props, "mirror.fill.mode"), "tombstone") == 0;
 	conf->coalesce = strcmp(text(props, "mirror.coalesce"), "auto") == 0;
+	if (given(props, "mirror.fetch.rate.limit"))
+		conf->rate_limit = keys_number(&link_key_table, props, "mirror.fetch.rate.limit");
 	conf->readers_everyone = flag(props, "mirror.readers.everyone");
 	conf->progress_group_id = group == NULL ? NULL : xstrdup(group);
 	/* The keys of replica fetchers, where they were given, are those of the client. */
@@ -325,6 +327,7 @@ void link_conf_spec(const struct link_conf *conf, const char *name, const char *
 		.fill_limit = conf->fill_limit,
 		.fill_tombstones = conf->fill_tombstones,
 		.coalesce = conf->coalesce,
+		.rate_limit = conf->rate_limit,
 		.availability_check_ms = conf->availability_check_ms,
 	};
 	client_conf_opts(&conf->source, "source", source_cluster_id, &spec->source);

@@ -23,6 +23,7 @@ struct link_conf {
 	int64_t fill_limit;           /* mirror.fill.limit */
 	bool fill_tombstones;         /* mirror.fill.mode=tombstone */
 	bool coalesce;                /* mirror.coalesce */
+	int64_t rate_limit;           /* mirror.fetch.rate.limit: of the link, over all workers; 0: none */
 	bool readers_everyone;        /* mirror.readers.everyone */
 	char *progress_group_id;      /* NULL: none */
 };

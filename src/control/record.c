@@ -92,6 +92,7 @@ static const struct field partition_rows[] = {
 	FIELD(partition_state, txn_filler_id, FIELD_I64),
 	FIELD(partition_state, txn_filler_before, FIELD_I64),
 	FIELD(partition_state, fills_by_transactions, FIELD_FLAG),
+	FIELD(partition_state, throttled, FIELD_FLAG),
 	FIELD_AS(partition_state, tombstones, "tombstones", FIELD_I64, 0, false),
 	FIELD(partition_state, source_end, FIELD_I64),
 	FIELD(partition_state, lost, FIELD_TEXT),

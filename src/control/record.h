@@ -102,6 +102,7 @@ struct partition_state {
 	int64_t txn_filler_id;            /* producer id of empty transactions that fill; -1: none */
 	int64_t txn_filler_before;        /* and the one before it; -1 */
 	bool fills_by_transactions;       /* for want of the right to write markers */
+	bool throttled;                   /* the link's rate limit holds it back */
 	int64_t tombstones;               /* offsets that were filled with tombstones, at least; 0 at first */
 	int64_t source_end;               /* last stable offset of the source as last seen; -1 */
 	char *worker;                     /* who wrote this entry */

@@ -60,6 +60,7 @@ static void partition_of(const struct partition_state *p, int32_t number, struct
 	out->reason = arena_strdup(arena, p->reason);
 	out->error = arena_strdup(arena, p->error);
 	out->fills_by_transactions = p->fills_by_transactions;
+	out->throttled = p->throttled && lane_state_parse(p->state) != LANE_FAILED;
 	out->tombstone_offsets = p->tombstones;
 }
 
@@ -77,6 +78,7 @@ static void sum_up(struct mirror_info *info, struct arena *arena)
 			info->failed_partitions++;
 			info->failed = true;
 		}
+		info->throttled_partitions += p->throttled;
 		info->diverged = info->diverged || severe >= 3;
 		if (severe > worst) {
 			char text[400];

@@ -17,6 +17,7 @@ struct link_info {
 	const char **topics;
 	int n_topics;
 	int32_t partition_states[LANE_FAILED + 1];  /* counts by enum lane_state */
+	int32_t throttled_partitions;
 	const char **source_brokers, **destination_brokers;   /* "host:port" */
 	int n_source_brokers, n_destination_brokers;
 	bool paused;                            /* the wish */
@@ -32,6 +33,7 @@ struct partition_info {
 	int64_t local_log_start_offset, local_log_end_offset;
 	int64_t time_since_last_fetch_ms;
 	int64_t filled_offsets, coalesced_batches;
+	bool throttled;                         /* by mirror.fetch.rate.limit */
 	bool fills_by_transactions;             /* for want of the right to write markers */
 	int64_t tombstone_offsets;              /* filled with tombstones, as far as recorded */
 	bool has_transaction;                   /* of the source */
@@ -43,7 +45,7 @@ struct mirror_info {
 	const char *mirror_status;              /* mirror_status_name */
 	const char *mirror_topic_error;         /* the worst partition's reason and sentence, or NULL */
 	int64_t status_time_ms;
-	int32_t num_partition, failed_partitions;
+	int32_t num_partition, failed_partitions, throttled_partitions;
 	int64_t max_lag;
 	const char *stopped_how, *read_only, *error;
 	const char *read_only_reason;           /* why it is not enforced; NULL */

@@ -44,6 +44,7 @@ static void fill_topics(struct session *session, struct arena *arena, struct lin
 		info->topics[i] = mirrors[i].mirror_topic_name;
 		for (int32_t p = 0; p < mirrors[i].num_partition; p++)
 			info->partition_states[lane_state_parse(mirrors[i].partitions[p].state)]++;
+		info->throttled_partitions += mirrors[i].throttled_partitions;
 	}
 }
 

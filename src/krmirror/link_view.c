@@ -60,6 +60,7 @@ json_t *link_described_json(const struct link_info *link)
 	json_object_set_new(object, "destination_brokers",
 			    texts_json(link->destination_brokers, link->n_destination_brokers));
 	json_object_set_new(object, "last_contact_ms", json_known(link->last_contact_ms));
+	json_object_set_new(object, "throttled_partitions", json_integer(link->throttled_partitions));
 	return object;
 }
 
@@ -152,6 +153,8 @@ void link_print_description(FILE *out, const struct link_info *link)
 			any = true;
 		}
 	fprintf(out, "%s\n", any ? "" : "-");
+	text_label(out, "Throttled Partitions");
+	fprintf(out, "%d\n", link->throttled_partitions);
 	print_texts(out, "Source Brokers", link->source_brokers, link->n_source_brokers);
 	print_texts(out, "Destination Brokers", link->destination_brokers, link->n_destination_brokers);
 	print_texts(out, "Mirror Topics", link->topics, link->n_topics);

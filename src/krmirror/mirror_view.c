@@ -33,6 +33,7 @@ json_t *mirror_json(const struct mirror_info *mirror)
 	set(object, "stopped_how", json_text(mirror->stopped_how));
 	set(object, "read_only", json_text(mirror->read_only));
 	set(object, "error", json_text(error_of(mirror)));
+	set(object, "throttled_partitions", json_integer(mirror->throttled_partitions));
 	set(object, "read_only_reason", json_text(mirror->read_only_reason));
 	return object;
 }
@@ -77,6 +78,7 @@ json_t *mirror_partition_json(const struct mirror_info *mirror, const struct par
 	set(object, "filled_offsets", json_known(p->filled_offsets));
 	set(object, "coalesced_batches", json_known(p->coalesced_batches));
 	set(object, "tombstone_offsets", json_known(p->tombstone_offsets));
+	set(object, "throttled", json_boolean(p->throttled));
 	return object;
 }
 
@@ -263,6 +265,10 @@ void mirror_print_description(FILE *out, const struct mirror_info *mirror)
 	text_field(out, "Read Only", mirror->read_only);
 	if (mirror->read_only_reason != NULL)
 		text_field(out, "Not Enforced", mirror->read_only_reason);
+	if (mirror->throttled_partitions > 0) {
+		snprintf(when, sizeof(when), "%d of %d partitions", mirror->throttled_partitions, mirror->num_partition);
+		text_field(out, "Throttled", when);
+	}
 	text_field(out, "Fills By", fills_by(mirror, fills, sizeof(fills)));
 	text_field(out, "Error",
 		   mirror->mirror_topic_error != NULL ? mirror->mirror_topic_error : mirror->error);

@@ -5,7 +5,8 @@
 #include "base/clock.h"
 #include "base/mem.h"
 
-enum { OFFSETS_MS = 60000, TOMBSTONES_MS = 5000 };   /* between two writes of offsets alone, of a count */
+enum { THROTTLED_MS = 10000,      /* so long a lane counts as throttled: it must not be written every second */
+	OFFSETS_MS = 60000, TOMBSTONES_MS = 5000 };   /* between two writes of offsets alone, of a count */
 
 /* What the entry of a lane should say; false: what it says stands. */
 struct entry_news {
@@ -23,6 +24,7 @@ struct entry_news {
 	int64_t txn_filler_id;   /* -1: as it is */
 	bool fills_by_transactions;
 	int64_t tombstones;      /* at least */
+	bool throttled;
 };
 
 /* Seeding is recorded before it begins, and over when the lane copies. */
@@ -78,6 +80,7 @@ static bool news_of_open(const struct mirror_row *row, const struct lane_row *la
 		.source_end = lane->source_end, .resumes = lane->resumes_at, .rotation = lane->rotation_wanted,
 		.txn_filler_id = lane->txn_filler_wanted, .fills_by_transactions = lane->fills_by_transactions,
 		.tombstones = lane->tombstones_before + lane->tombstones,
+		.throttled = lane->held_ns != 0 && clock_mono_ns() - lane->held_ns < THROTTLED_MS * NS_PER_MS,
 	};
 	news_of_seed(lane, news);
 	news_of_loss(row, lane, entry, news);
@@ -164,7 +167,7 @@ static bool transition(const struct entry_news *news, const struct partition_sta
 	return entry == NULL || !text_eq(entry->state, news->state) || !text_eq(entry->reason, news->reason) ||
 	       !text_eq(entry->error, news->error) || !text_eq(entry->lost, news->lost) ||
 	       entry->rotation < news->rotation || seed_due(news, entry) ||
-	       entry->fills_by_transactions != news->fills_by_transactions ||
+	       entry->fills_by_transactions != news->fills_by_transactions || entry->throttled != news->throttled ||
 	       (news->txn_filler_id >= 0 && entry->txn_filler_id != news->txn_filler_id);
 }
 
@@ -211,6 +214,7 @@ static void entry_write(const struct worker *worker, const struct entry_news *ne
 	if (news->source_end >= 0)
 		entry->source_end = news->source_end;
 	entry->fills_by_transactions = news->fills_by_transactions;
+	entry->throttled = news->throttled;
 	entry->tombstones = MAX(entry->tombstones, news->tombstones);
 	entry->rotation = MAX(entry->rotation, news->rotation);
 	if (news->emptied_end >= 0)

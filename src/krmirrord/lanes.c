@@ -160,6 +160,7 @@ static void open_lane(struct worker *worker, struct mirror_row *row, int32_t par
 	lane->tombstones_before = entry != NULL ? entry->tombstones : 0;
 	lane->tombstones = 0;
 	lane->seen = lane->present = false;
+	lane->held_ns = 0;
 	lane->txn_filler = spec.txn_filler_ids[0];
 	lane->txn_filler_wanted = -1;
 	lane->rotation = spec.rotation;
@@ -300,6 +301,7 @@ void lanes_apply(struct worker *worker)
 		mirror_row_plan(worker->model.mirrors[i]);
 		apply_row(worker, worker->model.mirrors[i]);
 	}
+	rates_apply(worker);
 }
 
 /* ---- looking ---- */
@@ -330,6 +332,8 @@ static void take_status(struct lane_row *lane, const struct lane_status *status)
 	lane->seed_lost = status->seed_lost;
 	lane->seeded = status->seeded;
 	lane->source_start = status->source_log_start_offset;
+	if (status->rate_held)
+		lane->held_ns = clock_mono_ns();
 	lane->local_start = status->local_log_start_offset;
 	if (status->local_log_end_offset >= 0) {
 		lane->offset = status->local_log_end_offset;

@@ -104,6 +104,8 @@ static void open_at_loops(struct worker *worker, struct link_row *row)
 	log_info("link", row->opened ? "settings replaced" : "opened", "link=%s source=%s", row->name,
 		 row->wish.source_cluster_id != NULL ? row->wish.source_cluster_id : "");
 	row->opened = true;
+	xfree(row->rates);   /* they have the whole limit now */
+	row->rates = NULL;
 }
 
 static void apply_link(struct worker *worker, struct link_row *row)

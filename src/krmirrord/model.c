@@ -19,6 +19,7 @@ static void link_row_free(struct link_row *row)
 	CHECK(row->source == NULL);
 	link_wish_fini(&row->wish);
 	link_conf_fini(&row->conf);
+	xfree(row->rates);
 	xfree(row->name);
 	xfree(row);
 }

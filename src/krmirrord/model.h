@@ -17,6 +17,7 @@ struct lane_row {
 	int64_t resumes_at;          /* wish.resumes when it was opened */
 	/* from the newest snapshot in which it was */
 	bool seen;                   /* since it was opened */
+	int64_t held_ns;             /* when the rate limit was last seen to hold it back; 0: never */
 	bool present;                /* in the newest one */
 	enum lane_state state;
 	enum lane_reason reason;
@@ -55,6 +56,7 @@ struct link_row {
 
 	/* links.c */
 	bool opened;                 /* at the data loops */
+	int64_t *rates;              /* each data loop's share of the rate limit, as told; NULL: none was told */
 	struct cluster *source;      /* for metadata and the availability check; NULL: none */
 	struct link_source *source_keeps;
 	struct cluster_watch watch;

@@ -147,6 +147,11 @@ void lane_trimmed(struct worker *worker, struct mirror_row *row, int32_t partiti
 /* Where the mirror's partition begins at least, as chosen at its creation; 0. */
 int64_t lane_start_offset(const struct mirror_row *row, int32_t partition);
 
+/* ---- rates.c ---- */
+
+/* Tells each data loop its share of the links' rate limits. */
+void rates_apply(struct worker *worker);
+
 /* ---- limits.c ---- */
 
 /* Raises max.message.bytes of topics that do not take what their source takes. */

@@ -144,12 +144,22 @@ static bool run_link_open(struct mirror *m, struct command *c)
 	link->spec = c->spec;
 	c->spec.source.bootstrap = NULL;  /* moved */
 	link->spec.name = link->name;
+	rate_set(&link->rate, link->spec.rate_limit, loop_now(m->loop));
 	list_init(&link->fetchers);
 	list_push_back(&m->links, &link->node);
 	link->source = cluster_create(m->loop, m->small_pool, &link->spec.source);
 	link->watch.changed = source_metadata;
 	cluster_watch(link->source, &link->watch);
 	snapshot_soon(m);
+	return false;
+}
+
+static bool run_link_rate(struct mirror *m, struct command *c)
+{
+	struct mirror_link *link = find_link(m, c->link);
+
+	if (link != NULL)
+		rate_set(&link->rate, c->spec.rate_limit, loop_now(m->loop));
 	return false;
 }
 
@@ -313,6 +323,14 @@ void mirror_link_open(struct mirror *m, const struct link_spec *spec)
 void mirror_link_close(struct mirror *m, const char *link)
 {
 	loop_post(m->loop, &command(m, run_link_close, link)->post);
+}
+
+void mirror_link_rate(struct mirror *m, const char *link, int64_t bytes_per_s)
+{
+	struct command *c = command(m, run_link_rate, link);
+
+	c->spec.rate_limit = bytes_per_s;
+	loop_post(m->loop, &c->post);
 }
 
 void mirror_lane_open(struct mirror *m, const struct lane_spec *spec)

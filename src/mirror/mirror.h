@@ -73,6 +73,7 @@ struct link_spec {
 	int32_t fetch_response_max_bytes;
 	int32_t fetch_min_bytes, fetch_wait_max_ms, fetch_backoff_ms;
 	int32_t n_fetchers;               /* num.cluster.link.fetchers */
+	int64_t rate_limit;               /* bytes a second that this loop fetches; 0: no limit. See mirror_link_rate */
 	int64_t fill_limit;               /* mirror.fill.limit */
 	bool fill_tombstones;             /* mirror.fill.mode: what is longer, on compacted topics */
 	bool coalesce;                    /* mirror.coalesce: small batches of a lane that lags are merged */
@@ -101,6 +102,8 @@ const char *mirror_engine_why(const struct mirror *mirror);
  * its lanes are closed and opened anew inside. */
 void mirror_link_open(struct mirror *mirror, const struct link_spec *spec);
 void mirror_link_close(struct mirror *mirror, const char *link);
+/* This loop's share of the link's limit is another one now. */
+void mirror_link_rate(struct mirror *mirror, const char *link, int64_t bytes_per_s);
 
 /* Opens a lane: PROBING until it is aligned, then it copies. Opening an open lane again opens it anew: it drops what
  * is unacknowledged, forgets a failure, skips no check. */
@@ -156,6 +159,7 @@ struct lane_status {
 	bool fills_by_transactions;       /* for want of the right to write markers */
 	int64_t txn_filler_wanted;        /* a producer id of empty transactions: to be recorded; -1: none */
 	int32_t rotation_wanted;          /* of the filler id: to be recorded, then mirror_lane_rotate; 0: none */
+	bool rate_held;                   /* it waits for the link's rate limit */
 	int64_t source_throttled_ms, destination_throttled_ms;  /* left */
 };
 

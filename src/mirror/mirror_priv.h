@@ -10,6 +10,7 @@
 #include "mirror/lane_table.h"
 #include "mirror/mirror.h"
 #include "mirror/prefix.h"
+#include "mirror/rate.h"
 #include "mirror/rewriting.h"
 #include "mirror/seed.h"
 
@@ -133,6 +134,7 @@ struct mirror_link {
 	struct cluster *source;
 	struct cluster_watch watch;
 	struct lane_table table;
+	struct rate rate;           /* what is fetched here */
 	struct list fetchers;
 	struct list node;
 	enum lane_reason failed;

@@ -59,6 +59,7 @@ static void describe_lane(const struct mirror_lane *ml, struct lane_status *s, i
 		.fills_by_transactions = ml->fill.by_transactions,
 		.txn_filler_wanted = ml->fill.txn_id_wanted,
 		.rotation_wanted = ml->fill.rotation_wanted > ml->spec.rotation ? ml->fill.rotation_wanted : 0,
+		.rate_held = ml->lane.accepted < ml->source_last_stable && rate_holds(&ml->link->rate, now),
 		.source_throttled_ms = left_ms(source_broker(ml), now),
 		.destination_throttled_ms = left_ms(sink_broker(ml), now),
 	};

@@ -263,7 +263,10 @@ static int32_t response_max(const struct mirror_link *link)
 		list_each(f, &l->fetchers)
 			connections++;
 	}
-	return (int32_t)MIN((size_t)link->spec.fetch_response_max_bytes, budget / (2 * (size_t)MAX(connections, 1)));
+	budget /= 2 * (size_t)MAX(connections, 1);
+	if (rate_limits(&link->rate))
+		budget = MIN(budget, (size_t)rate_slice(&link->rate));
+	return (int32_t)MIN((size_t)link->spec.fetch_response_max_bytes, budget);
 }
 
 static void send_fetch(struct fetcher *f)
@@ -302,9 +305,15 @@ static void send_fetch(struct fetcher *f)
 	broker_call(f->broker, &f->call);
 }
 
+static void pump_at(struct fetcher *f, int64_t at_ns)
+{
+	if (!timer_is_set(&f->retry_timer) || f->retry_timer.at_ns_ > at_ns)
+		loop_timer_set(f->mirror->loop, &f->retry_timer, at_ns);
+}
+
 static void pump(struct fetcher *f)
 {
-	int64_t now = loop_now(f->mirror->loop);
+	int64_t now = loop_now(f->mirror->loop), wait_ns;
 
 	if (f->closed || call_busy(&f->call))
 		return;
@@ -312,8 +321,13 @@ static void pump(struct fetcher *f)
 		loop_timer_set(f->mirror->loop, &f->retry_timer, f->quiet_until_ns);
 		return;
 	}
-	if (worth_sending(f, now))
+	if (!worth_sending(f, now))
+		return;
+	wait_ns = rate_wait_ns(&f->link->rate, now);
+	if (wait_ns == 0)
 		send_fetch(f);
+	else
+		pump_at(f, wait_ns);
 }
 
 /* ---- taking a response ---- */
@@ -324,8 +338,8 @@ static void pause_lane(struct mirror_lane *ml, int64_t ms)
 
 	ml->source.quiet_until_ns = loop_now(ml->mirror->loop) + ms * NS_PER_MS;
 	source_touch(ml);
-	if (f != NULL && (!timer_is_set(&f->retry_timer) || f->retry_timer.at_ns_ > ml->source.quiet_until_ns))
-		loop_timer_set(ml->mirror->loop, &f->retry_timer, ml->source.quiet_until_ns);
+	if (f != NULL)
+		pump_at(f, ml->source.quiet_until_ns);
 }
 
 static void partition_error(struct mirror_lane *ml, int16_t code)
@@ -365,6 +379,15 @@ static void note_progress(struct mirror_lane *ml, const struct fetched_partition
 		ml->caught_up_wall_ms = wall;
 }
 
+/* Brokers with a session serve the partitions by turns; where there is none, the order of the request counts. */
+static void take_turns(struct fetcher *f, struct mirror_lane *ml)
+{
+	if (!rate_limits(&f->link->rate))
+		return;
+	list_del(&ml->source.node);
+	list_push_back(&f->lanes, &ml->source.node);
+}
+
 static void take_partition(struct fetcher *f, struct mirror_lane *ml, const struct fetched_partition *p,
 			   struct buf *frame)
 {
@@ -385,8 +408,10 @@ static void take_partition(struct fetcher *f, struct mirror_lane *ml, const stru
 				 p->diverging_epoch.epoch, (long long)p->diverging_epoch.end_offset,
 				 (long long)ml->lane.accepted);
 	} else {
-		if (p->records.len > 0)
+		if (p->records.len > 0) {
+			take_turns(f, ml);
 			source_take_records(ml, frame, p);
+		}
 		lane_copying(&ml->lane, loop_now(ml->mirror->loop));
 	}
 	if (!is_told(ml))
@@ -418,6 +443,16 @@ static void request_failed(struct fetcher *f, const char *why)
 	cluster_refresh(f->link->source);
 }
 
+static int64_t records_len(const struct fetch_response *res)
+{
+	int64_t len = 0;
+
+	for (int32_t i = 0; i < res->responses.n; i++)
+		for (int32_t k = 0; k < res->responses.items[i].partitions.n; k++)
+			len += MAX(res->responses.items[i].partitions.items[k].records.len, 0);
+	return len;
+}
+
 static void take_response(struct fetcher *f, struct call *call)
 {
 	const struct fetch_response *res = call_res(call, fetch);
@@ -434,6 +469,8 @@ static void take_response(struct fetcher *f, struct call *call)
 	}
 	f->failures = 0;
 	f->answered_ns = loop_now(f->mirror->loop);
+	if (rate_limits(&f->link->rate))
+		rate_take(&f->link->rate, records_len(res), f->answered_ns);
 	take_session(f, res);
 	for (int32_t i = 0; i < res->responses.n; i++) {
 		const struct fetched_topic *ft = &res->responses.items[i];

@@ -52,10 +52,11 @@ START_TEST(documents_have_the_contract_s_keys)
 	has_keys(link_described_json(&link),
 		 "link_name link_id source_cluster destination_cluster state error "
 		 "error_message connection_mode topics mirror_partition_states_count source_brokers destination_brokers "
-		 "last_contact_ms");
+		 "last_contact_ms throttled_partitions");
 	has_keys(mirror_json(&mirror),
 		 "link_name mirror_topic_name source_topic_name mirror_status status_time_ms "
-		 "num_partition failed_partitions max_per_partition_mirror_lag stopped_how read_only error read_only_reason");
+		 "num_partition failed_partitions max_per_partition_mirror_lag stopped_how read_only error throttled_partitions "
+		 "read_only_reason");
 	has_keys(mirror_partition_json(&mirror, &unknown_partition),
 		 "link_name mirror_topic_name source_topic_name "
 		 "mirror_status mirror_topic_error status_time_ms partition state reason error "
@@ -63,7 +64,7 @@ START_TEST(documents_have_the_contract_s_keys)
 		 "open_transaction last_source_fetch_offset source_log_start_offset source_high_watermark "
 		 "source_last_stable_offset local_log_start_offset local_log_end_offset "
 		 "time_since_last_fetch_ms "
-		 "filled_offsets coalesced_batches tombstone_offsets");
+		 "filled_offsets coalesced_batches tombstone_offsets throttled");
 }
 END_TEST
 

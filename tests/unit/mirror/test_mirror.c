@@ -15,6 +15,7 @@ int main(void)
 	suite_add_tcase(suite, flatten_tests());
 	suite_add_tcase(suite, prefix_tests());
 	suite_add_tcase(suite, coalesce_tests());
+	suite_add_tcase(suite, rate_tests());
 	suite_add_tcase(suite, ids_tests());
 	suite_add_tcase(suite, lane_table_tests());
 	runner = srunner_create(suite);

@@ -11,3 +11,4 @@ TCase *fence_tests(void);
 TCase *flatten_tests(void);
 TCase *prefix_tests(void);
 TCase *coalesce_tests(void);
+TCase *rate_tests(void);
