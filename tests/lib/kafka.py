@@ -164,17 +164,15 @@ class Node:
                        f"controller {self.id} listens")
             return
         from confluent_kafka.admin import AdminClient
-        client = None
 
         def serves():
-            nonlocal client
             self.check_alive()
-            if client is None:
-                if not accepts(self.address):
-                    return False
-                client = AdminClient(self.cluster.client(**{"bootstrap.servers": self.address}))
-            got = client.list_topics(timeout=1)
-            return self.id in got.brokers
+            if not accepts(self.address):
+                return False
+            # A new one for each try: where the advertised address leads nowhere, only the first connection, which
+            # goes to where the broker listens, can be answered.
+            client = AdminClient(self.cluster.client(**{"bootstrap.servers": self.address}))
+            return self.id in client.list_topics(timeout=5).brokers
         try:
             wait_until(serves, deadline, f"broker {self.id} of {self.cluster.name} serves", every=0.05,
                        swallow=(KafkaException,))
