@@ -1,12 +1,37 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Input: a key of the control log, a line feed, and its value. Whatever is in it, it is foreign, refused with a reason, or
- * decodes to what encodes to the same again, with every field that is not known. */
+ * decodes to what encodes to the same again, with every field that is not known; secrets of links are opened or refused. */
 #include "fuzz.h"
 
 #include "base/mem.h"
 #include "control/record.h"
+#include "control/seal.h"
 
 #include <string.h>
+
+/* With a key and without: its settings, or why there are none; never both. */
+static void unseal(const struct link_wish *wish, const struct secret_key *key)
+{
+	struct props props = { 0 };
+	struct err err = { 0 };
+	enum seal_fault fault;
+	int rc = link_unseal(wish, key, &props, &fault, &err);
+
+	CHECK((rc == RC_OK) == (fault == SEAL_FINE) && (rc == RC_OK || (props.n == 0 && err.text[0] != '\0')));
+	for (int i = 0; i < props.n && key == NULL; i++)
+		CHECK(!secret_in_clear(props.items[i].key, props.items[i].value));
+	props_fini(&props);
+}
+
+static void unseal_both(const struct link_wish *wish)
+{
+	static const uint8_t raw[SECRET_KEY_LEN];   /* the corpus is sealed with zeros */
+	struct secret_key key;
+
+	secret_key_derive(&key, raw);
+	unseal(wish, &key);
+	unseal(wish, NULL);
+}
 
 static json_t *link_wish_again(const char *name, const char *topic, json_t *value, struct err *err)
 {
@@ -14,6 +39,8 @@ static json_t *link_wish_again(const char *name, const char *topic, json_t *valu
 	json_t *again = link_wish_decode(&w, name, value, err) == RC_OK ? link_wish_encode(&w) : NULL;
 
 	(void)topic;
+	if (again != NULL)
+		unseal_both(&w);
 	link_wish_fini(&w);
 	return again;
 }

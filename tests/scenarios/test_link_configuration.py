@@ -1,17 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
 """Settings of a link that is there: shown, changed under load, refused; the template; the sample of the demos."""
+import json
 import os
 import re
 
 import pytest
 
 from lib import contract
+from lib.authority import Authority
 from lib.krm import properties
 from lib.produce import Load, produce
 from lib.secured import SCRAM_512, SecuredListener, login
 from lib.util import wait_until
 
 PASSWORD = "of the mirror"
+
+
+def key_file(site):
+    path = os.path.join(site.dir, "key")
+    with open(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600), "wb") as f:
+        f.write(os.urandom(32))
+    return path
 
 
 def listed(site, name=None):
@@ -119,10 +128,7 @@ def test_fetch_keys_and_password_under_load(matrix, pool, make_site, counts):
     if fresh:
         source.secured.add_users(source)
     site = make_site(source, pool.get("destination", matrix[1]), matrix[2], source_door=source.secured_bootstrap)
-    key = os.path.join(site.dir, "key")
-    with open(os.open(key, os.O_CREAT | os.O_WRONLY, 0o600), "wb") as f:
-        f.write(os.urandom(32))
-    site.config["secret.key.file"] = key
+    site.config["secret.key.file"] = key_file(site)
     properties(site.config_file, site.config)
     topic = site.mirrored(partitions=3, security__protocol="SASL_PLAINTEXT", sasl__mechanism=SCRAM_512,
                           sasl__jaas__config=login(SCRAM_512, PASSWORD)["sasl.jaas.config"])
@@ -147,3 +153,76 @@ def test_fetch_keys_and_password_under_load(matrix, pool, make_site, counts):
     assert text.count("settings replaced") >= counts(4, 30) * 2 and "in doubt" not in text and " error [" not in text
     everything = text + "\n".join(site.transcript)
     assert "new password" not in everything and "wrong one" not in everything and PASSWORD not in everything
+
+
+# As users copy it from the demos: escaped braces, tabs behind values, group filters without the line that enables them.
+SAMPLE = "\n".join((
+    r'consumer.offset.group.filters=\{"groupFilters": [\{"name": "*","patternType": "LITERAL","filterType": "INCLUDE"}]}'
+    "\t\t\t",
+    "consumer.offset.sync.ms=1000", "acl.sync.enable=true", "acl.sync.ms=1000",
+    r'acl.filters=\{ "aclFilters": [ \{ "resourceFilter": \{ "resourceType": "any", "patternType": "any" }, '
+    r'"accessFilter": \{ "operation": "any", "permissionType": "any" } } ] }' "\t\t",
+    "topic.config.sync.ms=1000", "security.protocol=SASL_SSL", "sasl.mechanism=PLAIN\t\t\t\t",
+    'sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required username="mirror" '
+    'password="of the mirror";', ""))
+
+
+@pytest.mark.real_only
+def test_the_sample_of_the_demos_links(matrix, pool, make_site, tmp_path_factory):
+    authority = Authority(tmp_path_factory.mktemp("authority"))
+    source = pool.get("sasl-ssl-source", matrix[0], secured=SecuredListener(authority, sasl=True))
+    site = make_site(source, pool.get("destination", matrix[1]), matrix[2], config={"secret.files.allowed": authority.dir})
+    site.config["secret.key.file"] = key_file(site)
+    properties(site.config_file, site.config)
+    path = os.path.join(site.dir, "sample.config")
+    with open(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600), "w") as f:
+        f.write(SAMPLE + f"ssl.truststore.location={authority.file}\n")
+    # the demos give the servers beside it
+    got = site.ok("link", "create", site.link, "--config-file", path, "--source-bootstrap-server", source.secured_bootstrap)
+    got.says("consumer.offset.group.filters has no effect: add the line consumer.offset.sync.enable=true")
+    rows = listed(site)
+    for key in ("consumer.offset.group.filters", "acl.filters"):
+        json.loads(rows[key]["config_value"])
+    assert rows["sasl.mechanism"]["config_value"] == "PLAIN" and rows["sasl.jaas.config"]["config_value"] is None
+    topic = site.topic()
+    source.create_topic(topic)
+    site.create_mirror(topic)
+    site.worker()
+    produce(source, topic, 300)
+    site.wait_caught_up(topic)
+    site.assert_equal(topic, 300)
+    # several keys on one line, as some copies of it have them
+    with open(path, "a") as f:
+        f.write("consumer.offset.sync.ms=1000 acl.sync.enable=true acl.sync.ms=1000\n")
+    site.cli("link", "create", "other", "--config-file", path).expect(contract.USAGE).says("several keys on one line")
+
+
+def test_filters_are_checked(site):
+    """At create and at update, inline and from side files: what is wrong is named."""
+    def file(text):
+        path = os.path.join(site.dir, "filters.json")
+        with open(path, "w") as f:
+            f.write(text)
+        return path
+    one = {"name": "a", "patternType": "PREFIXED", "filterType": "INCLUDE"}
+    acl = {"resourceFilter": {"resourceType": "any", "patternType": "any"},
+           "accessFilter": {"operation": "any", "permissionType": "any"}}
+    kinds = {"consumer-group": ("groupFilters", one, "consumer.offset.group.filters", "consumer.offset.sync.enable"),
+             "topic": ("topicFilters", one, "auto.create.mirror.topics.filters", "auto.create.mirror.topics.enable"),
+             "acl": ("aclFilters", acl, "acl.filters", "acl.sync.enable")}
+    config = site.link_config()
+    for what, (array, entry, key, _) in kinds.items():
+        for wrong, words in ((json.dumps({array: [entry, {**entry, "extra": "x"}]}), rf"{array}\[1\]: unknown field \"extra\""),
+                             (json.dumps({array[:-1]: [entry]}), "unknown field"), ("[" * 3000, "not valid JSON"),
+                             ("{\"" + array, "not valid JSON")):
+            site.cli("link", "create", site.link, "--config-file", config, f"--{what}-filters-json-file",
+                     file(wrong)).expect(contract.USAGE).says(words, re.escape(key))
+    site.ok("link", "create", site.link, "--config-file", config)
+    for what, (array, entry, key, enable) in kinds.items():
+        good = json.dumps({array: [entry]})
+        update(site, f"--{what}-filters-json", good.replace("any", "every").replace("PREFIXED", "every")).expect(
+            contract.USAGE).says("every")
+        update(site, f"--{what}-filters-json-file", file(good)).expect(contract.DONE).says(f"add the line {enable}=true")
+        assert json.loads(listed(site)[key]["config_value"]) == {array: [entry]}
+        update(site, "--delete-config", key, "--config", f"{enable}=true").expect(contract.USAGE).says(
+            f"needs {key}", f"add the line {key}=")
