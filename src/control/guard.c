@@ -9,121 +9,27 @@
  *  - somebody else is at the same guard: both make the same, and the record is only changed from what was seen. */
 #include "control/guard.h"
 
-#include "base/clock.h"
 #include "base/mem.h"
+#include "control/guard_io.h"
 #include "control/verbs.h"
 #include "wire/msg/kerr_codes.h"
-
-#include <string.h>
-
-enum { AGAIN_MS = 50, NODES_MAX = 1000 };
 
 struct guarding {
 	struct session *session;
 	const struct guard_of *of;
 	struct mirror_wish wish;
 	struct guard now;
-	json_t *present, *absent;      /* what settled means */
-	json_t *acls;                  /* of the broker that answered last; NULL: it may not be asked */
-	bool authorizer, settled, late;
-	int answered;
-	int32_t operations;
+	struct guard_io io;
 };
 
 static void forget(struct guarding *g)
 {
 	mirror_wish_fini(&g->wish);
 	guard_fini(&g->now);
-	json_decref(g->present);
-	json_decref(g->absent);
-	json_decref(g->acls);
-	g->present = g->absent = g->acls = NULL;
+	guard_io_fini(&g->io);
 }
 
-/* --- asking -------------------------------------------------------------------------------------------------- */
-
-static int ask_acls(struct guarding *g, int32_t node, struct err *err)
-{
-	struct admin_acls acls;
-	struct arena arena;
-	int rc;
-
-	arena_init(&arena, 0);
-	rc = admin_topic_acls_at(g->session->destination, node, g->of->topic, g->session->deadline_ns, &arena, &acls, err);
-	if (rc == RC_OK) {
-		g->answered++;
-		g->authorizer = acls.authorizer;
-		json_decref(g->acls);
-		g->acls = acls_json(&acls);
-		g->settled = g->settled && acls_have_all(g->acls, g->present) && !acls_have_any(g->acls, g->absent);
-	}
-	arena_fini(&arena);
-	return rc;
-}
-
-static int ask_operations(struct guarding *g, int32_t node, struct err *err)
-{
-	int32_t operations;
-	int rc = admin_topic_operations(g->session->destination, node, g->of->topic, g->session->deadline_ns, &operations,
-					err);
-
-	if (rc == RC_NOT_FOUND) {
-		g->late = true;
-		return RC_OK;
-	}
-	if (rc == RC_OK)
-		g->operations = operations == INT32_MIN || g->operations == INT32_MIN ? INT32_MIN :
-				g->operations & operations;
-	return rc;
-}
-
-/* Every broker: its ACLs first, so that what it lets krmirror do is by these or by newer ones. */
-static enum outcome look(struct guarding *g, struct err *err)
-{
-	struct cluster *cluster = g->session->destination;
-	int n = MIN(cluster_n_nodes(cluster), NODES_MAX), rc = RC_OK;
-	int32_t *ids = xcalloc((size_t)n + 1, sizeof(*ids));
-	enum outcome outcome = OUTCOME_DONE;
-
-	for (int i = 0; i < n; i++)
-		ids[i] = cluster_node_at(cluster, i)->id;   /* the list may change while they are asked */
-	ids[n] = NODE_ANY;
-	g->settled = g->authorizer = true;
-	g->operations = INT32_MAX;
-	g->late = false;
-	g->answered = 0;
-	for (int i = 0; i < MAX(n, 1) && rc != RC_AUTH && g->authorizer; i++) {
-		rc = ask_acls(g, ids[i], err);
-		if (rc == RC_OK && g->authorizer)
-			rc = ask_operations(g, ids[i], err);
-	}
-	xfree(ids);
-	if (rc == RC_AUTH) {
-		json_decref(g->acls);
-		g->acls = NULL;
-	} else if (g->answered == 0) {
-		outcome = outcome_of(err, SIDE_DESTINATION);
-	}
-	return outcome;
-}
-
-/* --- doing --------------------------------------------------------------------------------------------------- */
-
-/* First what lets in, then what keeps out: nobody is shut out in between who should not be. */
-static int make(struct session *session, const json_t *present, const json_t *absent, struct err *err)
-{
-	struct admin_acl *list;
-	int n, rc;
-
-	list = acls_of(present, &n);
-	rc = admin_create_acls(session->destination, list, n, session->deadline_ns, err);
-	xfree(list);
-	list = acls_of(absent, &n);
-	if (rc == RC_OK)
-		rc = admin_delete_acls(session->destination, list, n, session->deadline_ns, err);
-	xfree(list);
-	return rc;
-}
+/* --- recording ------------------------------------------------------------------------------------------------ */
 
 struct recording {
 	const struct guard_of *of;
@@ -182,7 +88,7 @@ static enum outcome load(struct guarding *g, struct err *err)
 	if (control_log_mirror(g->session->log, g->of->link, g->of->topic, &g->wish, err) != RC_OK ||
 	    guard_decode(&g->now, g->wish.guard, err) != RC_OK)
 		return OUTCOME_FAILED;
-	guard_wants(&g->now, &g->present, &g->absent);
+	guard_wants(&g->now, &g->io.present, &g->io.absent);
 	return OUTCOME_DONE;
 }
 
@@ -190,8 +96,8 @@ static enum outcome load(struct guarding *g, struct err *err)
 static enum outcome step(struct guarding *g, bool *refused, bool *done, struct err *err)
 {
 	struct guard_seen seen = {
-		.topic = g->of->topic, .self = g->session->conf->destination.principal, .acls = g->acls,
-		.guarded = 1u << ADMIN_OP_WRITE, .operations = g->operations, .settled = g->settled, .refused = *refused,
+		.topic = g->of->topic, .self = g->session->conf->destination.principal, .acls = g->io.acls,
+		.guarded = 1u << ADMIN_OP_WRITE, .operations = g->io.operations, .settled = g->io.settled, .refused = *refused,
 		.fresh = g->of->fresh, .again = g->of->again,
 		.readers_everyone = readers_everyone(g->session, g->of->link),
 	};
@@ -212,7 +118,7 @@ static enum outcome step(struct guarding *g, bool *refused, bool *done, struct e
 	case GUARD_APPLY:
 		break;
 	}
-	rc = make(g->session, g->present, g->absent, err);
+	rc = guard_io_make(&g->io, err);
 	if (rc == RC_AUTH && !*refused) {
 		*refused = true;
 		return OUTCOME_DONE;
@@ -220,9 +126,17 @@ static enum outcome step(struct guarding *g, bool *refused, bool *done, struct e
 	return rc == RC_OK ? OUTCOME_DONE : outcome_of(err, SIDE_DESTINATION);
 }
 
+static struct guarding begin(struct session *session, const struct guard_of *of)
+{
+	return (struct guarding){
+		.session = session, .of = of,
+		.io = { .cluster = session->destination, .topic = of->topic, .deadline_ns = session->deadline_ns },
+	};
+}
+
 enum outcome guard_set(struct session *session, const struct guard_of *of, struct err *err)
 {
-	struct guarding g = { .session = session, .of = of };
+	struct guarding g = begin(session, of);
 	bool done = false, refused = false;
 	enum outcome outcome = OUTCOME_DONE;
 
@@ -231,19 +145,13 @@ enum outcome guard_set(struct session *session, const struct guard_of *of, struc
 		if (outcome == OUTCOME_DONE && g.wish.wish != WISH_MIRROR)
 			break;
 		if (outcome == OUTCOME_DONE)
-			outcome = look(&g, err);
-		if (outcome != OUTCOME_DONE || !g.authorizer)
+			outcome = guard_io_look(&g.io, err);
+		if (outcome != OUTCOME_DONE || !g.io.authorizer)
 			break;
-		if (!g.late)
+		if (!g.io.late)
 			outcome = step(&g, &refused, &done, err);
-		if (outcome == OUTCOME_DONE && !done && (g.late || !g.settled)) {
-			if (clock_mono_ns() >= session->deadline_ns) {
-				err_set(err, RC_TIMEOUT, "%s: not every broker has its ACLs yet", of->topic);
-				outcome = OUTCOME_TIMED_OUT;
-				break;
-			}
-			loop_wait_until(session->loop, clock_mono_ns() + AGAIN_MS * NS_PER_MS);
-		}
+		if (outcome == OUTCOME_DONE && !done && (g.io.late || !g.io.settled))
+			outcome = guard_io_pause(&g.io, "not every broker has its ACLs yet", err);
 	}
 	forget(&g);
 	return outcome;
@@ -254,27 +162,21 @@ enum outcome guard_set(struct session *session, const struct guard_of *of, struc
 enum outcome guard_lift(struct session *session, const struct mirror_wish *wish, struct err *err)
 {
 	struct guard_of of = { .link = wish->link, .topic = wish->topic };
-	struct guarding g = { .session = session, .of = &of };
+	struct guarding g = begin(session, &of);
 	enum outcome outcome = guard_decode(&g.now, wish->guard, err) == RC_OK ? OUTCOME_DONE : OUTCOME_FAILED;
+	bool done;
 
-	guard_ends(&g.now, &g.present, &g.absent);
-	if (json_array_size(g.present) == 0 && json_array_size(g.absent) == 0) {
-		forget(&g);
-		return outcome;
-	}
-	while (outcome == OUTCOME_DONE) {
-		int rc = make(session, g.present, g.absent, err);
+	guard_ends(&g.now, &g.io.present, &g.io.absent);
+	done = json_array_size(g.io.present) == 0 && json_array_size(g.io.absent) == 0;
+	while (outcome == OUTCOME_DONE && !done) {
+		int rc = guard_io_make(&g.io, err);
 
 		if (rc == RC_KAFKA && err->kafka == KERR_SECURITY_DISABLED)
 			break;   /* there is no authorizer any more */
-		outcome = rc == RC_OK ? look(&g, err) : outcome_of(err, SIDE_DESTINATION);
-		if (outcome != OUTCOME_DONE || g.settled || g.acls == NULL)
-			break;
-		if (clock_mono_ns() >= session->deadline_ns) {
-			err_set(err, RC_TIMEOUT, "%s: not every broker has its own ACLs again yet", wish->topic);
-			outcome = OUTCOME_TIMED_OUT;
-		}
-		loop_wait_until(session->loop, clock_mono_ns() + AGAIN_MS * NS_PER_MS);
+		outcome = rc == RC_OK ? guard_io_look(&g.io, err) : outcome_of(err, SIDE_DESTINATION);
+		done = g.io.settled || g.io.acls == NULL;
+		if (outcome == OUTCOME_DONE && !done)
+			outcome = guard_io_pause(&g.io, "not every broker has its own ACLs again yet", err);
 	}
 	forget(&g);
 	return outcome;

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "client/admin.h"
+#include "control/guard_io.h"
 #include "control/log_update.h"
 #include "wire/batch.h"
 #include "wire/kerr.h"
@@ -31,6 +32,8 @@ struct control_log {
 	struct cluster *cluster;
 	char *topic;
 	int32_t replication;
+	char *principal;
+	struct notes *notes;
 	struct log_view view;
 	struct uuid topic_id;
 	bool exists;
@@ -43,6 +46,8 @@ struct control_log *control_log_create(struct cluster *destination, const struct
 	log->cluster = destination;
 	log->topic = xstrdup(opts->topic);
 	log->replication = opts->replication;
+	log->principal = opts->principal != NULL ? xstrdup(opts->principal) : NULL;
+	log->notes = opts->notes;
 	log->view.position = -1;
 	cluster_track(destination, log->topic);
 	return log;
@@ -55,6 +60,7 @@ void control_log_destroy(struct control_log *log)
 	cluster_untrack(log->cluster, log->topic);
 	log_view_fini(&log->view);
 	xfree(log->topic);
+	xfree(log->principal);
 	xfree(log);
 }
 
@@ -210,7 +216,7 @@ static enum outcome read_now(struct control_log *log, int64_t deadline_ns, int64
 	return rc == RC_OK ? OUTCOME_DONE : failed(err);
 }
 
-enum outcome control_log_read(struct control_log *log, int64_t deadline_ns, struct err *err)
+static enum outcome look_and_read(struct control_log *log, int64_t deadline_ns, struct err *err)
 {
 	enum outcome outcome = look(log, deadline_ns, err);
 	int64_t end;
@@ -218,6 +224,18 @@ enum outcome control_log_read(struct control_log *log, int64_t deadline_ns, stru
 	if (outcome != OUTCOME_DONE || !log->exists)
 		return outcome;
 	return read_now(log, deadline_ns, &end, err);
+}
+
+enum outcome control_log_read(struct control_log *log, int64_t deadline_ns, struct err *err)
+{
+	struct guard_control guard = { log->cluster, log->topic, log->principal, deadline_ns, .mend = true };
+	enum outcome outcome = look_and_read(log, deadline_ns, err);
+	struct err unused;
+
+	/* A guard that was cut short may have shut krmirror itself out. */
+	if (outcome == OUTCOME_AUTH && guard_control_topic(&guard, &unused) == OUTCOME_DONE && guard.mended)
+		outcome = look_and_read(log, deadline_ns, err);
+	return outcome;
 }
 
 enum outcome control_log_poll(struct control_log *log, int32_t wait_ms, int64_t deadline_ns, bool *changed,
@@ -266,6 +284,17 @@ static int wait_made(struct control_log *log, int64_t deadline_ns, struct err *e
 	return rc;
 }
 
+/* Who writes to it commands the workers, who reads it sees the links: nobody else does either. */
+static enum outcome guard(struct control_log *log, int64_t deadline_ns, struct err *err)
+{
+	struct guard_control guard = { log->cluster, log->topic, log->principal, deadline_ns, .mend = false };
+	enum outcome outcome = guard_control_topic(&guard, err);
+
+	if (guard.why != NULL && log->notes != NULL)
+		notes_add(log->notes, "others are not kept from %s: %s", log->topic, guard.why);
+	return outcome;
+}
+
 enum outcome control_log_make(struct control_log *log, int64_t deadline_ns, struct err *err)
 {
 	int32_t brokers = cluster_n_nodes(log->cluster);
@@ -279,13 +308,14 @@ enum outcome control_log_make(struct control_log *log, int64_t deadline_ns, stru
 		.settings = settings, .n_settings = ARRAY_LEN(settings) - (replication >= 3 ? 0 : 1),
 	};
 	int rc = admin_create_topic(log->cluster, &topic, deadline_ns, NULL, err);
+	bool made = rc == RC_OK;
 
 	if (rc == RC_OK || rc == RC_EXISTS)
 		rc = wait_made(log, deadline_ns, err);
 	if (rc != RC_OK)
 		return failed(err);
 	log->exists = true;
-	return OUTCOME_DONE;
+	return made ? guard(log, deadline_ns, err) : OUTCOME_DONE;
 }
 
 /* --- compare and append -------------------------------------------------------------------------------------- */

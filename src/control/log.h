@@ -6,6 +6,7 @@
 #pragma once
 
 #include "client/cluster.h"
+#include "control/notes.h"
 #include "control/outcome.h"
 #include "control/record.h"
 
@@ -17,6 +18,8 @@ extern const int64_t control_log_producer_id;
 struct control_log_opts {
 	const char *topic;            /* control.topic */
 	int32_t replication;          /* -1: min(3, brokers) */
+	const char *principal;        /* krmirror's own; NULL: not known. Copied */
+	struct notes *notes;          /* told what the topic could not be guarded for; NULL: nobody is. Outlives the log */
 };
 
 struct control_log *control_log_create(struct cluster *destination, const struct control_log_opts *opts);

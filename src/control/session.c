@@ -32,7 +32,9 @@ int session_open(struct session *session, struct loop *loop, const struct conf *
 		 struct err *err)
 {
 	struct cluster_opts opts;
-	struct control_log_opts log_opts = { conf->control_topic, conf->control_topic_replication };
+	struct control_log_opts log_opts = {
+		conf->control_topic, conf->control_topic_replication, conf->destination.principal, &session->notes,
+	};
 
 	*session = (struct session){ .loop = loop, .conf = conf, .deadline_ns = deadline_ns };
 	if (loop == NULL) {

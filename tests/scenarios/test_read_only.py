@@ -296,9 +296,41 @@ def test_readers_never_notice(closed, super_user):
     assert errors == []
 
 
-def test_the_control_topic_of_a_cluster_without_authorizer(site):
+@pytest.mark.parametrize("super_user,everyone", [(True, False), (True, True), (False, True)],
+                         ids=["super", "super-everyone-allowed", "ordinary"])
+def test_the_control_topic_is_krmirror_s_alone(closed, super_user, everyone):
+    site = closed(super_user, everyone)
+    topic, _ = guarded(site, APP if not everyone else [], mirror__readers__everyone="true")
+    control, c = site.control_topic, site.destination
+    assert acls(c, control) != []
+    for user in USERS:
+        assert not may_write(c, user, control)
+        assert not may_read(c, user, control, 1)
+    promoted(site, topic)
+
+
+def test_a_control_topic_whose_guard_was_cut_short(closed):
+    """What a command leaves that is killed before it knows that krmirror is an ordinary user: krmirror is shut out."""
+    site = closed(False, True)
+    site.create_link()
+    control, c = site.control_topic, site.destination
+    own = acls(c, control)
+    for a in own:
+        remove_acl(c, control, a[2], a[4])
+    for operation in ("READ", "WRITE"):
+        c.create_acl("TOPIC", control, "User:*", operation, allow=False)
+    wait_until(lambda: len(acls(c, control)) == 2, 30, "the bans stand")
+    site.ok("link", "list")
+    assert acls(c, control) == own
+    # a ban that is not krmirror's stays, and is told
+    c.create_acl("TOPIC", control, "User:mirror", "READ", allow=False)
+    wait_until(lambda: len(acls(c, control)) == 2, 30, "the ban stands")
+    site.cli("link", "list").expect(contract.DENIED).says(control)
+    assert len(acls(c, control)) == 2
+
+
+def test_a_cluster_without_authorizer(site):
     """Nothing is asked of ACLs there; read_only says so."""
     topic = site.mirrored()
     assert site.row(topic)["read_only"] == "unenforced: no authorizer"
     assert site.row(topic)["read_only_reason"] is None
-    assert contract.READ_ONLY
