@@ -45,9 +45,10 @@ def mirror(site, topic):
 @KINDS
 def test_compacted_before_it_is_mirrored(site, counts, transactional):
     """Equal, and still equal when the destination's cleaner has run over it."""
-    topic, table = compacted(site, counts(60, 5000), counts(600, 100000), transactional)
+    count = counts(600, 100000)
+    topic, table = compacted(site, counts(60, 5000), count, transactional)
     mirror(site, topic)
-    caught_up(site, topic, 120)
+    caught_up(site, topic, 60 + count // 200)   # each commit is an append and a fill
     site.assert_equal(topic, len(table.newest), levels=judge.BOTH)
     assert "compact" in site.destination.topic_config(topic)["cleanup.policy"]
     # What is written now rolls the destination's segments, so that its cleaner may have the rest.
