@@ -65,7 +65,8 @@ static void consented(struct broker *b, int64_t lifetime_ms)
 	if (lifetime_ms > 0)
 		loop_timer_set(b->loop, &b->auth_timer, loop_now(b->loop) + renewal_of(lifetime_ms) * NS_PER_MS);
 	if (b->authenticated)
-		log_debug(broker_text(b), "authenticated again", "what=%s lifetime_ms=%lld", b->what, (long long)lifetime_ms);
+		log_debug(broker_text(b), "authenticated again", "what=%s times=%d lifetime_ms=%lld", b->what, ++b->renewals,
+			  (long long)lifetime_ms);
 	broker_authenticated(b);
 }
 
@@ -189,4 +190,5 @@ void broker_auth_end(struct broker *b)
 	auth_end(&b->auth);
 	loop_timer_clear(&b->auth_timer);
 	b->authenticated = false;
+	b->renewals = 0;
 }

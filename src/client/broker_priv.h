@@ -51,6 +51,7 @@ struct broker {
 	struct auth_exchange auth;
 	int auth_rounds;        /* of the exchange */
 	bool authenticated;     /* once, on this connection */
+	int renewals;           /* since, on it */
 	int64_t session_lifetime_ms;
 	struct timer auth_timer;   /* for the next time */
 
