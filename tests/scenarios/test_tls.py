@@ -1,17 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """TLS on either side or both: krmirror goes through the brokers' TLS listeners, judges and producers through plain ones."""
 import os
+import re
+import socket
+import ssl
 import subprocess
+import time
 
 import pytest
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
 from lib import contract
 from lib.authority import Authority
 from lib.kafka import start_all
 from lib.krm import properties
-from lib.produce import produce
+from lib.produce import Load, produce
 from lib.secured import SecuredListener
-from lib.util import wait_until
+from lib.util import hostport, wait_until
 
 pytestmark = pytest.mark.real_only
 
@@ -160,6 +166,67 @@ def test_certificates_change(matrix, pool, make_site, authority, counts):
         done = flows(site, topic, done)
     assert "certificates read again" in site.workers[0].text()
     pool.drop(*made)
+
+
+def test_certificates_rotate_under_load(matrix, pool, make_site, authority, counts):
+    """Of the brokers of both sides and of the client, again and again, while records flow: connections that are there go
+    on, new ones (the brokers close those that are idle, and a new link makes some) have the new certificates; no error,
+    nothing twice."""
+    listener = SecuredListener(authority, clients=True)
+    made = [pool.new(v, f"tls-rotating-{s}", secured=listener, config={"connections.max.idle.ms": 1500})
+            for s, v in zip(("source", "destination"), matrix[:2])]
+    source, destination = start_all(made)
+    path = authority.issue("first").write(os.path.join(authority.dir, "rotating.pem"))
+    site = make_site(source, destination, matrix[2], source_door=source.secured_bootstrap,
+                     destination_door=destination.secured_bootstrap,
+                     config={"secret.files.allowed": authority.dir, "security.protocol": "SSL",
+                             "ssl.truststore.location": authority.file, "ssl.keystore.location": path})
+    link = link_tls(authority, ssl__keystore__location=path)
+    topic = mirrored(site, **link)
+    worker, turns = site.workers[0], counts(2, 10)
+    between = counts(8, 60) / turns
+    with Load(source, topic, 3, rate=1000) as load:
+        for turn in range(turns):
+            begun = time.monotonic()
+            authority.issue(f"client {turn}").write(path)
+            for cluster in made:
+                served = new_certificate(cluster.brokers[0], turn)
+                wait_until(lambda: served_certificate(cluster.brokers[0], authority, path) == served, 30,
+                           "the broker has its new certificate")
+            name = f"other-{turn}-{site.id}"
+            site.ok("link", "create", name, "--config-file", site.link_config(**link))
+            wait_until(lambda: f"link={name} source=" in worker.text(), 30, "the worker has the new link")
+            wait_until(lambda: time.monotonic() - begun > between, between + 1, "the load goes on")
+            site.ok("link", "delete", name, "--yes")
+        sent = load.stop()
+    site.wait_caught_up(topic)
+    site.assert_equal(topic, sent)
+    text = worker.text()
+    assert text.count("certificates read again") >= turns
+    assert not re.search(r" in doubt|Z (error|warn) \[", text)
+    pool.drop(*made)
+
+
+def new_certificate(node, turn):
+    """A broker gets a new one, in a file of its own, and is told; its serial number."""
+    listener, admin = node.cluster.secured, node.cluster.admin
+    issued = listener.authority.issue(f"broker {node.id}", listener.names)
+    path = issued.write(f"{listener.keystore(node)}.{turn}")
+    resource = ConfigResource(ResourceType.BROKER, str(node.id), incremental_configs=[
+        ConfigEntry("listener.name.secured.ssl.keystore.location", path, incremental_operation=AlterConfigOpType.SET)])
+    # The brokers here close what is idle, this client's connections too.
+    wait_until(lambda: admin.incremental_alter_configs([resource])[resource].result(30) is None, 30,
+               "the broker is told", swallow=(KafkaException,))
+    return issued.certificate.serial_number
+
+
+def served_certificate(node, authority, own):
+    """The serial number of what a broker shows."""
+    context = ssl.create_default_context(cafile=authority.file)
+    context.load_cert_chain(own)
+    host, port = hostport(node.secured)
+    with socket.create_connection((host, port), 5) as s, context.wrap_socket(s, server_hostname=host) as t:
+        return int(t.getpeercert()["serialNumber"], 16)
 
 
 def test_references(secured, authority):
