@@ -321,3 +321,62 @@ def test_links_of_before_get_their_first_key(locked):
     flows(site, topic, 200)
     wait_link(site, state="ACTIVE")
     assert worker.alive
+
+
+def test_no_error_tells_a_secret(locked, tmp_path):
+    """What is wrong is said without the value, by the command line and, where it was not asked, by the worker."""
+    site = locked
+    line = login(SCRAM_512, "hunter2")["sasl.jaas.config"]
+    sasl = {"security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": SCRAM_512, "sasl.jaas.config": line}
+    tls = {"security.protocol": "SSL", "ssl.keystore.key": "-----BEGIN hunter2-----", "ssl.keystore.type": "PEM",
+           "ssl.keystore.certificate.chain": "nothing"}
+    wrong = [sasl, sasl | {"sasl.jaas.config": line[:-2]}, sasl | {"sasl.jaas.config": "hunter2"},
+             sasl | {"sasl.jaas.config": line.replace("Scram", "Plain")}, sasl | {"sasl.jaas.confg": line},
+             sasl | {"sasl.jaas.config": line + ' password="hunter2";'}, sasl | {"sasl.mechanism": "hunter3"},
+             tls, tls | {"ssl.key.password": "hunter2"}, {"ssl.key.password": "hunter2 acl.sync.enable=true"},
+             {"security.protocol": "SSL", "ssl.truststore.location": "/nowhere", "ssl.truststore.password": "hunter2"},
+             {"local.sasl.jaas.config": line, "client.idd": "x"}]
+    recorded = []
+    for i, config in enumerate(wrong):
+        path = properties(str(tmp_path / f"{i}.config"), {
+            "bootstrap.servers": site.source_door, "availability.check.ms": 1000,
+            "availability.check.consecutive.failure.threshold": 2} | config)
+        got = site.cli("link", "create", f"{site.link}-{i}", "--config-file", path)
+        assert got.code not in (contract.DONE, contract.FAILED), got
+        got = site.cli("link", "create", f"{site.link}-{i}", "--config-file", path, "--no-validate")
+        recorded += [f"{site.link}-{i}"] if got.code == contract.DONE else []
+    assert len(recorded) > 4
+    worker = site.worker(log__level="debug")
+    for name in recorded:
+        wait_until(lambda: link(site, name)["state"] in ("FAILED", "UNAVAILABLE"), 60, f"{name} cannot be used")
+        site.ok("link", "configuration", "list", name)
+    for text in (*site.transcript, worker.text(), repr(records(site))):
+        assert "hunter2" not in text
+
+
+def test_a_forged_record_reads_no_file(locked):
+    """Without a key, and so without signatures: what a record names must lie where the host allows it."""
+    site, trap = locked, Trap()
+    allowed = os.path.join(site.dir, "allowed")
+    os.mkdir(allowed)
+    site.config = {k: v for k, v in site.config.items() if k != "secret.key.file"} | {"secret.files.allowed": allowed}
+    properties(site.config_file, site.config)
+    secrets = {"line": login(SCRAM_512, PASSWORD)["sasl.jaas.config"]}
+    good, outside = (properties(os.path.join(d, "secrets"), secrets) for d in (allowed, site.dir))
+    os.symlink(outside, os.path.join(allowed, "link"))
+    topic = site.mirrored(**settings(sasl__jaas__config="${file:" + good + ":line}"))
+    site.worker()
+    flows(site, topic, 200)
+    record, said = link_record(site), set()
+    for name in (outside, "/etc/shadow", "/nowhere/at/all", os.path.join(allowed, "link"), allowed + "/../secrets"):
+        config = record["config"] | {"sasl.jaas.config": "${file:" + name + ":line}", "bootstrap.servers": trap.address}
+        for forged in (config, config | {"sasl.jaas.config": record["config"]["sasl.jaas.config"],
+                                         "security.protocol": "SASL_SSL", "ssl.truststore.location": name}):
+            write_past(site, record | {"config": forged, "append_id": "0" * 32})
+            got = wait_link(site, state="FAILED", error="CONFIGURATION")
+            said.add(got["error_message"].replace(name, "NAME"))
+            write_past(site, record)
+            wait_link(site, state="ACTIVE")
+    assert len(said) == 2, f"it is told which files there are: {said}"
+    assert trap.untouched()
+    flows(site, topic, 100, 200)
