@@ -8,6 +8,7 @@ int err_vset(struct err *err, int rc, const char *fmt, va_list ap)
 {
 	err->rc = rc;
 	err->kafka = 0;
+	err->cause = CAUSE_NONE;
 	err->hint[0] = '\0';
 	vsnprintf(err->text, sizeof(err->text), fmt, ap);
 	return rc;

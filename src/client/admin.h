@@ -170,6 +170,7 @@ struct admin_member {
 
 struct admin_group {
 	const char *state, *protocol_type;   /* "Stable", "Empty", "Dead" */
+	int32_t authorized;             /* operations of the caller; INT32_MIN: not told */
 	struct admin_member *members;
 	int n_members;
 };

@@ -63,6 +63,7 @@ static void group_copy(const struct described_group *in, struct arena *arena, st
 {
 	out->state = text(arena, in->group_state);
 	out->protocol_type = text(arena, in->protocol_type);
+	out->authorized = in->authorized_operations;
 	out->n_members = MAX(in->members.n, 0);
 	out->members = arena_new(arena, struct admin_member, out->n_members);
 	for (int i = 0; i < out->n_members; i++) {
@@ -84,7 +85,9 @@ static int group_once(struct admin_op *op, int32_t node, struct arena *arena, st
 	int rc;
 
 	call_init(&call, &describe_groups_api, NULL, NULL);
+	call.version_max = 5;   /* which tells rights on a group that does not exist, too */
 	req = call_req(&call, describe_groups);
+	req->include_authorized_operations = true;
 	req->groups.items = arena_new(&call.arena, struct str, 1);
 	req->groups.items[0] = str_of(op->object);
 	req->groups.n = 1;
@@ -93,12 +96,8 @@ static int group_once(struct admin_op *op, int32_t node, struct arena *arena, st
 		res = call_res(&call, describe_groups);
 		if (res->groups.n == 1)
 			code = res->groups.items[0].error_code;
-		/* From v6 on a group that does not exist is an error of its own. */
-		if (code == KERR_GROUP_ID_NOT_FOUND)
-			*out = (struct admin_group){ .state = "Dead", .protocol_type = "" };
-		else
-			rc = admin_code(op, code, STR_NULL, err);
-		if (rc == RC_OK && code == 0)
+		rc = admin_code(op, code, STR_NULL, err);
+		if (rc == RC_OK)
 			group_copy(&res->groups.items[0], arena, out);
 	} else {
 		admin_failed(op, err);

@@ -66,6 +66,11 @@ bool broker_is_ready(const struct broker *b)
 	return b->state == BROKER_READY;
 }
 
+int64_t broker_peer_expiry(const struct broker *b)
+{
+	return b->state == BROKER_READY ? conn_peer_expiry(&b->conn) : -1;
+}
+
 int broker_pending(const struct broker *b)
 {
 	return b->n_pending;

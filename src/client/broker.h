@@ -30,6 +30,8 @@ int32_t broker_node_id(const struct broker *broker);
 /* "broker 2 at b2.example:9092 (10.0.0.2:9092)", for messages. Valid until the next call. */
 const char *broker_text(struct broker *broker);
 bool broker_is_ready(const struct broker *broker);
+/* conn_peer_expiry of its connection. */
+int64_t broker_peer_expiry(const struct broker *broker);
 /* The version that would be spoken, or -1: not known yet or no common one. */
 int16_t broker_version(const struct broker *broker, const struct api_desc *api);
 /* Monotonic time until which the broker asked us to be quiet (throttle_time_ms); in the past: not throttled. */

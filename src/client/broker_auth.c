@@ -36,6 +36,7 @@ static void refused(struct broker *b, struct str message)
 	struct err why;
 
 	err_set(&why, RC_AUTH, "%s authentication refused: %.*s", mechanism(b), STR_ARG(message));
+	why.cause = CAUSE_LOGIN;
 	err_hint(&why, "check who sasl.jaas.config names, and that this cluster knows that name with this mechanism");
 	broker_shut_err(b, &why);
 }
@@ -143,6 +144,15 @@ static void name_mechanisms(const struct sasl_handshake_response *res, char *tex
 	}
 }
 
+static void no_such_mechanism(struct broker *b, const char *names)
+{
+	struct err why;
+
+	err_set(&why, RC_AUTH, "sasl.mechanism=%s is not enabled there; it has %s", mechanism(b), names);
+	why.cause = CAUSE_MECHANISM;
+	broker_shut_err(b, &why);
+}
+
 static void handshaken(struct call *call)
 {
 	struct broker *b = call->owner;
@@ -158,8 +168,7 @@ static void handshaken(struct call *call)
 	}
 	name_mechanisms(res, names, sizeof(names));
 	if (res->error_code == KERR_UNSUPPORTED_SASL_MECHANISM)
-		broker_shut(b, RC_AUTH, "%s: sasl.mechanism=%s is not enabled there; it has %s", broker_text(b), mechanism(b),
-			    names);
+		no_such_mechanism(b, names);
 	else if (res->error_code == KERR_ILLEGAL_SASL_STATE)
 		broker_shut(b, RC_AUTH, "%s: this listener wants no SASL: security.protocol=%s", broker_text(b),
 			    broker_opts(b)->tls != NULL ? "SSL" : "PLAINTEXT");

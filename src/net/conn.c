@@ -326,6 +326,15 @@ bool conn_is_ready(const struct conn *conn)
 	return conn->p_->state == CONN_READY;
 }
 
+int64_t conn_peer_expiry(const struct conn *conn)
+{
+	const struct stream *stream = conn->p_->stream;
+
+	if (conn->p_->state != CONN_READY || stream->ops->peer_expiry == NULL)
+		return -1;
+	return stream->ops->peer_expiry(stream);
+}
+
 const char *conn_peer(const struct conn *conn)
 {
 	return conn->p_->peer;

@@ -82,5 +82,7 @@ void conn_send(struct conn *conn, struct frame_out *frame);
 size_t conn_unsent(const struct conn *conn);
 /* There may be buffers again: asks ops->alloc anew. */
 void conn_resume(struct conn *conn);
+/* When the first certificate of the peer's chain ends, seconds since 1970; -1: it showed none. Only when ready. */
+int64_t conn_peer_expiry(const struct conn *conn);
 /* "127.0.0.1:9092" of the peer that it is connected to or dials; "" before. */
 const char *conn_peer(const struct conn *conn);

@@ -31,6 +31,8 @@ struct stream_ops {
 	/* Puts what the stream knows about a failed op (a certificate, an alert) into err; false when there is nothing
 	 * to add to the errno. May be NULL. */
 	bool (*explain)(const struct stream *stream, int res, struct err *err);
+	/* As conn_peer_expiry. May be NULL: no certificates. */
+	int64_t (*peer_expiry)(const struct stream *stream);
 };
 
 /* The first member of the implementation's own structure. */

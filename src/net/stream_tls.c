@@ -20,6 +20,7 @@
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <string.h>
+#include <time.h>
 
 enum {
 	IN_BYTES = 64 << 10,         /* a few of TLS's records, which have 16 KiB at most */
@@ -430,6 +431,24 @@ static bool tls_explained(const struct stream *stream, int res, struct err *err)
 	return true;
 }
 
+static int64_t tls_peer_expiry(const struct stream *stream)
+{
+	const struct tls_stream *s = self(stream);
+	STACK_OF(X509) *chain = s->ssl != NULL ? SSL_get0_verified_chain(s->ssl) : NULL;
+	int64_t first = -1;
+
+	for (int i = 0; i < sk_X509_num(chain); i++) {
+		struct tm tm;
+		int64_t at = -1;
+
+		if (ASN1_TIME_to_tm(X509_get0_notAfter(sk_X509_value(chain, i)), &tm) == 1)
+			at = timegm(&tm);
+		if (at >= 0 && (first < 0 || at < first))
+			first = at;
+	}
+	return first;
+}
+
 static const struct stream_ops tls_ops = {
 	.name = "TLS",
 	.handshake = tls_handshake,
@@ -438,6 +457,7 @@ static const struct stream_ops tls_ops = {
 	.close = tls_close,
 	.destroy = tls_destroy,
 	.explain = tls_explained,
+	.peer_expiry = tls_peer_expiry,
 };
 
 /* ---- making ---- */

@@ -163,6 +163,23 @@ SSL_CTX *tls_context(struct tls *tls, struct err *err)
 	return ctx;
 }
 
+bool tls_subject(struct tls *tls, char *text, size_t cap)
+{
+	struct err unused;
+	SSL_CTX *ctx = tls_context(tls, &unused);
+	X509 *cert = ctx != NULL ? SSL_CTX_get0_certificate(ctx) : NULL;
+	BIO *bio = cert != NULL ? BIO_new(BIO_s_mem()) : NULL;
+	int n = -1;
+
+	if (bio != NULL && X509_NAME_print_ex(bio, X509_get_subject_name(cert), 0, XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB) > 0)
+		n = BIO_read(bio, text, (int)cap - 1);
+	if (n > 0)
+		text[n] = '\0';
+	BIO_free(bio);
+	SSL_CTX_free(ctx);
+	return n > 0;
+}
+
 int64_t tls_expiry(struct tls *tls)
 {
 	int64_t expiry;

@@ -10,6 +10,7 @@
 #include "base/err.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* As Kafka's client keys of the same names (ssl.*) have them; NULL: not set. */
@@ -41,3 +42,5 @@ int tls_load(struct tls *tls, struct err *err) MUST_USE;
 
 /* When the certificate that is shown to brokers ends, seconds since 1970; -1: there is none, or it is not read yet. */
 int64_t tls_expiry(struct tls *tls);
+/* Whose certificate that is, as Kafka names its owner (RFC 2253: "CN=krmirror,O=Example"). False: there is none. */
+bool tls_subject(struct tls *tls, char *text, size_t cap) MUST_USE;

@@ -89,22 +89,26 @@ static void refused_by_us(const struct tls_refusal *r, const char *host, struct 
 	switch (r->code) {
 	case X509_V_ERR_CERT_HAS_EXPIRED:
 		err_set(err, RC_AUTH, "TLS: the certificate %s expired at %s", r->subject, r->until);
+		err->cause = CAUSE_TLS_DATE;
 		err_hint(err, "renew it at the broker, and check this host's clock");
 		break;
 	case X509_V_ERR_CERT_NOT_YET_VALID:
 		err_set(err, RC_AUTH, "TLS: the certificate %s is valid from %s on", r->subject, r->from);
+		err->cause = CAUSE_TLS_DATE;
 		err_hint(err, "check this host's clock");
 		break;
 	case X509_V_ERR_HOSTNAME_MISMATCH:
 	case X509_V_ERR_IP_ADDRESS_MISMATCH:
 		err_set(err, RC_AUTH, "TLS: the broker's certificate is for %s, not for %s",
 			r->names[0] != '\0' ? r->names : r->subject, host);
+		err->cause = CAUSE_TLS_NAME;
 		err_hint(err, "its certificate must name the host that it advertises; "
 			 "ssl.endpoint.identification.algorithm= (empty) turns this check off");
 		break;
 	default:
 		err_set(err, RC_AUTH, "TLS: the broker's certificate is not trusted: %s (%s)",
 			X509_verify_cert_error_string(r->code), r->subject);
+		err->cause = CAUSE_TLS_AUTHORITY;
 		err_hint(err, "ssl.truststore.location or ssl.truststore.certificates must hold the CA's certificate");
 	}
 }
@@ -120,6 +124,7 @@ static void refused_by_peer(unsigned long code, struct err *err)
 	int alert = ERR_GET_REASON(code) - SSL_AD_REASON_OFFSET;
 
 	err_set(err, RC_AUTH, "TLS: the broker refuses: %s", SSL_alert_desc_string_long(alert));
+	err->cause = CAUSE_TLS_REFUSED;
 	switch (alert) {
 	case SSL_AD_BAD_CERTIFICATE:
 	case SSL_AD_CERTIFICATE_REQUIRED:
