@@ -132,13 +132,6 @@ void auth_unref(struct auth *auth)
 	xfree(auth);
 }
 
-const char *auth_username(const struct auth *auth)
-{
-	const char *mechanism = auth->settings.mechanism;
-
-	return strcmp(mechanism, "GSSAPI") == 0 || strcmp(mechanism, "OAUTHBEARER") == 0 ? NULL : auth->settings.username;
-}
-
 const char *auth_token_url(const struct auth *auth)
 {
 	return auth->settings.token_url;

@@ -36,8 +36,6 @@ struct auth *auth_create(struct auth_settings *settings);
 struct auth *auth_ref(struct auth *auth);
 void auth_unref(struct auth *auth);   /* NULL is fine */
 const char *auth_mechanism(const struct auth *auth);
-/* Who logs in, where the brokers take the name as it is (PLAIN, SCRAM); else NULL. */
-const char *auth_username(const struct auth *auth);
 /* The endpoint that tokens come from, or NULL. */
 const char *auth_token_url(const struct auth *auth);
 

@@ -6,6 +6,7 @@
 #include "base/crypto.h"
 #include "base/mem.h"
 #include "client/admin.h"
+#include "control/inspect.h"
 #include "control/seal.h"
 
 #include <string.h>
@@ -100,13 +101,69 @@ static enum outcome create_decide(struct control_log *log, struct control_batch 
 	return outcome;
 }
 
-static enum outcome ask_source(struct session *session, const struct link_conf *conf, char **id, struct err *err)
+/* One failure ends it, and the others are told beside it. */
+static enum outcome judge_doors(struct session *session, const struct inspection *inspection, struct err *err)
 {
-	enum outcome outcome = session_probe(session, &conf->source, SIDE_SOURCE, id, err);
+	const struct inspect_item *worst = NULL;
+	enum outcome outcome = inspection_outcome(inspection);
 
+	for (int i = 0; i < inspection->n; i++) {
+		const struct inspect_item *item = &inspection->items[i];
+
+		if (item->status == INSPECT_FAILED && item->outcome == outcome && worst == NULL)
+			worst = item;
+		else if (item->status != INSPECT_OK)
+			notes_add(&session->notes, "%s", item->detail);
+	}
+	if (worst == NULL)
+		return OUTCOME_DONE;
+	err_set(err, worst->rc, "%s", worst->detail);
+	if (worst->hint != NULL)
+		err_hint(err, "%s", worst->hint);
+	return outcome;
+}
+
+struct identifying {
+	const struct link_create_opts *opts;
+	struct link_conf *conf;
+	struct arena *arena;
+	struct link_info *info;   /* gets who was dialled */
+};
+
+static void note_dialled(const struct inspection *inspection, const struct identifying *in)
+{
+	const char **brokers[2];
+	int n[2] = { 0 };
+
+	for (int side = 0; side < 2; side++)
+		brokers[side] = arena_new(in->arena, const char *, inspection->n + 1);
+	for (int i = 0; i < inspection->n; i++)
+		if (inspection->items[i].address != NULL)
+			brokers[inspection->items[i].side][n[inspection->items[i].side]++] = inspection->items[i].address;
+	in->info->source_brokers = brokers[SIDE_SOURCE];
+	in->info->n_source_brokers = n[SIDE_SOURCE];
+	in->info->destination_brokers = brokers[SIDE_DESTINATION];
+	in->info->n_destination_brokers = n[SIDE_DESTINATION];
+}
+
+/* Every listener of both clusters; *id is the source's (xfree). */
+static enum outcome dial_both(struct session *session, const struct identifying *in, char **id, struct err *err)
+{
+	const struct link_conf *conf = in->conf;
+	struct inspection inspection = { .arena = in->arena };
+	const char *source = NULL;
+	enum outcome outcome;
+
+	inspect_listeners(session, &inspection, SIDE_SOURCE, &conf->source, NULL, &source);
+	inspect_listeners(session, &inspection, SIDE_DESTINATION, &session->conf->destination,
+			  cluster_id(session->destination), NULL);
+	outcome = judge_doors(session, &inspection, err);
+	note_dialled(&inspection, in);
+	inspection_fini(&inspection);
 	if (outcome == OUTCOME_SOURCE_UNREACHABLE && err->hint[0] == '\0')
 		err_hint(err, "check %s of the link (%s); --no-validate records it without asking",
 			 link_servers_key(&conf->props), conf->source.bootstrap_text);
+	record_set(id, source);
 	return outcome;
 }
 
@@ -145,22 +202,23 @@ enum outcome link_check_destination(struct session *session, const struct link_c
 	return outcome;
 }
 
-static enum outcome identify(struct session *session, const struct link_create_opts *opts,
-			     struct link_conf *conf, struct link_wish *wish, struct err *err)
+static enum outcome identify(struct session *session, const struct identifying *in, struct link_wish *wish,
+			     struct err *err)
 {
+	const struct link_create_opts *opts = in->opts;
 	struct secret_rules rules = conf_secret_rules(session->conf);
 	enum outcome outcome = OUTCOME_DONE;
 
-	if (!opts->no_validate && link_conf_secure(conf, &rules, err) != RC_OK)
+	if (!opts->no_validate && link_conf_secure(in->conf, &rules, err) != RC_OK)
 		return OUTCOME_USAGE;
-	if (!opts->no_validate && conf->mode == LINK_MODE_SOURCE)
-		outcome = link_check_destination(session, conf, err);
+	if (!opts->no_validate && in->conf->mode == LINK_MODE_SOURCE)
+		outcome = link_check_destination(session, in->conf, err);
 	if (outcome != OUTCOME_DONE)
 		return outcome;
-	if (opts->no_validate || conf->inbound)
+	if (opts->no_validate || in->conf->inbound)
 		record_set(&wish->source_cluster_id, opts->source_cluster_id);
 	else
-		outcome = ask_source(session, conf, &wish->source_cluster_id, err);
+		outcome = dial_both(session, in, &wish->source_cluster_id, err);
 	if (outcome != OUTCOME_DONE)
 		return outcome;
 	if (opts->source_cluster_id != NULL && strcmp(opts->source_cluster_id, wish->source_cluster_id) != 0) {
@@ -202,6 +260,7 @@ enum outcome link_create(struct session *session, const struct link_create_opts 
 {
 	struct link_conf conf = { 0 };
 	struct creating creating = { .dry_run = opts->dry_run, .conf = &conf, .key = session->conf->secret_key };
+	struct identifying identifying = { opts, &conf, arena, info };
 	enum outcome outcome;
 
 	if (!link_name_valid(opts->name)) {
@@ -213,7 +272,7 @@ enum outcome link_create(struct session *session, const struct link_create_opts 
 		  seal_check(opts->config, session->conf->secret_key, err) == RC_OK ? OUTCOME_DONE : OUTCOME_USAGE;
 	creating.wish.name = xstrdup(opts->name);
 	if (outcome == OUTCOME_DONE)
-		outcome = identify(session, opts, &conf, &creating.wish, err);
+		outcome = identify(session, &identifying, &creating.wish, err);
 	if (outcome == OUTCOME_DONE) {
 		new_id(&creating.wish.link_id);
 		creating.wish.paused = creating.paused = conf.paused;
@@ -231,6 +290,9 @@ enum outcome link_create(struct session *session, const struct link_create_opts 
 			.state = link_state_name(creating.wish.paused ? LINK_PAUSED : LINK_ACTIVE),
 			.paused = creating.wish.paused, .inbound = conf.inbound,
 			.last_contact_ms = -1,
+			.source_brokers = info->source_brokers, .n_source_brokers = info->n_source_brokers,
+			.destination_brokers = info->destination_brokers,
+			.n_destination_brokers = info->n_destination_brokers,
 		};
 	link_wish_fini(&creating.wish);
 	link_conf_fini(&conf);

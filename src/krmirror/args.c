@@ -60,6 +60,8 @@ static const struct opt_row rows[] = {
 	{ OPT_TO, "to", 0, ARG_NEEDED, "OFFSET", "compare only below; default: all that is mirrored" },
 	{ OPT_SAMPLE, "sample", 0, ARG_NEEDED, "N", "only N records of each partition, spread over its offsets" },
 	{ OPT_EXPORT, "export", 0, ARG_NEEDED, "FILE", "write these records as JSON, one object a line" },
+	{ OPT_PRINT_ACLS, "print-acls", 0, ARG_NONE, NULL, "the commands that grant each right, and nothing else" },
+	{ OPT_PORTS, "ports", 0, ARG_NONE, NULL, "the flows that a firewall must allow, and nothing else" },
 	{ OPT_DELETE_CONFIG, "delete-config", 0, ARG_NEEDED, "K,...", "settings that go back to their defaults" },
 	{ OPT_NEW_KEY_FILE, "new-key-file", 0, ARG_NEEDED, "FILE", "the key that is used from now on: 32 raw bytes" },
 	{ OPT_LIST_COMMANDS, "list-commands", 0, ARG_NONE, NULL, NULL },

@@ -88,7 +88,7 @@ static enum outcome load(struct cli *cli, struct err *err)
 	return rc == RC_OK ? OUTCOME_DONE : OUTCOME_USAGE;
 }
 
-enum outcome cli_connect(struct cli *cli)
+enum outcome cli_open(struct cli *cli)
 {
 	int64_t deadline_ns = clock_mono_ns() + cli->args.timeout_ms * NS_PER_MS;
 	enum outcome outcome;
@@ -100,6 +100,16 @@ enum outcome cli_connect(struct cli *cli)
 	if (session_open(&cli->session, NULL, &cli->conf, deadline_ns, &err) != RC_OK)
 		return cli_fail(cli, OUTCOME_FAILED, &err);
 	cli->session_open_ = true;
+	return OUTCOME_DONE;
+}
+
+enum outcome cli_connect(struct cli *cli)
+{
+	enum outcome outcome = cli_open(cli);
+	struct err err = { 0 };
+
+	if (outcome != OUTCOME_DONE)
+		return outcome;
 	outcome = session_connect(&cli->session, &err);
 	return outcome == OUTCOME_DONE ? OUTCOME_DONE : cli_fail(cli, outcome, &err);
 }

@@ -22,6 +22,8 @@ struct cli {
 /* The whole program. */
 int cli_main(int argc, char **argv, FILE *out, FILE *err);
 
+/* Reads krmirror.properties and makes a session that is not connected yet. On failure it has been told. */
+enum outcome cli_open(struct cli *cli) MUST_USE;
 /* Reads krmirror.properties, connects to the destination and reads the control log. On failure it has been told. */
 enum outcome cli_connect(struct cli *cli) MUST_USE;
 /* For a command of one mirror: connects, finds the link of the topic (--link, or the only one that has it), runs fn. */

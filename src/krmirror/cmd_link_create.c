@@ -4,6 +4,12 @@
 #include "krmirror/link_settings.h"
 #include "krmirror/link_view.h"
 
+static void tell_dialled(struct cli *cli, const char *side, const char **brokers, int n)
+{
+	for (int i = 0; i < n; i++)
+		output_say(&cli->output, "Dialled: %s %s.", side, brokers[i]);
+}
+
 static void tell(struct cli *cli, const struct link_info *link)
 {
 	if (cli->args.given[OPT_DRY_RUN]) {
@@ -12,6 +18,8 @@ static void tell(struct cli *cli, const struct link_info *link)
 			   "Nothing was recorded.",
 			   link->link_name, link->source_cluster != NULL ? link->source_cluster : "not asked",
 			   link->destination_cluster != NULL ? link->destination_cluster : "-");
+		tell_dialled(cli, "source", link->source_brokers, link->n_source_brokers);
+		tell_dialled(cli, "destination", link->destination_brokers, link->n_destination_brokers);
 		return;
 	}
 	output_say(&cli->output, "Created cluster link \"%s\".", link->link_name);

@@ -18,6 +18,8 @@ static const struct command commands[] = {
 	  B(OPT_LINK) | B(OPT_SOURCE_CLUSTER), "record a link to a source cluster", cmd_link_create },
 	{ { "link", "list" }, "", 0, 0, B(OPT_INCLUDE_TOPICS), 0, "all links and their states", cmd_link_list },
 	{ { "link", "describe" }, "NAME", 0, 1, 0, B(OPT_LINK), "one link in full", cmd_link_describe },
+	{ { "link", "check" }, "NAME", 0, 1, B(OPT_PRINT_ACLS) | B(OPT_PORTS), B(OPT_LINK),
+	  "try every listener and every right on both clusters", cmd_link_check },
 	{ { "link", "pause" }, "NAME", 0, 1, 0, B(OPT_LINK), "stop all mirrors of a link", cmd_link_pause },
 	{ { "link", "resume" }, "NAME", 0, 1, 0, B(OPT_LINK), "go on with a paused link", cmd_link_resume },
 	{ { "link", "configuration list" }, "NAME", 0, 1, 0, B(OPT_LINK), "the settings of a link, secrets hidden",

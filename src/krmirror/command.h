@@ -29,6 +29,7 @@ const char *command_name(const struct command *command, char *text, size_t size)
 enum outcome cmd_link_create(struct cli *cli);
 enum outcome cmd_link_list(struct cli *cli);
 enum outcome cmd_link_describe(struct cli *cli);
+enum outcome cmd_link_check(struct cli *cli);
 enum outcome cmd_link_configuration_list(struct cli *cli);
 enum outcome cmd_link_configuration_update(struct cli *cli);
 enum outcome cmd_link_rekey(struct cli *cli);

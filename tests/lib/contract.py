@@ -33,6 +33,11 @@ VERB = MIRROR_DESCRIBE | {"error_code", "error_message"}
 STATUS = {"destination_cluster", "workers", "links"}
 STATUS_WORKER = {"worker_id", "version", "address"}
 STATUS_LINK = {"link_name", "state", "mirrors", "failed_partitions", "max_lag", "last_contact_ms", "next"}
+LINK_CHECK = {"side", "broker", "address", "name", "ok", "status", "needed", "reason", "detail", "hint",
+              "certificate_expires_ms", "operation", "resource_type", "resource_name", "pattern_type"}
+CHECK_REASONS = {None, "RESOLVE", "CONNECT", "TIMEOUT", "PROTOCOL", "TLS_NAME", "TLS_DATE", "TLS_AUTHORITY", "TLS_REFUSED",
+                 "MECHANISM", "LOGIN", "OTHER_CLUSTER", "CONFIGURATION", "RIGHT_MISSING", "RIGHT_UNKNOWN", "WRITERS",
+                 "WRITERS_UNKNOWN", "OTHER"}
 ERROR = {"code", "message", "hint"}
 
 
@@ -66,6 +71,18 @@ def partition_row(d, keys=MIRROR_DESCRIBE):
 def link_row(d, keys=LINK_LIST):
     has_keys(d, keys, "link")
     _values(d, state=LINK_STATE)
+
+
+def link_check(d):
+    assert d.keys() >= {"ok", "checks"}
+    order = ["FAILED", "WARNING", "UNKNOWN", "OK"]
+    for item in d["checks"]:
+        has_keys(item, LINK_CHECK, "link check")
+        _values(item, side={"source", "destination"}, status=set(order), reason=CHECK_REASONS)
+        assert item["ok"] == {"OK": True, "UNKNOWN": None}.get(item["status"], False)
+        assert item["needed"] or item["status"] != "FAILED"
+    assert d["ok"] == all(i["status"] != "FAILED" for i in d["checks"])
+    assert d["checks"] == sorted(d["checks"], key=lambda i: order.index(i["status"])), "the worst first"
 
 
 def status(d):

@@ -15,3 +15,4 @@ TCase *seal_tests(void);
 TCase *link_config_tests(void);
 TCase *promote_tests(void);
 TCase *guard_tests(void);
+TCase *rights_tests(void);

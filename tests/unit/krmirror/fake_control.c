@@ -113,6 +113,21 @@ enum outcome link_rekey(struct session *session, const struct secret_key *key, i
 	return called(session, err, "link_rekey", NULL);
 }
 
+enum outcome inspect_link(struct session *session, const char *link, struct inspection *inspection, struct err *err)
+{
+	const struct inspection *from = fake.inspection;
+
+	inspection->items = xcalloc((size_t)from->n + 1, sizeof(*from->items));
+	inspection->flows = xcalloc((size_t)from->n_flows + 1, sizeof(*from->flows));
+	memcpy(inspection->items, from->items, (size_t)from->n * sizeof(*from->items));
+	memcpy(inspection->flows, from->flows, (size_t)from->n_flows * sizeof(*from->flows));
+	inspection->n = from->n;
+	inspection->n_flows = from->n_flows;
+	inspection->grants = from->grants;
+	memcpy(inspection->grantee, from->grantee, sizeof(from->grantee));
+	return called(session, err, "inspect_link", link);
+}
+
 enum outcome link_pause(struct session *session, const char *name, bool *changed, struct err *err)
 {
 	*changed = !fake.unchanged;

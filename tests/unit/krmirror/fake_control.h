@@ -3,6 +3,7 @@
  * here, and notes that it was called. */
 #pragma once
 
+#include "control/inspect.h"
 #include "control/links.h"
 #include "control/mirrors.h"
 #include "control/promote.h"
@@ -22,6 +23,7 @@ struct fake_control {
 	struct promote_result *results;
 	int n_results;
 	struct status_info status;
+	const struct inspection *inspection;   /* its items, flows, grants and grantees */
 
 	/* what was called */
 	int n_calls;

@@ -349,6 +349,59 @@ START_TEST(status_shows_links_workers_and_what_comes_next)
 }
 END_TEST
 
+static struct right rights[] = {
+	{ SIDE_SOURCE, RIGHT_TOPIC, "orders", false, false, true, RIGHT_READ, "Fetch", "it stops", RIGHT_MISSING },
+	{ SIDE_SOURCE, RIGHT_TOPIC, "orders", false, false, true, RIGHT_DESCRIBE, "Metadata", "it stops", RIGHT_HELD },
+	{ SIDE_SOURCE, RIGHT_TOPIC, "orders", false, false, true, RIGHT_DESCRIBE_CONFIGS, "it", "it stops", RIGHT_HELD },
+	{ SIDE_SOURCE, RIGHT_CLUSTER, "kafka-cluster", false, false, false, RIGHT_DESCRIBE, "it", "not much", RIGHT_HELD },
+};
+
+START_TEST(link_check_shows_what_is_wrong_and_exits_by_it)
+{
+	struct inspect_item items[] = {
+		{ .side = SIDE_SOURCE, .broker = 2, .address = "b2:9092", .name = "LISTENER", .status = INSPECT_FAILED,
+		  .needed = true, .reason = "CONNECT", .detail = "refused", .hint = "start it", .expiry_ms = -1,
+		  .outcome = OUTCOME_SOURCE_UNREACHABLE },
+		{ .side = SIDE_SOURCE, .broker = -1, .name = "RIGHT", .status = INSPECT_FAILED, .needed = true,
+		  .reason = "RIGHT_MISSING", .detail = "READ on Topic orders is missing", .expiry_ms = -1,
+		  .outcome = OUTCOME_AUTH, .right = &rights[0] },
+		{ .side = SIDE_SOURCE, .broker = -1, .name = "RIGHT", .needed = true, .expiry_ms = -1, .right = &rights[1] },
+		{ .side = SIDE_SOURCE, .broker = -1, .name = "RIGHT", .needed = true, .expiry_ms = -1, .right = &rights[2] },
+	};
+	struct inspect_flow flow = { "worker", "source", 2, "b2", 9092, "advertised listener" };
+	struct inspection found = { .items = items, .n = ARRAY_LEN(items), .flows = &flow, .n_flows = 1,
+				    .grants = { rights, ARRAY_LEN(rights) },
+				    .grantee[SIDE_SOURCE] = { "User:o'neill", "a note", "b1:9092", true } };
+	json_t *doc, *first;
+
+	fake.inspection = &found;
+	ck_assert_int_eq(run_cli(ON "link check east"), OUTCOME_AUTH);
+	out_has("start it");
+	out_has("READ on Topic orders is missing");
+	out_has("Topic orders: DESCRIBE, DESCRIBE_CONFIGS");
+	ck_assert_int_eq(run_cli(ON "link check east -o json --print-acls --ports"), OUTCOME_AUTH);
+	doc = document();
+	first = json_array_get(json_object_get(doc, "checks"), 0);
+	ck_assert(json_is_false(json_object_get(doc, "ok")) && json_is_false(json_object_get(first, "ok")));
+	ck_assert_str_eq(word(first, "reason"), "CONNECT");
+	ck_assert_uint_eq(json_array_size(json_object_get(doc, "acls")), 2);
+	ck_assert_uint_eq(json_array_size(json_object_get(doc, "flows")), 1);
+	json_decref(doc);
+	ck_assert_int_eq(run_cli(ON "link check east --print-acls"), OUTCOME_AUTH);
+	ck_assert_str_eq(cli_out, "# a note\n"
+		"kafka-acls --bootstrap-server 'b1:9092' --command-config admin.properties --add --allow-principal "
+		"'User:o'\\''neill' --operation Read --operation Describe --operation DescribeConfigs --topic 'orders'\n"
+		"# optional; without DESCRIBE: not much\n"
+		"kafka-acls --bootstrap-server 'b1:9092' --command-config admin.properties --add --allow-principal "
+		"'User:o'\\''neill' --operation Describe --cluster\n");
+	err_has("READ on Topic orders is missing");
+	ck_assert_int_eq(run_cli(ON "link check east --ports"), OUTCOME_AUTH);
+	ck_assert_str_eq(cli_out, "tcp from worker to b2:9092  # source broker 2, advertised listener\n");
+	found.n = 0;
+	ck_assert_int_eq(run_cli(ON "link check east"), 0);
+}
+END_TEST
+
 START_TEST(notes_are_warnings_and_said_once)
 {
 	fake.note = "source of link east does not answer";
@@ -412,6 +465,7 @@ TCase *commands_tests(void)
 	tcase_add_test(tc, promote_fails_by_its_exit_codes);
 	tcase_add_test(tc, a_duration_that_is_no_topic_is_a_misspelt_wait);
 	tcase_add_test(tc, status_shows_links_workers_and_what_comes_next);
+	tcase_add_test(tc, link_check_shows_what_is_wrong_and_exits_by_it);
 	tcase_add_test(tc, notes_are_warnings_and_said_once);
 	tcase_add_test(tc, settings_are_listed_and_secrets_hidden);
 	tcase_add_test(tc, settings_are_updated);
