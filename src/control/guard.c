@@ -184,6 +184,31 @@ enum outcome guard_lift(struct session *session, const struct mirror_wish *wish,
 
 /* --- telling ------------------------------------------------------------------------------------------------- */
 
+json_t *guard_all_acls(struct session *session)
+{
+	struct admin_acls acls;
+	struct arena arena;
+	struct err unused;
+	json_t *all = NULL;
+
+	arena_init(&arena, 0);
+	if (admin_topic_acls_at(session->destination, NODE_ANY, NULL, session->deadline_ns, &arena, &acls, &unused) ==
+	    RC_OK && acls.authorizer)
+		all = acls_json(&acls);
+	arena_fini(&arena);
+	return all;
+}
+
+bool guard_stands(const struct mirror_wish *wish, const json_t *all)
+{
+	struct guard guard;
+	struct err unused;
+	bool stands = guard_decode(&guard, wish->guard, &unused) == RC_OK && acls_have_all(all, guard.added);
+
+	guard_fini(&guard);
+	return stands;
+}
+
 const char *guard_word(const struct mirror_wish *wish, struct arena *arena, const char **why)
 {
 	struct guard guard;

@@ -20,6 +20,12 @@ enum outcome guard_set(struct session *session, const struct guard_of *of, struc
 /* The topic's own ACLs again, on every broker that answers. Nothing is recorded: it may be done twice. */
 enum outcome guard_lift(struct session *session, const struct mirror_wish *wish, struct err *err) MUST_USE;
 
+/* The ACLs of all topics, in one answer; NULL: krmirror may not ask, nobody answers, or there are none because the cluster
+ * has no authorizer. */
+json_t *guard_all_acls(struct session *session);
+/* Whether what is recorded as added is among them. */
+bool guard_stands(const struct mirror_wish *wish, const json_t *all);
+
 /* The value of read_only that a mirror's record stands for; NULL: it does not say. *why (may be NULL) is copied into the
  * arena, or NULL. */
 const char *guard_word(const struct mirror_wish *wish, struct arena *arena, const char **why);

@@ -374,6 +374,32 @@ static void count_at_destination(struct session *session, struct arena *arena, s
 			upgrade_needed_partitions(arena, &infos[i], topic.n_partitions);
 }
 
+/* What is recorded as enforced is looked at once more: somebody may have removed it since. */
+static void check_guards(struct session *session, struct mirror_info *infos, int n)
+{
+	struct mirror_wish wish;
+	struct err unused;
+	json_t *all = NULL;
+	bool asked = false;
+
+	for (int i = 0; i < n; i++) {
+		if (infos[i].read_only == NULL || strcmp(infos[i].read_only, "enforced") != 0)
+			continue;
+		if (!asked)
+			all = guard_all_acls(session);
+		asked = true;
+		if (all == NULL)
+			return;
+		if (control_log_mirror(session->log, infos[i].link_name, infos[i].mirror_topic_name, &wish, &unused) == RC_OK &&
+		    !guard_stands(&wish, all)) {
+			infos[i].read_only = "unenforced: not permitted";
+			infos[i].read_only_reason = "its ACLs were taken away; a worker makes them again";
+		}
+		mirror_wish_fini(&wish);
+	}
+	json_decref(all);
+}
+
 /* Where no guard is recorded: the cluster had no authorizer when the mirror was made. */
 static void read_only(struct session *session, struct mirror_info *infos, int n)
 {
@@ -433,6 +459,7 @@ enum outcome report_mirrors(struct session *session, const struct report_opts *o
 		count_at_destination(session, arena, *mirrors, *n);
 		measure_all(session, opts, *mirrors, *n);
 		read_only(session, *mirrors, *n);
+		check_guards(session, *mirrors, *n);
 	}
 	for (int i = 0; i < *n && !opts->partitions; i++)
 		(*mirrors)[i].partitions = NULL;

@@ -8,8 +8,6 @@
 #include "base/log.h"
 #include "control/guard.h"
 
-#include <string.h>
-
 enum { LOOK_MS = 15000, DEADLINE_MS = 10000 };
 
 /* Whether the guard of a mirror needs nothing. */
@@ -21,7 +19,7 @@ static bool stands(const struct mirror_row *row, const json_t *all, bool again)
 
 	/* A list of others must be compared with who is allowed now. */
 	if (good && guard.state == GUARD_ENFORCED)
-		good = !guard.allow_list && acls_have_all(all, guard.added);
+		good = !guard.allow_list && guard_stands(&row->wish, all);
 	else if (good && guard.state == GUARD_FORBIDDEN)
 		good = !again;
 	else if (good && guard.state == GUARD_UNENFORCED)
@@ -48,22 +46,6 @@ static void look_after(struct worker *worker, const struct mirror_row *row, bool
 	notes_fini(&worker->session.notes);
 }
 
-/* NULL: there is no authorizer, or krmirror may not ask. */
-static json_t *all_acls(struct worker *worker)
-{
-	struct admin_acls acls;
-	struct arena arena;
-	struct err err;
-	json_t *all = NULL;
-
-	arena_init(&arena, 0);
-	if (admin_topic_acls_at(worker->session.destination, NODE_ANY, NULL, worker_deadline(DEADLINE_MS), &arena, &acls,
-				&err) == RC_OK && acls.authorizer)
-		all = acls_json(&acls);
-	arena_fini(&arena);
-	return all;
-}
-
 void guards_work(struct worker *worker)
 {
 	bool again = !worker->guards_tried;
@@ -71,7 +53,8 @@ void guards_work(struct worker *worker)
 
 	if (clock_mono_ns() < worker->guards_ns || !worker->member.leader || !worker->member.applied || worker->member.lapsed)
 		return;
-	all = all_acls(worker);
+	worker->session.deadline_ns = worker_deadline(DEADLINE_MS);
+	all = guard_all_acls(&worker->session);
 	worker->guards_tried = true;
 	for (int i = 0; i < worker->model.n_mirrors && all != NULL; i++) {
 		struct mirror_row *row = worker->model.mirrors[i];

@@ -219,9 +219,14 @@ def test_a_guard_that_was_taken_away_comes_back(closed, super_user):
     site = closed(super_user, False)
     topic, own = guarded(site, APP)
     who = "User:*" if super_user else "User:app"
+    site.workers[0].terminate()
     remove_acl(site.destination, topic, who, "WRITE", allow=False)
+    row = site.row(topic)
+    assert row["read_only"] == NOT_PERMITTED and "taken away" in row["read_only_reason"]
+    site.workers[0].start()
     wait_until(lambda: (topic, "LITERAL", who, "*", "WRITE", "DENY") in acls(site.destination, topic), 90,
                "the ban stands again")
+    assert site.row(topic)["read_only"] == ENFORCED
     promoted(site, topic)
     assert acls(site.destination, topic) == own
 
