@@ -136,6 +136,20 @@ def test_a_promotion_under_a_limit_ends(site):
     site.assert_equal(topic, count, upto=site.source.ends(topic), ends=False)
 
 
+def test_a_limit_that_is_changed_counts(site):
+    topic = site.topic()
+    site.source.create_topic(topic)
+    fill(site.source, topic, 20 * MIB // RECORD)
+    site.create_link(mirror__fetch__rate__limit="100KiB")
+    site.create_mirror(topic)
+    site.worker()
+    assert measured(site, [topic], 3) < MIB
+    site.ok("link", "configuration", "update", site.link, "--config", "mirror.fetch.rate.limit=10MiB")
+    site.wait_caught_up(topic, deadline=30)
+    site.assert_equal(topic, 20 * MIB // RECORD)
+    wait_until(lambda: site.row(topic)["throttled_partitions"] == 0, 30, "it is throttled no more", every=0.5)
+
+
 def test_a_batch_that_is_larger_than_a_second_s_share(site):
     """Batches of 500 KB at 100 KB a second: they come, each after its time."""
     topic = site.topic()
