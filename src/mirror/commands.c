@@ -184,6 +184,15 @@ static void set_filler_ids(struct mirror_lane *ml)
 			f->ids[f->n_ids++] = ml->spec.txn_filler_ids[i];
 }
 
+/* The claim that an earlier lane of this partition left in doubt, of the id in use or of the one before. */
+static void recall_claim(struct mirror_lane *ml)
+{
+	struct fence_marker *unproven = &ml->fill.fence.unproven;
+
+	for (int32_t r = ml->spec.rotation; r >= 0 && r >= ml->spec.rotation - 1 && unproven->id == 0; r--)
+		*unproven = claims_of(&ml->mirror->claims_left, ml->fill.ids[r]);
+}
+
 static struct mirror_lane *create_lane(struct mirror_link *link, struct command *c)
 {
 	struct mirror_lane *ml = xcalloc(1, sizeof(*ml));
@@ -198,6 +207,7 @@ static struct mirror_lane *create_lane(struct mirror_link *link, struct command 
 	ml->spec.rotation = MIN(MAX(c->lane.rotation, 0), ROTATIONS_MAX);
 	ml->fill.txn_id_wanted = -1;
 	set_filler_ids(ml);
+	recall_claim(ml);
 	snprintf(ml->subject, sizeof(ml->subject), "lane %.120s/%d", ml->topic, ml->partition);
 	lane_init(&ml->lane, mirror_data_id(link->name, ml->topic, ml->partition));
 	ml->lane.fill_limit = link->spec.fill_limit;

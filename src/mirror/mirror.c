@@ -42,6 +42,8 @@ static void free_lane(struct mirror_lane *ml)
 	struct command *successor = ml->successor;
 
 	unbind(ml);
+	if (ml->fill.fence.unproven.id != 0)
+		claims_leave(&m->claims_left, &ml->fill.fence.unproven);
 	list_del(&ml->node);
 	lane_table_remove(&ml->link->table, ml->source_topic, ml->partition);
 	lane_table_remove(&ml->mirror->table, ml->local_topic, ml->partition);
@@ -290,6 +292,7 @@ void mirror_destroy(struct mirror *m, int32_t grace_ms)
 	pthread_join(m->thread, NULL);
 	mirror_snapshot_free(m->snapshot);
 	lane_table_fini(&m->table);
+	claims_fini(&m->claims_left);
 	seeder_fini(m);
 	rewriting_fini(m);
 	buf_pool_destroy(m->data_pool);

@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "base/map.h"
 #include "mirror/align.h"
+#include "mirror/claims.h"
 #include "mirror/fence.h"
 #include "mirror/lane.h"
 #include "mirror/lane_table.h"
@@ -160,6 +161,7 @@ struct mirror {
 	int n_rounds;
 	_Atomic int64_t lease_boot_ns;
 	_Atomic int64_t claim;          /* the claim number that fills are fenced with */
+	struct claims claims_left;      /* of lanes that are gone */
 	bool stopping;
 	int64_t stop_at_ns;
 	struct post stop_post;

@@ -191,6 +191,17 @@ static void wake_lost(struct story *s)
 		workers_wake_lost(&s->workers, &s->rng);
 }
 
+/* As new settings of its link do, or a pause and a resume. */
+static void reopen_lanes(struct story *s)
+{
+	if (s->workers.owner < 0 || s->resume_at_ns != 0)
+		return;
+	tell(s, "the lanes are closed and opened again");
+	for (int32_t p = 0; p < PARTITIONS; p++)
+		if (!s->workers.truncated[p])
+			workers_reopen(&s->workers, p, rng_one_in(&s->rng, 2));
+}
+
 static void settle(struct story *s)
 {
 	tell(s, "all transactions end");
@@ -216,7 +227,7 @@ static const struct {
 	{ produce, 20 }, { transact, 30 }, { settle, 5 }, { lose_connection, 10 }, { stall, 6 }, { restart_broker, 4 },
 	{ pause_broker, 4 }, { slow_down, 3 }, { elect, 5 }, { inject, 14 }, { kill_worker, 8 }, { stop_worker, 4 },
 	{ lose_worker, 3 }, { wake_lost, 8 }, { lose_records, 3 },
-	{ change_time, 3 }, { expire_records, 4 },
+	{ change_time, 3 }, { expire_records, 4 }, { reopen_lanes, 6 },
 };
 
 static void something_happens(struct story *s)

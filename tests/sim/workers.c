@@ -60,6 +60,15 @@ void workers_resume(struct workers *workers, int32_t partition)
 		open_lane(workers, workers->all[workers->owner].mirror, partition);
 }
 
+void workers_reopen(struct workers *workers, int32_t partition, bool at_once)
+{
+	struct mirror *m = workers->all[workers->owner].mirror;
+
+	if (!at_once)
+		mirror_lane_close(m, &(struct lane_key){ LINK, TOPIC, partition });
+	open_lane(workers, m, partition);
+}
+
 void workers_start(struct workers *workers)
 {
 	char host[] = "10.0.0.1";

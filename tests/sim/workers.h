@@ -51,6 +51,8 @@ void workers_lose(struct workers *workers);
 void workers_wake_lost(struct workers *workers, struct rng *rng);
 /* Opens a partition again, as `mirror resume` does. */
 void workers_resume(struct workers *workers, int32_t partition);
+/* Closes the lane of a partition, and opens it again: told as one (a successor) or as two. */
+void workers_reopen(struct workers *workers, int32_t partition, bool at_once);
 /* What the control side does several times a second. False: a lane FAILED for a reason that cannot be right. */
 bool workers_tick(struct workers *workers);
 /* What the owner does with a partition. */

@@ -3,6 +3,7 @@
  * and open again, while what a lost connection still carried lands at any later moment. */
 #include "base/map.h"
 #include "base/mem.h"
+#include "mirror/claims.h"
 #include "mirror/fence.h"
 #include "mirror/fill.h"
 #include "test_mirror.h"
@@ -382,6 +383,32 @@ START_TEST(a_log_that_is_too_long)
 }
 END_TEST
 
+START_TEST(a_claim_in_doubt_outlives_its_lane)
+{
+	struct fence fence = { 0 }, heir = { 0 };
+	struct claims left = { 0 };
+	struct fence_opening o = { .claim = 5, .current_id = 77, .current = { true, 3, 64 } };
+	struct fence_marker sent;
+
+	fence_open(&fence, &o);
+	sent = fence_next(&fence);
+	ck_assert_int_eq(fence.unproven.id, 77);
+	claims_leave(&left, &fence.unproven);
+	ck_assert_int_eq(claims_of(&left, 78).id, 0);
+	/* Nothing has changed at the broker: the same numbers would be taken again. */
+	heir.unproven = claims_of(&left, 77);
+	fence_open(&heir, &o);
+	ck_assert(fence_wants_claim(&heir) && fence_room(&heir) == 0);
+	o.claim = 6;
+	fence_open(&heir, &o);
+	ck_assert(!fence_wants_claim(&heir));
+	ck_assert_int_ne(fence_next(&heir).producer_epoch, sent.producer_epoch);
+	claims_leave(&left, &heir.unproven);
+	ck_assert_int_eq(left.n, 1);
+	claims_fini(&left);
+}
+END_TEST
+
 TCase *fence_tests(void)
 {
 	TCase *tc = tcase_create("fence");
@@ -393,5 +420,6 @@ TCase *fence_tests(void)
 	tcase_add_test(tc, a_claim_is_not_sent_twice);
 	tcase_add_test(tc, only_proof_is_proof);
 	tcase_add_test(tc, a_log_that_is_too_long);
+	tcase_add_test(tc, a_claim_in_doubt_outlives_its_lane);
 	return tc;
 }
