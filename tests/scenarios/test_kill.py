@@ -95,7 +95,7 @@ def test_broker_killed_under_load(site, counts, side):
     site.worker()
     broker = getattr(site, side).brokers[0]
     with load:
-        for _ in range(counts(2, 20)):
+        for _ in range(counts(1, 20)):
             wait_flowing(site, topic, more=1000)
             broker.kill()
             broker.start()

@@ -157,7 +157,7 @@ def test_certificates_change(matrix, pool, make_site, authority, counts):
                              "ssl.truststore.location": authority.file, "ssl.keystore.location": path})
     topic = mirrored(site, **link_tls(authority, ssl__keystore__location=path))
     done = flows(site, topic, 0)
-    for turn in range(counts(2, 10)):
+    for turn in range(counts(1, 10)):
         authority.issue(f"client {turn}").write(path)
         for node in (c.brokers[0] for c in made):
             node.stop()
