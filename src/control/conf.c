@@ -21,8 +21,8 @@ static int load_file(struct conf *conf, const char *path, bool lenient, struct n
 		rc = keys_check(tables, &own, lenient, notes, err);
 	if (rc == RC_OK)
 		rc = secret_exposure_check(&own, path, notes, err);
-	for (int i = 0; i < own.n && rc == RC_OK; i++)
-		props_set(&conf->props, own.items[i].key, own.items[i].value, own.items[i].file, own.items[i].line);
+	if (rc == RC_OK)
+		props_add(&conf->props, &own);
 	props_fini(&own);
 	return rc;
 }

@@ -15,10 +15,8 @@ static json_t *bans(const char *topic)
 {
 	json_t *list = json_array();
 
-	for (int i = 0; i < 2; i++)
-		json_array_append_new(list, json_pack("{ssssssssssss}", "resource", topic, "pattern", "LITERAL", "principal",
-						      "User:*", "host", "*", "operation", i == 0 ? "READ" : "WRITE",
-						      "permission", "DENY"));
+	json_array_append_new(list, acl_rule(topic, "User:*", "READ", "DENY"));
+	json_array_append_new(list, acl_rule(topic, "User:*", "WRITE", "DENY"));
 	return list;
 }
 

@@ -111,9 +111,9 @@ static void put(json_t *list, const json_t *besides, json_t *acl)
 	json_decref(acl);
 }
 
-static json_t *rule(const struct guard_seen *seen, const char *principal, const char *operation, const char *permission)
+json_t *acl_rule(const char *topic, const char *principal, const char *operation, const char *permission)
 {
-	return json_pack("{ssssssssssss}", "resource", seen->topic, "pattern", "LITERAL", "principal", principal, "host", "*",
+	return json_pack("{ssssssssssss}", "resource", topic, "pattern", "LITERAL", "principal", principal, "host", "*",
 			 "operation", operation, "permission", permission);
 }
 
@@ -238,8 +238,8 @@ static void let_everyone_read(const struct guard_seen *seen, const json_t *besid
 {
 	if (has(seen, ADMIN_OP_READ))
 		return;
-	put(added, besides, rule(seen, EVERYONE, "READ", "ALLOW"));
-	put(added, besides, rule(seen, EVERYONE, "DESCRIBE", "ALLOW"));
+	put(added, besides, acl_rule(seen->topic, EVERYONE, "READ", "ALLOW"));
+	put(added, besides, acl_rule(seen->topic, EVERYONE, "DESCRIBE", "ALLOW"));
 }
 
 static enum guard_action begin(const struct guard *now, const struct guard_seen *seen, struct guard *next)
@@ -262,9 +262,9 @@ static enum guard_action begin(const struct guard *now, const struct guard_seen 
 	if (bare && seen->readers_everyone)
 		let_everyone_read(seen, seen->acls, next->added);
 	if (has(seen, ADMIN_OP_READ))
-		put(next->added, seen->acls, rule(seen, EVERYONE, "READ", "DENY"));
+		put(next->added, seen->acls, acl_rule(seen->topic, EVERYONE, "READ", "DENY"));
 	if (has(seen, ADMIN_OP_WRITE))
-		put(next->added, seen->acls, rule(seen, EVERYONE, "WRITE", "DENY"));
+		put(next->added, seen->acls, acl_rule(seen->topic, EVERYONE, "WRITE", "DENY"));
 	return GUARD_RECORD;
 }
 
@@ -281,7 +281,7 @@ static bool narrow(const struct guard_seen *seen, json_t *acl, const json_t *bes
 		return false;
 	if (!acls_have(next->removed, acl))
 		json_array_append(next->removed, acl);
-	put(next->added, besides, rule(seen, seen->self, text(acl, "operation"), "ALLOW"));
+	put(next->added, besides, acl_rule(seen->topic, seen->self, text(acl, "operation"), "ALLOW"));
 	for (size_t i = 0; i < ARRAY_LEN(all) && is_all; i++) {
 		json_t *part = json_copy(acl);
 
@@ -307,9 +307,9 @@ static bool shut_out(const struct guard_seen *seen, json_t *acl, const json_t *b
 	if (strcmp(who, EVERYONE) == 0)
 		return narrow(seen, acl, besides, next);
 	if (reads)
-		put(next->added, besides, rule(seen, who, "READ", "DENY"));
+		put(next->added, besides, acl_rule(seen->topic, who, "READ", "DENY"));
 	if (writes)
-		put(next->added, besides, rule(seen, who, "WRITE", "DENY"));
+		put(next->added, besides, acl_rule(seen->topic, who, "WRITE", "DENY"));
 	return true;
 }
 
@@ -321,7 +321,7 @@ static bool plan_list(const struct guard *now, const struct guard_seen *seen, st
 
 	if (now->bare) {
 		let_everyone_read(seen, theirs, next->added);
-		put(next->added, theirs, rule(seen, seen->self, "ALL", "ALLOW"));
+		put(next->added, theirs, acl_rule(seen->topic, seen->self, "ALL", "ALLOW"));
 	}
 	for (size_t i = 0; i < json_array_size(theirs) && ok; i++)
 		ok = shut_out(seen, json_array_get(theirs, i), theirs, next);

@@ -64,6 +64,8 @@ bool acls_have_any(const json_t *list, const json_t *some);
 /* Those of some that the list has (or has not); a new array. */
 json_t *acls_pick(const json_t *some, const json_t *list, bool has);
 
+/* One ACL of a topic alone, for every host. */
+json_t *acl_rule(const char *topic, const char *principal, const char *operation, const char *permission);
 json_t *acls_json(const struct admin_acls *acls);
 /* Points into the array; the caller frees with xfree. */
 struct admin_acl *acls_of(const json_t *array, int *n);

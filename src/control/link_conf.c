@@ -287,9 +287,7 @@ int link_conf_read(struct link_conf *conf, const struct props *props, struct not
 	if (rc != RC_OK)
 		return rc;
 	notes_of_later(props, notes);
-	for (int i = 0; i < props->n; i++)
-		props_set(&conf->props, props->items[i].key, props->items[i].value, props->items[i].file,
-			  props->items[i].line);
+	props_add(&conf->props, props);
 	json_normalise(&conf->props, notes);
 	rc = read_source(conf, err);
 	if (rc == RC_OK)

@@ -133,28 +133,31 @@ static int check_immutable(const struct props *now, const struct props *next, st
 	return RC_OK;
 }
 
+static int unset_one(const char *name, struct props *next, struct err *err)
+{
+	const char *near;
+
+	if (row_of(name) == NULL && props_find(next, name) == NULL) {
+		near = keys_nearest(&link_key_table, name);
+		err_set(err, RC_USAGE, "--delete-config: unknown key \"%s\" in link.config", name);
+		return near != NULL ? err_hint(err, "did you mean %s?", near) : err->rc;
+	}
+	props_remove(next, name);
+	return RC_OK;
+}
+
 static int unset_all(const char *list, struct props *next, struct err *err)
 {
-	while (list != NULL && *list != '\0') {
-		size_t lead = strspn(list, ", \t"), len = strcspn(list + lead, ", \t");
-		char *name = xstrndup(list + lead, len);
-		const struct key_row *row = row_of(name);
-		int rc = RC_OK;
+	struct str item;
+	int rc = RC_OK;
 
-		if (len > 0 && row == NULL && props_find(next, name) == NULL) {
-			const char *near = keys_nearest(&link_key_table, name);
+	while (rc == RC_OK && str_item(&list, &item)) {
+		char *name = xstrndup(item.data, (size_t)item.len);
 
-			rc = err_set(err, RC_USAGE, "--delete-config: unknown key \"%s\" in link.config", name);
-			if (near != NULL)
-				err_hint(err, "did you mean %s?", near);
-		}
-		props_remove(next, name);
+		rc = unset_one(name, next, err);
 		xfree(name);
-		if (rc != RC_OK)
-			return rc;
-		list += lead + len;
 	}
-	return RC_OK;
+	return rc;
 }
 
 int link_config_apply(const struct props *now, const struct link_config_change *change, struct props *next,
@@ -162,8 +165,7 @@ int link_config_apply(const struct props *now, const struct link_config_change *
 {
 	int rc;
 
-	for (int i = 0; i < now->n; i++)
-		props_set(next, now->items[i].key, now->items[i].value, now->items[i].file, now->items[i].line);
+	props_add(next, now);
 	rc = unset_all(change->unset, next, err);
 	for (int i = 0; i < change->set->n && rc == RC_OK; i++) {
 		const struct prop *prop = &change->set->items[i];
@@ -180,8 +182,13 @@ int link_config_apply(const struct props *now, const struct link_config_change *
 
 static bool paused_given(const struct link_config_change *change)
 {
-	return props_find(change->set, "cluster.link.paused") != NULL ||
-	       (change->unset != NULL && strstr(change->unset, "cluster.link.paused") != NULL);
+	const char *list = change->unset;
+	struct str item;
+
+	while (str_item(&list, &item))
+		if (str_is(item, "cluster.link.paused"))
+			return true;
+	return props_find(change->set, "cluster.link.paused") != NULL;
 }
 
 struct updating {
@@ -191,14 +198,6 @@ struct updating {
 	const struct link_conf *conf;
 	const struct secret_key *key;
 };
-
-static bool same_props(const struct props *a, const struct props *b)
-{
-	for (int i = 0; i < a->n; i++)
-		if (!text_eq(a->items[i].value, props_get(b, a->items[i].key)))
-			return false;
-	return a->n == b->n;
-}
 
 static enum outcome update_decide(struct control_log *log, struct control_batch *batch, void *arg, struct err *err)
 {
@@ -239,19 +238,15 @@ static enum outcome ask_source(struct session *session, struct link_conf *conf, 
 		outcome = link_check_destination(session, conf, err);
 	if (outcome == OUTCOME_DONE)
 		outcome = session_probe(session, &conf->source, SIDE_SOURCE, &id, err);
-	if (outcome == OUTCOME_SOURCE_UNREACHABLE && err->hint[0] == '\0')
-		err_hint(err, "check %s of the link (%s); --no-validate records it without asking",
-			 link_servers_key(&conf->props), conf->source.bootstrap_text);
+	link_hint_servers(conf, outcome, err);
 	if (outcome == OUTCOME_DONE && !replaced && wish->source_cluster_id != NULL && strcmp(wish->source_cluster_id, id) != 0) {
 		err_set(err, RC_REFUSED, "these settings lead to cluster %s, and the link's source is cluster %s", id,
 			wish->source_cluster_id);
 		err_hint(err, "a link stays with its source; make another one for the other cluster");
 		outcome = OUTCOME_REFUSED;
 	}
-	if (outcome == OUTCOME_DONE && strcmp(id, own) == 0) {
-		err_set(err, RC_REFUSED, "source and destination are the same cluster (%s)", id);
-		outcome = OUTCOME_REFUSED;
-	}
+	if (outcome == OUTCOME_DONE)
+		outcome = link_check_apart(id, own, err);
 	if (outcome == OUTCOME_DONE) {
 		record_set(&wish->source_cluster_id, id);
 		record_set(&wish->destination_cluster_id, own);
@@ -297,7 +292,7 @@ static enum outcome update(struct session *session, struct updating *u, struct l
 		rc = seal_check(change->set, u->key, err);
 	if (rc != RC_OK)
 		outcome = rc == RC_REFUSED ? OUTCOME_REFUSED : OUTCOME_USAGE;
-	*changed = replaced || !same_props(&now, &conf->props) ||
+	*changed = replaced || !props_equal(&now, &conf->props) ||
 		   (paused_given(change) && conf->paused != u->before.paused);
 	if (outcome == OUTCOME_DONE && *changed && !change->no_validate)
 		outcome = ask_source(session, conf, &u->wish, replaced, err);

@@ -44,11 +44,7 @@ static int join(struct creating *creating, const struct link_wish *inbound, stru
 	enum seal_fault fault;
 	int rc = link_unseal(inbound, creating->key, &theirs, &fault, err);
 
-	for (int i = 0; i < creating->conf->props.n; i++) {
-		const struct prop *p = &creating->conf->props.items[i];
-
-		props_set(&all, p->key, p->value, p->file, p->line);
-	}
+	props_add(&all, &creating->conf->props);
 	link_mode_join(&all, &theirs);
 	if (rc == RC_OK)
 		rc = link_conf_read(&conf, &all, &unused, err);
@@ -146,6 +142,13 @@ static void note_dialled(const struct inspection *inspection, const struct ident
 	in->info->n_destination_brokers = n[SIDE_DESTINATION];
 }
 
+void link_hint_servers(const struct link_conf *conf, enum outcome outcome, struct err *err)
+{
+	if (outcome == OUTCOME_SOURCE_UNREACHABLE && err->hint[0] == '\0')
+		err_hint(err, "check %s of the link (%s); --no-validate records it without asking",
+			 link_servers_key(&conf->props), conf->source.bootstrap_text);
+}
+
 /* Every listener of both clusters; *id is the source's (xfree). */
 static enum outcome dial_both(struct session *session, const struct identifying *in, char **id, struct err *err)
 {
@@ -160,16 +163,16 @@ static enum outcome dial_both(struct session *session, const struct identifying 
 	outcome = judge_doors(session, &inspection, err);
 	note_dialled(&inspection, in);
 	inspection_fini(&inspection);
-	if (outcome == OUTCOME_SOURCE_UNREACHABLE && err->hint[0] == '\0')
-		err_hint(err, "check %s of the link (%s); --no-validate records it without asking",
-			 link_servers_key(&conf->props), conf->source.bootstrap_text);
+	link_hint_servers(conf, outcome, err);
 	record_set(id, source);
 	return outcome;
 }
 
-static enum outcome same_cluster(const char *id, struct err *err)
+enum outcome link_check_apart(const char *source, const char *destination, struct err *err)
 {
-	err_set(err, RC_REFUSED, "source and destination are the same cluster (%s)", id);
+	if (!text_eq(source, destination))
+		return OUTCOME_DONE;
+	err_set(err, RC_REFUSED, "source and destination are the same cluster (%s)", source);
 	err_hint(err, "bootstrap.servers of the link (local.bootstrap.servers with link.mode=SOURCE) must lead to the source, "
 		 "those of krmirror.properties to the destination");
 	return OUTCOME_REFUSED;
@@ -227,9 +230,7 @@ static enum outcome identify(struct session *session, const struct identifying *
 		return OUTCOME_REFUSED;
 	}
 	record_set(&wish->destination_cluster_id, cluster_id(session->destination));
-	if (wish->source_cluster_id != NULL && strcmp(wish->source_cluster_id, wish->destination_cluster_id) == 0)
-		return same_cluster(wish->source_cluster_id, err);
-	return OUTCOME_DONE;
+	return link_check_apart(wish->source_cluster_id, wish->destination_cluster_id, err);
 }
 
 /* Workers that have the key will not use a link that was made without it. */

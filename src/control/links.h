@@ -19,6 +19,10 @@ enum outcome link_create(struct session *session, const struct link_create_opts 
 			 struct link_info *info, struct err *err) MUST_USE;
 /* With link.mode=SOURCE the link's own keys are the destination's, and must mean the one that all is recorded at. */
 enum outcome link_check_destination(struct session *session, const struct link_conf *conf, struct err *err) MUST_USE;
+/* What is common to asking the source of a new link and of changed settings: that it is not the destination (by their
+ * cluster ids; source may be NULL: not known), and what to do when it cannot be reached. */
+enum outcome link_check_apart(const char *source, const char *destination, struct err *err) MUST_USE;
+void link_hint_servers(const struct link_conf *conf, enum outcome outcome, struct err *err);
 /* *changed (may be NULL): false when it was so already. */
 enum outcome link_pause(struct session *session, const char *name, bool *changed, struct err *err) MUST_USE;
 enum outcome link_resume(struct session *session, const char *name, bool *changed, struct err *err) MUST_USE;

@@ -2,6 +2,7 @@
 #include "control/props.h"
 
 #include "base/mem.h"
+#include "base/str.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -133,6 +134,23 @@ void props_set(struct props *props, const char *key, const char *value, const ch
 		xfree(props->items[i].file);
 	}
 	props->items[i] = new;
+}
+
+void props_add(struct props *to, const struct props *from)
+{
+	for (int i = 0; i < from->n; i++) {
+		const struct prop *p = &from->items[i];
+
+		props_set(to, p->key, p->value, p->file, p->line);
+	}
+}
+
+bool props_equal(const struct props *a, const struct props *b)
+{
+	for (int i = 0; i < a->n; i++)
+		if (!text_eq(a->items[i].value, props_get(b, a->items[i].key)))
+			return false;
+	return a->n == b->n;
 }
 
 void props_remove(struct props *props, const char *key)

@@ -32,6 +32,10 @@ int props_inline(struct props *props, const char *text, struct err *err) MUST_US
 const struct prop *props_find(const struct props *props, const char *key);
 const char *props_get(const struct props *props, const char *key);
 void props_set(struct props *props, const char *key, const char *value, const char *file, int line);
+/* Every definition of `from`, as if it stood behind those of `to`. */
+void props_add(struct props *to, const struct props *from);
+/* Whether both define the same keys with the same values, in whatever order and wherever. */
+bool props_equal(const struct props *a, const struct props *b);
 void props_remove(struct props *props, const char *key);
 
 /* What other users may do with a file that holds secrets. */

@@ -348,8 +348,8 @@ int link_unseal(const struct link_wish *wish, const struct secret_key *key, stru
 			props_set(&opened, name, plain, "the control log", 1);
 		xfree_secret(plain);
 	}
-	for (int i = 0; i < opened.n && *fault == SEAL_FINE; i++)
-		props_set(props, opened.items[i].key, opened.items[i].value, opened.items[i].file, 1);
+	if (*fault == SEAL_FINE)
+		props_add(props, &opened);
 	props_fini(&opened);
 	return *fault == SEAL_FINE ? RC_OK : err->rc;
 }

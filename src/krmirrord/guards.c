@@ -19,7 +19,7 @@ static bool stands(const struct mirror_row *row, const json_t *all, bool again)
 
 	/* A list of others must be compared with who is allowed now. */
 	if (good && guard.state == GUARD_ENFORCED)
-		good = !guard.allow_list && guard_stands(&row->wish, all);
+		good = !guard.allow_list && acls_have_all(all, guard.added);
 	else if (good && guard.state == GUARD_FORBIDDEN)
 		good = !again;
 	else if (good && guard.state == GUARD_UNENFORCED)

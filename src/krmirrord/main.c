@@ -111,19 +111,6 @@ static bool same_key(const struct secret_key *a, const struct secret_key *b)
 	return a == NULL || b == NULL ? a == b : strcmp(a->id, b->id) == 0;
 }
 
-static bool same_props(const struct props *a, const struct props *b)
-{
-	if (a->n != b->n)
-		return false;
-	for (int i = 0; i < a->n; i++) {
-		const char *value = props_get(b, a->items[i].key);
-
-		if (value == NULL || strcmp(value, a->items[i].value) != 0)
-			return false;
-	}
-	return true;
-}
-
 static bool on_reload(struct worker *worker)
 {
 	struct configs *configs = worker->owner;
@@ -136,7 +123,7 @@ static bool on_reload(struct worker *worker)
 	log_notes(&notes);
 	if (configs->next == NULL) {
 		log_error("configuration", "it cannot be used; the old one stays", "error=" ERR_PAIRS, ERR_ARGS(err));
-	} else if (same_props(&configs->next->props, &configs->now->props) &&
+	} else if (props_equal(&configs->next->props, &configs->now->props) &&
 		   same_key(configs->next->secret_key, configs->now->secret_key)) {
 		log_info("configuration", "read again, unchanged", "file=%s", configs->files.config);
 		free_conf(configs->next);

@@ -145,51 +145,57 @@ def test_an_expired_certificate_and_a_new_one(matrix, pool, make_site, authority
     pool.drop(source)
 
 
-def test_certificates_change(matrix, pool, make_site, authority, counts):
+@pytest.fixture
+def renewable(matrix, pool, make_site, authority):
+    """renewable(name, settings of the brokers): a site on clusters of its own, whose certificates and that of the client may
+    change; with the listener's settings, and the client's file."""
+    made = []
+
+    def make(name, **config):
+        listener = SecuredListener(authority, clients=True)
+        config = {k.replace("__", "."): v for k, v in config.items()}
+        made.extend(pool.new(v, f"tls-{name}-{s}", secured=listener, config=config)
+                    for s, v in zip(("source", "destination"), matrix[:2]))
+        source, destination = start_all(made)
+        path = authority.issue("first").write(os.path.join(authority.dir, f"{name}.pem"))
+        site = make_site(source, destination, matrix[2], source_door=source.secured_bootstrap,
+                         destination_door=destination.secured_bootstrap,
+                         config={"secret.files.allowed": authority.dir, "security.protocol": "SSL",
+                                 "ssl.truststore.location": authority.file, "ssl.keystore.location": path})
+        return site, listener, path
+    yield make
+    pool.drop(*made)
+
+
+def test_certificates_change(renewable, authority, counts):
     """Of brokers and of the client, again and again, and the brokers come back."""
-    listener = SecuredListener(authority, clients=True)
-    made = [pool.new(v, f"tls-renewed-{s}", secured=listener) for s, v in zip(("source", "destination"), matrix[:2])]
-    source, destination = start_all(made)
-    path = authority.issue("first").write(os.path.join(authority.dir, "renewed.pem"))
-    site = make_site(source, destination, matrix[2], source_door=source.secured_bootstrap,
-                     destination_door=destination.secured_bootstrap,
-                     config={"secret.files.allowed": authority.dir, "security.protocol": "SSL",
-                             "ssl.truststore.location": authority.file, "ssl.keystore.location": path})
+    site, listener, path = renewable(name="renewed")
     topic = mirrored(site, **link_tls(authority, ssl__keystore__location=path))
     done = flows(site, topic, 0)
     for turn in range(counts(1, 10)):
         authority.issue(f"client {turn}").write(path)
-        for node in (c.brokers[0] for c in made):
+        for node in (c.brokers[0] for c in (site.source, site.destination)):
             node.stop()
             listener.renew(node)
             node.start()
         done = flows(site, topic, done)
     assert "certificates read again" in site.workers[0].text()
-    pool.drop(*made)
 
 
-def test_certificates_rotate_under_load(matrix, pool, make_site, authority, counts):
+def test_certificates_rotate_under_load(renewable, authority, counts):
     """Of the brokers of both sides and of the client, again and again, while records flow: connections that are there go
     on, new ones (the brokers close those that are idle, and a new link makes some) have the new certificates; no error,
     nothing twice."""
-    listener = SecuredListener(authority, clients=True)
-    made = [pool.new(v, f"tls-rotating-{s}", secured=listener, config={"connections.max.idle.ms": 1500})
-            for s, v in zip(("source", "destination"), matrix[:2])]
-    source, destination = start_all(made)
-    path = authority.issue("first").write(os.path.join(authority.dir, "rotating.pem"))
-    site = make_site(source, destination, matrix[2], source_door=source.secured_bootstrap,
-                     destination_door=destination.secured_bootstrap,
-                     config={"secret.files.allowed": authority.dir, "security.protocol": "SSL",
-                             "ssl.truststore.location": authority.file, "ssl.keystore.location": path})
+    site, _, path = renewable(name="rotating", connections__max__idle__ms=1500)
     link = link_tls(authority, ssl__keystore__location=path)
     topic = mirrored(site, **link)
     worker, turns = site.workers[0], counts(2, 10)
     between = counts(8, 60) / turns
-    with Load(source, topic, 3, rate=1000) as load:
+    with Load(site.source, topic, 3, rate=1000) as load:
         for turn in range(turns):
             begun = time.monotonic()
             authority.issue(f"client {turn}").write(path)
-            for cluster in made:
+            for cluster in (site.source, site.destination):
                 served = new_certificate(cluster.brokers[0], turn)
                 wait_until(lambda: served_certificate(cluster.brokers[0], authority, path) == served, 30,
                            "the broker has its new certificate")
@@ -204,7 +210,6 @@ def test_certificates_rotate_under_load(matrix, pool, make_site, authority, coun
     text = worker.text()
     assert text.count("certificates read again") >= turns
     assert not re.search(r" in doubt|Z (error|warn) \[", text)
-    pool.drop(*made)
 
 
 def new_certificate(node, turn):

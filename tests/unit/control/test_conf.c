@@ -132,7 +132,7 @@ END_TEST
 
 /* --- link.config --------------------------------------------------------------------------------------------- */
 
-static int read_link(const char *text, struct link_conf *conf, struct notes *notes, struct err *err)
+int read_link(const char *text, struct link_conf *conf, struct notes *notes, struct err *err)
 {
 	struct props props = { 0 };
 	int rc;

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include "control/link_conf.h"
+
 #include <check.h>
+
+/* Parses text as the link.config of a link, and reads it. */
+int read_link(const char *text, struct link_conf *conf, struct notes *notes, struct err *err);
 
 TCase *props_tests(void);
 TCase *keys_tests(void);

@@ -91,17 +91,6 @@ static const char sample[] =
 	"username=\"secret\" password=\"key\";\n"
 	"bootstrap.servers=SASL_SSL://a:9092,SASL_SSL://b:9092\n";
 
-static int read_link(const char *text, struct link_conf *conf, struct notes *notes, struct err *err)
-{
-	struct props props = { 0 };
-	int rc;
-
-	ck_assert_int_eq(props_parse(&props, "link.config", text, strlen(text), err), RC_OK);
-	rc = link_conf_read(conf, &props, notes, err);
-	props_fini(&props);
-	return rc;
-}
-
 START_TEST(the_sample_of_the_demos_is_read)
 {
 	struct notes notes = { 0 };
