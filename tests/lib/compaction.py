@@ -4,6 +4,7 @@ import os
 import random
 import re
 import struct
+import time
 
 from confluent_kafka import Producer
 
@@ -27,6 +28,7 @@ class Keyed:
         self.newest = {}     # key: number of its last visible record
         self.first = 0
         self.count = 0       # visible records written
+        self.closed_ms = 0   # the latest time of a record that closed a segment by the clock
 
     def _producer(self, codec):
         config = {"compression.type": codec, "enable.idempotence": True, "linger.ms": 200, "batch.num.messages": 20}
@@ -80,15 +82,17 @@ class Keyed:
 
     def close_segments(self, now=False):
         """Records with keys of their own, in two more segments: all that was written before can be cleaned then.
-        now: with the time of today, as the markers of fills have it: only then a mirror's segment rolls behind one."""
+        Behind a marker, which has the time of the broker's clock, a segment rolls by such times only: where there are
+        transactions, and with `now` (a mirror's fills have markers too), each of the two is later than all before."""
         p = self._producer("none")
         for turn in range(2):
             self.first += 100  # in time
             if self.transactional_id:
                 p.begin_transaction()
+            self.closed_ms = max(self.closed_ms, int(time.time() * 1000)) + 1000
             key = b"last %d" % self.first
             p.produce(self.topic, b"last", key, self.partition,
-                      **({} if now else {"timestamp": EPOCH_MS + self.first}))
+                      timestamp=self.closed_ms if now or self.transactional_id else EPOCH_MS + self.first)
             assert p.flush(60) == 0
             if self.transactional_id:
                 p.commit_transaction(60)
