@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "client/admin.h"
-#include "control/promote.h"
+#include "control/stop.h"
 #include "krmirrord/claims.h"
 
 enum {
@@ -68,7 +68,7 @@ static enum outcome wait_for_others(struct worker *worker, const char *link, con
 	return OUTCOME_DONE;
 }
 
-static enum outcome close_lanes(struct promote_actor *actor, const char *link, const char *topic, struct err *err)
+static enum outcome close_lanes(struct stop_actor *actor, const char *link, const char *topic, struct err *err)
 {
 	struct worker *worker = actor->owner;
 	struct mirror_row *row = model_mirror(&worker->model, link, topic);
@@ -80,14 +80,14 @@ static enum outcome close_lanes(struct promote_actor *actor, const char *link, c
 	return wait_for_others(worker, link, topic, err);
 }
 
-static void tell_promotion(struct mirror_row *row, enum promote_at at, const struct err *err)
+static void tell_promotion(struct mirror_row *row, enum stop_at at, const struct err *err)
 {
 	int64_t now = clock_mono_ns();
 
-	row->act_ns = now + (at == PROMOTE_WAITING ? WAITING_MS : 0) * NS_PER_MS;
-	if (at == PROMOTE_STOPPED) {
+	row->act_ns = now + (at == STOP_WAITING ? WAITING_MS : 0) * NS_PER_MS;
+	if (at == STOP_DONE) {
 		log_info("mirror", "promoted", "link=%s topic=%s", row->link, row->topic);
-	} else if (at == PROMOTE_WITHDRAWN) {
+	} else if (at == STOP_WITHDRAWN) {
 		log_warn("mirror", "the promotion is withdrawn; it is mirrored on", "link=%s topic=%s why=" LOG_Q,
 			 row->link, row->topic, err->text);
 	} else if (now >= row->told_ns) {
@@ -99,16 +99,16 @@ static void tell_promotion(struct mirror_row *row, enum promote_at at, const str
 
 static void promote(struct worker *worker, struct mirror_row *row)
 {
-	struct promote_actor actor = {
+	struct stop_actor actor = {
 		.close_lanes = close_lanes, .owner = worker,
 		.lease_ms = others_live(worker) ? worker->conf->session_timeout_ms + GRACE_MS : 0,
 	};
 	struct err err = { 0 };
-	enum promote_at at = PROMOTE_WAITING;
+	enum stop_at at = STOP_WAITING;
 	enum outcome outcome;
 
 	worker->session.deadline_ns = worker_deadline(STEP_DEADLINE_MS);
-	outcome = promote_act(&worker->session, row->link, row->topic, &actor, &at, &err);
+	outcome = stop_act(&worker->session, row->link, row->topic, &actor, &at, &err);
 	if (outcome == OUTCOME_DONE) {
 		tell_promotion(row, at, &err);
 	} else {

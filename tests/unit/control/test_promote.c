@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The pure judgements of a promotion, and outcomes. */
 #include "control/outcome.h"
-#include "control/promote_door.h"
+#include "control/stop_door.h"
 #include "control/promote_read.h"
 #include "base/mem.h"
 #include "test_control.h"

@@ -194,8 +194,8 @@ enum outcome mirror_delete_check(struct session *session, const char *link, cons
 	return called(session, err, "mirror_delete_check", topic);
 }
 
-enum outcome promote_topics(struct session *session, const struct promote_opts *opts, struct arena *arena,
-			    struct promote_result **results, int *n, struct err *err)
+enum outcome stop_topics(struct session *session, const struct stop_opts *opts, struct arena *arena,
+			    struct stop_result **results, int *n, struct err *err)
 {
 	(void)arena;
 	fake.wait = opts->wait;

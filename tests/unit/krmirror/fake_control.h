@@ -6,7 +6,7 @@
 #include "control/inspect.h"
 #include "control/links.h"
 #include "control/mirrors.h"
-#include "control/promote.h"
+#include "control/stop.h"
 
 struct fake_control {
 	/* what the verbs give */
@@ -20,7 +20,7 @@ struct fake_control {
 	int n_links;
 	struct mirror_info *mirrors;
 	int n_mirrors;
-	struct promote_result *results;
+	struct stop_result *results;
 	int n_results;
 	struct status_info status;
 	const struct inspection *inspection;   /* its items, flows, grants and grantees */

@@ -12,7 +12,7 @@
 static struct partition_info partitions[2];
 static struct mirror_info mirror;
 static struct link_info link_east;
-static struct promote_result result;
+static struct stop_result result;
 
 static void setup(void)
 {
@@ -40,7 +40,7 @@ static void setup(void)
 					.destination_cluster = "D",
 					.state = "ACTIVE",
 					.last_contact_ms = 1500 };
-	result = (struct promote_result){ .info = mirror, .error_code = "NONE" };
+	result = (struct stop_result){ .info = mirror, .error_code = "NONE" };
 	fake.mirrors = &mirror;
 	fake.n_mirrors = 1;
 	fake.links = &link_east;

@@ -7,10 +7,10 @@
 #include "control/session.h"
 
 /* Who carries a promotion out. */
-struct promote_actor {
+struct stop_actor {
 	/* Has every lane of the topic that this process runs closed when it returns. NULL: it runs none. Lanes of other
 	 * processes close when they see state.closing; those that do not are shut out by the door. */
-	enum outcome (*close_lanes)(struct promote_actor *actor, const char *link, const char *topic, struct err *err);
+	enum outcome (*close_lanes)(struct stop_actor *actor, const char *link, const char *topic, struct err *err);
 	/* How long to wait before the door counts as closed without a marker: the rest of the lease of whoever may
 	 * still write. */
 	int32_t lease_ms;
@@ -18,10 +18,10 @@ struct promote_actor {
 };
 
 /* Where one promotion stands. */
-enum promote_at {
-	PROMOTE_WAITING,     /* lag, or the source moved: call again */
-	PROMOTE_STOPPED,     /* done: STOPPED */
-	PROMOTE_WITHDRAWN    /* a stray producer or an open transaction: the wish is withdrawn, the mirror ACTIVE */
+enum stop_at {
+	STOP_WAITING,     /* lag, or the source moved: call again */
+	STOP_DONE,     /* done: STOPPED */
+	STOP_WITHDRAWN    /* a stray producer or an open transaction: the wish is withdrawn, the mirror ACTIVE */
 };
 
 /* Begins the reason of a promotion that was taken back because the two sides differ. */
@@ -39,15 +39,15 @@ enum outcome promote_withdraw(struct session *session, const char *link, const c
 			      struct err *err) MUST_USE;
 
 /* One attempt at everything that is left to do for a wished promotion. It does not wait for the second reading: the
- * first attempt answers PROMOTE_WAITING, and one that comes 2 s later compares; so many topics go on side by side.
- * Returns OUTCOME_DONE with *at set (err filled for PROMOTE_WITHDRAWN and, with the lag, for PROMOTE_WAITING), or the
+ * first attempt answers STOP_WAITING, and one that comes 2 s later compares; so many topics go on side by side.
+ * Returns OUTCOME_DONE with *at set (err filled for STOP_WITHDRAWN and, with the lag, for STOP_WAITING), or the
  * failure of a step, after which the next attempt goes on from there. OUTCOME_DIVERGED has taken the wish back. */
-enum outcome promote_act(struct session *session, const char *link, const char *topic, struct promote_actor *actor,
-			 enum promote_at *at, struct err *err) MUST_USE;
+enum outcome stop_act(struct session *session, const char *link, const char *topic, struct stop_actor *actor,
+			 enum stop_at *at, struct err *err) MUST_USE;
 
 /* --- for the command line ----------------------------------------------------------------------------------- */
 
-struct promote_opts {
+struct stop_opts {
 	const char *link;                 /* NULL: where one link has the topic */
 	const char *const *topics;
 	int n_topics;
@@ -60,7 +60,7 @@ struct promote_opts {
 	void *progress_arg;
 };
 
-struct promote_result {
+struct stop_result {
 	struct mirror_info info;          /* describe's objects */
 	enum outcome outcome;             /* of this topic */
 	char error_code[32];              /* outcome_word; "NONE" */
@@ -71,5 +71,5 @@ struct promote_result {
 
 /* All of them: wishes first, then, with wait or where nobody else acts, until done. The outcome is the worst one; the
  * results are there whenever *n > 0. */
-enum outcome promote_topics(struct session *session, const struct promote_opts *opts, struct arena *arena,
-			    struct promote_result **results, int *n, struct err *err) MUST_USE;
+enum outcome stop_topics(struct session *session, const struct stop_opts *opts, struct arena *arena,
+			    struct stop_result **results, int *n, struct err *err) MUST_USE;

@@ -11,13 +11,13 @@
  *  - killed after any record: the next attempt begins behind it. Between `closing` and `sealed` the reading is taken
  *    again; from `sealed` on the source is not needed any more, and there is no way back, because a marker of the door
  *    is an offset that the source does not have. */
-#include "control/promote.h"
+#include "control/stop.h"
 
 #include "base/clock.h"
 #include "base/mem.h"
 #include "control/guard.h"
-#include "control/promote_door.h"
-#include "control/promote_state.h"
+#include "control/stop_door.h"
+#include "control/stop_state.h"
 #include "control/settings.h"
 #include "control/verbs.h"
 #include "wire/msg/kerr_codes.h"
@@ -29,10 +29,10 @@ enum { APART_MS = 2000 };
 struct promotion {
 	struct session *session;
 	const char *link, *topic;
-	struct promote_actor *actor;
+	struct stop_actor *actor;
 	struct mirror_wish wish;
 	struct mirror_state state;
-	enum promote_at *at;
+	enum stop_at *at;
 };
 
 /* What the log says now. */
@@ -48,7 +48,7 @@ static enum outcome load(struct promotion *p, struct err *err)
 
 static enum outcome withdrawn(struct promotion *p, const char *why, struct err *err)
 {
-	*p->at = PROMOTE_WITHDRAWN;
+	*p->at = STOP_WITHDRAWN;
 	promote_reading_drop(p->session, p->link, p->topic);
 	err_set(err, RC_REFUSED, "%s: %s", p->topic, why);
 	err_hint(err, "stop what writes to the source topic, then promote again; the mirror is ACTIVE");
@@ -64,7 +64,7 @@ static enum outcome withdraw(struct promotion *p, const char *why, struct err *e
 
 static enum outcome waiting(struct promotion *p)
 {
-	*p->at = PROMOTE_WAITING;
+	*p->at = STOP_WAITING;
 	return OUTCOME_DONE;
 }
 
@@ -142,7 +142,7 @@ static enum outcome compare(struct promotion *p, struct reading *now, bool *stil
 		return withdraw(p, text, err);
 	}
 	outcome = judge(p, now, &level, err);
-	if (outcome != OUTCOME_DONE || *p->at == PROMOTE_WITHDRAWN)
+	if (outcome != OUTCOME_DONE || *p->at == STOP_WITHDRAWN)
 		return outcome;
 	if (before == NULL) {
 		promote_reading_keep(p->session, p->link, p->topic, now);
@@ -181,10 +181,10 @@ static json_t *latest_settings(struct promotion *p)
 
 static enum outcome drain(struct promotion *p, bool *still, struct err *err)
 {
-	struct promote_record pending = { .step = STEP_PENDING, .link = p->link, .topic = p->topic };
-	struct promote_record closing = { .step = STEP_CLOSING, .link = p->link, .topic = p->topic };
+	struct stop_record pending = { .step = STEP_PENDING, .link = p->link, .topic = p->topic };
+	struct stop_record closing = { .step = STEP_CLOSING, .link = p->link, .topic = p->topic };
 	struct reading now;
-	enum outcome outcome = promote_record(p->session, &pending, NULL, err);
+	enum outcome outcome = stop_record(p->session, &pending, NULL, err);
 
 	*still = false;
 	if (outcome == OUTCOME_DONE)
@@ -195,7 +195,7 @@ static enum outcome drain(struct promotion *p, bool *still, struct err *err)
 	if (outcome == OUTCOME_DONE && *still) {
 		closing.reading = &now;
 		closing.latest_settings = latest_settings(p);
-		outcome = promote_record(p->session, &closing, NULL, err);
+		outcome = stop_record(p->session, &closing, NULL, err);
 		json_decref(closing.latest_settings);
 	}
 	reading_fini(&now);
@@ -238,7 +238,7 @@ static enum outcome still_level(struct promotion *p, bool *level, struct err *er
 
 static enum outcome seal(struct promotion *p, struct err *err)
 {
-	struct promote_record sealed = { .step = STEP_SEALED, .link = p->link, .topic = p->topic };
+	struct stop_record sealed = { .step = STEP_SEALED, .link = p->link, .topic = p->topic };
 	enum outcome outcome = OUTCOME_DONE;
 	bool level;
 
@@ -246,8 +246,8 @@ static enum outcome seal(struct promotion *p, struct err *err)
 		outcome = p->actor->close_lanes(p->actor, p->link, p->topic, err);
 	if (outcome == OUTCOME_DONE)
 		outcome = still_level(p, &level, err);
-	if (outcome == OUTCOME_DONE && *p->at != PROMOTE_WITHDRAWN)
-		outcome = promote_record(p->session, &sealed, NULL, err);
+	if (outcome == OUTCOME_DONE && *p->at != STOP_WITHDRAWN)
+		outcome = stop_record(p->session, &sealed, NULL, err);
 	return outcome;
 }
 
@@ -255,11 +255,11 @@ static enum outcome seal(struct promotion *p, struct err *err)
 
 static enum outcome close_door(struct promotion *p, int32_t n, struct err *err)
 {
-	struct promote_record record = { .step = STEP_DOOR, .link = p->link, .topic = p->topic };
+	struct stop_record record = { .step = STEP_DOOR, .link = p->link, .topic = p->topic };
 	struct door door = { &p->wish, &p->state, n, p->actor->lease_ms };
 	enum outcome outcome = door_close(p->session, &door, &record.text, err);
 
-	return outcome == OUTCOME_DONE ? promote_record(p->session, &record, NULL, err) : outcome;
+	return outcome == OUTCOME_DONE ? stop_record(p->session, &record, NULL, err) : outcome;
 }
 
 /* What the destination does not take stays as it was, and is told. */
@@ -338,7 +338,7 @@ static enum outcome wait_durable(struct promotion *p, int32_t n, struct err *err
 
 static enum outcome finish(struct promotion *p, struct err *err)
 {
-	struct promote_record stopped = { .step = STEP_STOPPED, .link = p->link, .topic = p->topic };
+	struct stop_record stopped = { .step = STEP_STOPPED, .link = p->link, .topic = p->topic };
 	struct admin_topic topic = { 0 };
 	enum outcome outcome = OUTCOME_DONE;
 	struct arena arena;
@@ -357,9 +357,9 @@ static enum outcome finish(struct promotion *p, struct err *err)
 	if (outcome == OUTCOME_DONE)
 		outcome = guard_lift(p->session, &p->wish, err);
 	if (outcome == OUTCOME_DONE)
-		outcome = promote_record(p->session, &stopped, NULL, err);
+		outcome = stop_record(p->session, &stopped, NULL, err);
 	if (outcome == OUTCOME_DONE) {
-		*p->at = PROMOTE_STOPPED;
+		*p->at = STOP_DONE;
 		promote_reading_drop(p->session, p->link, p->topic);
 	}
 	return outcome;
@@ -375,7 +375,7 @@ static enum outcome act(struct promotion *p, struct err *err)
 	if (outcome != OUTCOME_DONE)
 		return outcome;
 	if (mirror_is_stopped(&p->state)) {
-		*p->at = PROMOTE_STOPPED;
+		*p->at = STOP_DONE;
 		return OUTCOME_DONE;
 	}
 	if (p->wish.wish != WISH_PROMOTE)
@@ -405,13 +405,13 @@ static void take_back(struct promotion *p, const struct err *diverged)
 		notes_add(&p->session->notes, "%s: the wish could not be taken back: %s", p->topic, err.text);
 }
 
-enum outcome promote_act(struct session *session, const char *link, const char *topic, struct promote_actor *actor,
-			 enum promote_at *at, struct err *err)
+enum outcome stop_act(struct session *session, const char *link, const char *topic, struct stop_actor *actor,
+			 enum stop_at *at, struct err *err)
 {
 	struct promotion p = { .session = session, .link = link, .topic = topic, .actor = actor, .at = at };
 	enum outcome outcome;
 
-	*at = PROMOTE_WAITING;
+	*at = STOP_WAITING;
 	*err = (struct err){ 0 };
 	outcome = act(&p, err);
 	if (outcome == OUTCOME_DIVERGED && !p.state.sealed)
@@ -424,10 +424,10 @@ enum outcome promote_act(struct session *session, const char *link, const char *
 enum outcome promote_withdraw(struct session *session, const char *link, const char *topic, const char *why,
 			      struct err *err)
 {
-	struct promote_record record = { .step = STEP_WITHDRAW, .link = link, .topic = topic, .text = why };
+	struct stop_record record = { .step = STEP_WITHDRAW, .link = link, .topic = topic, .text = why };
 
 	promote_reading_drop(session, link, topic);
-	return promote_record(session, &record, NULL, err);
+	return stop_record(session, &record, NULL, err);
 }
 
 /* --- the wish ------------------------------------------------------------------------------------------------ */
@@ -507,13 +507,13 @@ enum outcome promote_check(struct session *session, const char *link, const char
 enum outcome promote_wish(struct session *session, const char *link, const char *topic, bool *changed, struct err *err)
 {
 	struct promotion p = { .session = session, .link = link, .topic = topic };
-	struct promote_record record = { .step = STEP_WISH, .link = link, .topic = topic };
+	struct stop_record record = { .step = STEP_WISH, .link = link, .topic = topic };
 	bool again;
 	enum outcome outcome = check(&p, &again, err);
 
 	*changed = false;
 	if (outcome == OUTCOME_DONE && !again)
-		outcome = promote_record(session, &record, changed, err);
+		outcome = stop_record(session, &record, changed, err);
 	mirror_wish_fini(&p.wish);
 	mirror_state_fini(&p.state);
 	return outcome;

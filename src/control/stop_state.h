@@ -5,7 +5,7 @@
 
 #include "control/promote_read.h"
 
-enum promote_step {
+enum stop_step {
 	STEP_WISH,        /* the wish itself */
 	STEP_PENDING,     /* PENDING_STOPPED: somebody acts */
 	STEP_CLOSING,     /* with the ends: nobody may write any more */
@@ -15,8 +15,8 @@ enum promote_step {
 	STEP_WITHDRAW     /* back to mirroring; not once it is sealed */
 };
 
-struct promote_record {
-	enum promote_step step;
+struct stop_record {
+	enum stop_step step;
 	const char *link, *topic;
 	const struct reading *reading;   /* STEP_CLOSING, */
 	json_t *latest_settings;         /* and, where the source told them: mirror_state */
@@ -25,5 +25,5 @@ struct promote_record {
 	bool gone;                       /* out: the wish is not there (any more): nothing was written */
 };
 
-enum outcome promote_record(struct session *session, struct promote_record *record, bool *changed,
+enum outcome stop_record(struct session *session, struct stop_record *record, bool *changed,
 			    struct err *err) MUST_USE;

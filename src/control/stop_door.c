@@ -4,7 +4,7 @@
  *
  * Failure modes: an answer that is unclear is no matter, the same marker is written again (equal epochs are accepted);
  * a higher epoch than was read (47) is read again. */
-#include "control/promote_door.h"
+#include "control/stop_door.h"
 
 #include "base/clock.h"
 #include "base/mem.h"

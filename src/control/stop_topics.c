@@ -3,7 +3,7 @@
  * is done or the time is up.
  *
  * This process acts where no worker is a member of the group, or none has taken the wish within 3 s. */
-#include "control/promote.h"
+#include "control/stop.h"
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -20,19 +20,19 @@ struct item {
 	const char *topic;
 	int64_t wish;                /* the offset of the wish */
 	bool open;                   /* not decided yet */
-	struct promote_result *result;
+	struct stop_result *result;
 };
 
 struct run {
 	struct session *session;
-	const struct promote_opts *opts;
+	const struct stop_opts *opts;
 	struct arena *arena;
 	struct item *items;
 	int n;
 	int workers;
 	int64_t began_ns, told_ns, asked_ns, deadline_ns;   /* of the command */
 	bool acting, claimed;
-	struct promote_actor actor;
+	struct stop_actor actor;
 };
 
 static void settle(struct item *item, enum outcome outcome, const struct err *err)
@@ -105,7 +105,7 @@ static void wish_one(struct run *run, struct item *item)
 /* --- acting -------------------------------------------------------------------------------------------------- */
 
 /* Lanes of workers that live close when they see `closing`, and say so; their lease ends the wait. */
-static enum outcome wait_for_workers(struct promote_actor *actor, const char *link, const char *topic, struct err *err)
+static enum outcome wait_for_workers(struct stop_actor *actor, const char *link, const char *topic, struct err *err)
 {
 	struct run *run = actor->owner;
 	struct session *session = run->session;
@@ -144,12 +144,12 @@ static enum outcome claim(struct run *run, struct err *err)
 static void act_one(struct run *run, struct item *item)
 {
 	struct session *session = run->session;
-	enum promote_at at = PROMOTE_WAITING;
+	enum stop_at at = STOP_WAITING;
 	struct err err = { 0 };
 	enum outcome outcome = claim(run, &err);
 
 	if (outcome == OUTCOME_DONE)
-		outcome = promote_act(session, item->link, item->topic, &run->actor, &at, &err);
+		outcome = stop_act(session, item->link, item->topic, &run->actor, &at, &err);
 	if (outcome != OUTCOME_DONE && err.rc == RC_TIMEOUT && clock_mono_ns() >= run->deadline_ns) {
 		/* The end of the command's time cut the step short: what was waited for before is what is told. */
 		item->result->outcome = OUTCOME_TIMED_OUT;
@@ -161,9 +161,9 @@ static void act_one(struct run *run, struct item *item)
 			settle(item, outcome, &err);
 		else
 			item->result->outcome = outcome;
-	} else if (at == PROMOTE_STOPPED) {
+	} else if (at == STOP_DONE) {
 		settle(item, OUTCOME_DONE, NULL);
-	} else if (at == PROMOTE_WITHDRAWN) {
+	} else if (at == STOP_WITHDRAWN) {
 		settle(item, OUTCOME_REFUSED, &err);
 	} else {
 		item->result->outcome = OUTCOME_TIMED_OUT;
@@ -339,7 +339,7 @@ static void time_up(struct run *run)
 
 static void fill_info(struct run *run, struct item *item, const struct mirror_info *infos, int n)
 {
-	struct promote_result *result = item->result;
+	struct stop_result *result = item->result;
 
 	snprintf(result->error_code, sizeof(result->error_code), "%s", outcome_word(result->outcome, &result->err));
 	result->info = (struct mirror_info){ .link_name = arena_strdup(run->arena, item->link),
@@ -384,8 +384,8 @@ static int count_open(const struct run *run)
 	return open;
 }
 
-enum outcome promote_topics(struct session *session, const struct promote_opts *opts, struct arena *arena,
-			    struct promote_result **results, int *n, struct err *err)
+enum outcome stop_topics(struct session *session, const struct stop_opts *opts, struct arena *arena,
+			    struct stop_result **results, int *n, struct err *err)
 {
 	struct run run = { .session = session, .opts = opts, .arena = arena };
 	enum outcome outcome = OUTCOME_DONE;
@@ -398,14 +398,14 @@ enum outcome promote_topics(struct session *session, const struct promote_opts *
 	}
 	collect(&run);
 	*n = run.n;
-	*results = arena_new(arena, struct promote_result, run.n);
+	*results = arena_new(arena, struct stop_result, run.n);
 	for (int i = 0; i < run.n; i++) {
 		run.items[i].result = &(*results)[i];
 		wish_one(&run, &run.items[i]);
 	}
 	if (count_open(&run) > 0)
 		outcome = session_workers(session, &run.workers, err);
-	run.actor = (struct promote_actor){
+	run.actor = (struct stop_actor){
 		.close_lanes = wait_for_workers, .owner = &run,
 		.lease_ms = run.workers > 0 ? session->conf->session_timeout_ms + GRACE_MS : GRACE_MS,
 	};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "control/promote_state.h"
+#include "control/stop_state.h"
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -46,7 +46,7 @@ static enum outcome wish_step(struct control_batch *batch, struct mirror_wish *w
 	return OUTCOME_DONE;
 }
 
-static void withdraw_step(const struct promote_record *record, const struct control_log *log,
+static void withdraw_step(const struct stop_record *record, const struct control_log *log,
 			  struct control_batch *batch, struct mirror_wish *wish, struct mirror_state *state)
 {
 	if (state->sealed)
@@ -82,7 +82,7 @@ static void stop_partitions(struct mirror_state *state, int32_t n)
 }
 
 /* The steps that only the state tells of. False: it is so already. */
-static bool state_step(const struct promote_record *record, const struct control_log *log, struct mirror_state *state)
+static bool state_step(const struct stop_record *record, const struct control_log *log, struct mirror_state *state)
 {
 	int64_t seen = control_log_mirror_offset(log, record->link, record->topic);
 
@@ -122,7 +122,7 @@ static bool state_step(const struct promote_record *record, const struct control
 	return true;
 }
 
-static enum outcome step(struct promote_record *record, const struct control_log *log, struct control_batch *batch,
+static enum outcome step(struct stop_record *record, const struct control_log *log, struct control_batch *batch,
 			 struct mirror_wish *wish, struct mirror_state *state, struct err *err)
 {
 	if (record->step == STEP_WISH)
@@ -139,7 +139,7 @@ static enum outcome step(struct promote_record *record, const struct control_log
 
 static enum outcome decide(struct control_log *log, struct control_batch *batch, void *arg, struct err *err)
 {
-	struct promote_record *record = arg;
+	struct stop_record *record = arg;
 	struct mirror_wish wish = { 0 };
 	struct mirror_state state = { 0 };
 	enum outcome outcome = OUTCOME_FAILED;
@@ -153,7 +153,7 @@ static enum outcome decide(struct control_log *log, struct control_batch *batch,
 	return outcome;
 }
 
-enum outcome promote_record(struct session *session, struct promote_record *record, bool *changed, struct err *err)
+enum outcome stop_record(struct session *session, struct stop_record *record, bool *changed, struct err *err)
 {
 	return control_log_update(session->log, decide, record, session->deadline_ns, changed, err);
 }

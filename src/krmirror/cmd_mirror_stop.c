@@ -4,7 +4,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/units.h"
-#include "control/promote.h"
+#include "control/stop.h"
 #include "krmirror/cli.h"
 #include "krmirror/mirror_view.h"
 #include "krmirror/text.h"
@@ -49,7 +49,7 @@ static const char *how(const struct mirror_info *info)
 											  : "promoted";
 }
 
-static void tell(struct cli *cli, const struct promote_result *result)
+static void tell(struct cli *cli, const struct stop_result *result)
 {
 	const struct mirror_info *info = &result->info;
 	const char *topic = info->mirror_topic_name;
@@ -74,7 +74,7 @@ static void tell(struct cli *cli, const struct promote_result *result)
 }
 
 /* A wish that nobody acts on yet. */
-static bool is_recorded(const struct promote_result *result)
+static bool is_recorded(const struct stop_result *result)
 {
 	const char *status = result->info.mirror_status;
 
@@ -82,7 +82,7 @@ static bool is_recorded(const struct promote_result *result)
 }
 
 /* With --wait this command acts itself where no worker does; but it copies nothing. */
-static void warn_no_worker(struct cli *cli, const struct promote_result *results, int n)
+static void warn_no_worker(struct cli *cli, const struct stop_result *results, int n)
 {
 	bool recorded = false, late = false;
 
@@ -96,7 +96,7 @@ static void warn_no_worker(struct cli *cli, const struct promote_result *results
 		cli_check_worker(cli, "nobody acts on the wish until one runs, or until promote is run with --wait");
 }
 
-static json_t *document(const struct promote_result *results, int n)
+static json_t *document(const struct stop_result *results, int n)
 {
 	json_t *array = json_array();
 
@@ -126,7 +126,7 @@ static int64_t wait_until(const struct args *args)
 
 enum outcome cmd_mirror_promote(struct cli *cli)
 {
-	struct promote_opts opts = {
+	struct stop_opts opts = {
 		.link = cli->args.values[OPT_LINK],
 		.topics = cli->args.operands,
 		.n_topics = cli->args.n_operands,
@@ -136,7 +136,7 @@ enum outcome cmd_mirror_promote(struct cli *cli)
 		.progress = progress,
 		.progress_arg = &cli->output,
 	};
-	struct promote_result *results = NULL;
+	struct stop_result *results = NULL;
 	struct err err = { 0 };
 	int n = 0;
 	enum outcome outcome = cli_connect(cli);
@@ -146,7 +146,7 @@ enum outcome cmd_mirror_promote(struct cli *cli)
 	if (outcome != OUTCOME_DONE)
 		return outcome;
 	opts.wait_until_ns = wait_until(&cli->args);
-	outcome = promote_topics(&cli->session, &opts, &cli->arena, &results, &n, &err);
+	outcome = stop_topics(&cli->session, &opts, &cli->arena, &results, &n, &err);
 	cli_print_notes(cli, &cli->session.notes);
 	if (n == 0 && outcome != OUTCOME_DONE)
 		return cli_fail(cli, outcome, &err);
