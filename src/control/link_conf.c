@@ -7,7 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { PREFIX_MAX = 12, LINK_NAME_MAX = 100, TOPIC_NAME_MAX = 249 };
+enum { PREFIX_MAX = 12, LINK_NAME_MAX = 100, TOPIC_NAME_MAX = 249, NEW_TOPICS_MS = 30000 };
 
 static const struct key_table *const tables[] = { &link_key_table, &client_key_table, NULL };
 
@@ -212,6 +212,13 @@ static void read_fields(struct link_conf *conf)
 		conf->rate_limit = keys_number(&link_key_table, props, "mirror.fetch.rate.limit");
 	conf->readers_everyone = flag(props, "mirror.readers.everyone");
 	conf->progress_group_id = group == NULL ? NULL : xstrdup(group);
+	conf->offset_sync = flag(props, "consumer.offset.sync.enable");
+	conf->acl_sync = flag(props, "acl.sync.enable");
+	conf->auto_create = flag(props, "auto.create.mirror.topics.enable");
+	conf->offset_sync_ms = number(props, "consumer.offset.sync.ms");
+	conf->config_sync_ms = number(props, "topic.config.sync.ms");
+	conf->acl_sync_ms = number(props, "acl.sync.ms");
+	conf->auto_create_ms = MIN(conf->source.metadata_max_age_ms, NEW_TOPICS_MS);
 	/* The keys of replica fetchers, where they were given, are those of the client. */
 	if (props_find(props, "replica.socket.timeout.ms") != NULL && props_find(props, "request.timeout.ms") == NULL)
 		conf->source.request_timeout_ms = number(props, "replica.socket.timeout.ms");

@@ -26,6 +26,9 @@ struct link_conf {
 	int64_t rate_limit;           /* mirror.fetch.rate.limit: of the link, over all workers; 0: none */
 	bool readers_everyone;        /* mirror.readers.everyone */
 	char *progress_group_id;      /* NULL: none */
+	/* the sync tasks */
+	bool offset_sync, acl_sync, auto_create;
+	int32_t offset_sync_ms, config_sync_ms, acl_sync_ms, auto_create_ms;
 };
 
 /* Checks the properties (keys, types, combinations) and takes copies. RC_USAGE with file:line; what this version does

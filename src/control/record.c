@@ -61,6 +61,7 @@ static const struct field link_state_rows[] = {
 	FIELD(link_state, last_contact_ms, FIELD_I64),
 	FIELD(link_state, error, FIELD_TEXT),
 	FIELD(link_state, error_message, FIELD_TEXT),
+	FIELD(link_state, tasks, FIELD_OBJECT),
 };
 static const struct fields link_state_fields = FIELDS(link_state_rows);
 

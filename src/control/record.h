@@ -76,6 +76,7 @@ struct link_state {
 	int64_t seen;                     /* the offset of the wish acted on; -1 */
 	int64_t last_contact_ms;          /* -1 */
 	char *error, *error_message;      /* a word and a sentence; NULL: none */
+	json_t *tasks;                    /* object: name of a sync task -> task.h's task_json; NULL: not known */
 	json_t *raw;
 };
 

@@ -20,6 +20,8 @@ static const struct command commands[] = {
 	{ { "link", "describe" }, "NAME", 0, 1, 0, B(OPT_LINK), "one link in full", cmd_link_describe },
 	{ { "link", "check" }, "NAME", 0, 1, B(OPT_PRINT_ACLS) | B(OPT_PORTS), B(OPT_LINK),
 	  "try every listener and every right on both clusters", cmd_link_check },
+	{ { "link", "task list" }, "NAME", 0, 1, 0, B(OPT_LINK), "what is kept in step with the source, and its errors",
+	  cmd_link_task_list },
 	{ { "link", "pause" }, "NAME", 0, 1, 0, B(OPT_LINK), "stop all mirrors of a link", cmd_link_pause },
 	{ { "link", "resume" }, "NAME", 0, 1, 0, B(OPT_LINK), "go on with a paused link", cmd_link_resume },
 	{ { "link", "configuration list" }, "NAME", 0, 1, 0, B(OPT_LINK), "the settings of a link, secrets hidden",

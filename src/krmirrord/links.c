@@ -2,7 +2,7 @@
 /* Links at the data loops, and for each a connection of the control thread to its source: the metadata of the mirrored
  * topics (new partitions) and the availability check. Nothing here waits: metadata comes when it comes, and a source
  * that is away holds up nobody. */
-#include "krmirrord/worker.h"
+#include "krmirrord/tasks.h"
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -116,6 +116,7 @@ static void apply_link(struct worker *worker, struct link_row *row)
 		if (row->present && row->usable && !row->conf.inbound)
 			open_at_loops(worker, row);
 		row->changed = false;
+		tasks_renew(row);
 		worker->plan_wanted = true;
 	}
 	if (!wants_source(row))

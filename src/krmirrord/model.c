@@ -2,6 +2,7 @@
 #include "krmirrord/model.h"
 
 #include "krmirrord/claims.h"
+#include "krmirrord/tasks.h"
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -19,6 +20,7 @@ static void link_row_free(struct link_row *row)
 	CHECK(row->source == NULL);
 	link_wish_fini(&row->wish);
 	link_conf_fini(&row->conf);
+	link_tasks_free(row->tasks);
 	xfree(row->rates);
 	xfree(row->name);
 	xfree(row);

@@ -68,6 +68,8 @@ struct link_row {
 	int64_t check_ns;            /* next availability check */
 	int misses;
 	int64_t contact_wall_ms;     /* of any part of the worker; 0: never */
+
+	struct link_tasks *tasks;    /* tasks.c; NULL: none ran */
 };
 
 struct mirror_row {

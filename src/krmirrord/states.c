@@ -2,7 +2,7 @@
 /* state/LINK and state/LINK/TOPIC: what is. Every worker writes the entries of its own lanes, the group's leader also the
  * status of mirrors and links; several records go in one compare-and-append, only what changed, on transitions and once
  * a minute while offsets move. The decision is taken anew from the log's view whenever another writer was first. */
-#include "krmirrord/worker.h"
+#include "krmirrord/tasks.h"
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -91,11 +91,20 @@ static const char *link_error(const struct link_row *row)
 	return row->stale ? row->error_word : NULL;
 }
 
-static bool link_due(const struct worker *worker, const struct link_row *row, const struct link_state *state)
+static bool tasks_differ(struct link_row *row, const struct link_state *state)
+{
+	json_t *tasks = tasks_json(row, state->tasks);
+	bool differ = state->tasks == NULL || !json_equal(tasks, state->tasks);
+
+	json_decref(tasks);
+	return differ;
+}
+
+static bool link_due(const struct worker *worker, struct link_row *row, const struct link_state *state)
 {
 	return worker->member.leader && row->present &&
 	       (state->state != plan_link_state(&row->plan) || state->seen != row->offset ||
-		!text_eq(state->error, link_error(row)) ||
+		!text_eq(state->error, link_error(row)) || tasks_differ(row, state) ||
 		(state->state == LINK_UNAVAILABLE && row->written_rc != row->source_error.rc));
 }
 
@@ -103,7 +112,10 @@ static void link_write(struct link_row *row, struct link_state *state)
 {
 	enum link_state_kind kind = plan_link_state(&row->plan);
 	const struct err *err = kind == LINK_UNAVAILABLE ? &row->source_error : &row->error;
+	json_t *tasks = tasks_json(row, state->tasks);
 
+	json_decref(state->tasks);
+	state->tasks = tasks;
 	if (state->state != kind || state->since_ms <= 0)
 		state->since_ms = clock_wall_ms();
 	state->state = kind;

@@ -19,6 +19,7 @@
 #include "base/mem.h"
 #include "client/wait.h"
 #include "krmirrord/notify.h"
+#include "krmirrord/tasks.h"
 
 #include <unistd.h>
 
@@ -248,6 +249,7 @@ static void act(struct worker *worker)
 	limits_work(worker);
 	guards_work(worker);
 	leader_work(worker);
+	tasks_work(worker);
 }
 
 static void tell_status(struct worker *worker)

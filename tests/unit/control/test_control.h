@@ -21,3 +21,4 @@ TCase *link_config_tests(void);
 TCase *promote_tests(void);
 TCase *guard_tests(void);
 TCase *rights_tests(void);
+TCase *task_tests(void);

@@ -7,6 +7,7 @@
 #include "control/links.h"
 #include "control/mirrors.h"
 #include "control/stop.h"
+#include "control/task_report.h"
 
 struct fake_control {
 	/* what the verbs give */

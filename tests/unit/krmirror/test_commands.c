@@ -425,6 +425,25 @@ START_TEST(settings_are_listed_and_secrets_hidden)
 }
 END_TEST
 
+START_TEST(tasks_are_listed_with_their_errors)
+{
+	json_t *tasks, *error;
+
+	ck_assert_int_eq(run_cli(ON "link task list east"), 0);
+	ck_assert(fake_called("report_tasks east"));
+	ck_assert_ptr_nonnull(strstr(cli_out, "TopicConfigsSync"));
+	ck_assert_ptr_nonnull(strstr(cli_out, "a right is missing"));
+	ck_assert_int_eq(run_cli(ON "link task list --link east -o json"), 0);
+	tasks = document();
+	ck_assert_int_eq(json_array_size(tasks), 4);
+	ck_assert_str_eq(json_string_value(json_object_get(json_array_get(tasks, 0), "state")), "IN_ERROR");
+	error = json_array_get(json_object_get(json_array_get(tasks, 0), "errors"), 0);
+	ck_assert_str_eq(json_string_value(json_object_get(error, "error_code")), "AUTHORIZATION_ERROR");
+	ck_assert(json_is_null(json_object_get(json_array_get(tasks, 3), "state")));
+	json_decref(tasks);
+}
+END_TEST
+
 START_TEST(settings_are_updated)
 {
 	ck_assert_int_eq(run_cli(ON "link configuration update east --config client.id=x"), 0);
@@ -468,6 +487,7 @@ TCase *commands_tests(void)
 	tcase_add_test(tc, link_check_shows_what_is_wrong_and_exits_by_it);
 	tcase_add_test(tc, notes_are_warnings_and_said_once);
 	tcase_add_test(tc, settings_are_listed_and_secrets_hidden);
+	tcase_add_test(tc, tasks_are_listed_with_their_errors);
 	tcase_add_test(tc, settings_are_updated);
 	tcase_add_test(tc, the_template_has_every_key);
 	return tc;
