@@ -27,6 +27,10 @@ struct admin_topic {
 /* One Metadata request for all names; topics[n] in the same order, in the arena. */
 int admin_topics(struct cluster *cluster, const char *const *names, int n, int64_t deadline_ns, struct arena *arena,
 		 struct admin_topic **topics, struct err *err) MUST_USE;
+/* All topics that the caller may DESCRIBE, in the order of their names; without partitions' leaders and rights: of each
+ * only name, error, id, internal and n_partitions. One request. */
+int admin_all_topics(struct cluster *cluster, int64_t deadline_ns, struct arena *arena, struct admin_topic **topics,
+		     int *n, struct err *err) MUST_USE;
 /* One topic; RC_NOT_FOUND when it does not exist. */
 int admin_topic(struct cluster *cluster, const char *name, int64_t deadline_ns, struct arena *arena,
 		struct admin_topic *topic, struct err *err) MUST_USE;
@@ -44,6 +48,17 @@ struct admin_configs {
 
 int admin_describe_configs(struct cluster *cluster, const char *topic, int64_t deadline_ns, struct arena *arena,
 			   struct admin_configs *configs, struct err *err) MUST_USE;
+/* What is asked of many topics, a few hundred to a request. */
+struct admin_configs_of {
+	const char *topic;
+	int16_t error;                  /* Kafka's code; INT16_MAX: not answered */
+	struct admin_configs configs;
+};
+
+/* keys[n_keys]: only these settings; each broker gives those that it knows. RC_OK when all requests were answered,
+ * whatever they say of a topic; a right that is missing is that topic's error. */
+int admin_describe_configs_of(struct cluster *cluster, struct admin_configs_of *topics, int n, const char *const *keys,
+			      int n_keys, int64_t deadline_ns, struct arena *arena, struct err *err) MUST_USE;
 /* NULL: not among them. */
 const struct admin_config *admin_config_find(const struct admin_configs *configs, const char *name);
 
@@ -189,6 +204,7 @@ struct admin_acl {
 	const char *resource, *pattern;        /* "orders", "LITERAL"; "ord", "PREFIXED" */
 	const char *principal, *host;
 	const char *operation, *permission;    /* "WRITE", "DENY" */
+	const char *type;                      /* "TOPIC", "GROUP"; NULL stands for TOPIC */
 };
 
 struct admin_acls {
@@ -203,7 +219,10 @@ int admin_topic_acls(struct cluster *cluster, const char *topic, int64_t deadlin
 /* As one broker knows them; topic NULL: of all topics. Brokers learn of changes one after the other. */
 int admin_topic_acls_at(struct cluster *cluster, int32_t node, const char *topic, int64_t deadline_ns,
 			struct arena *arena, struct admin_acls *acls, struct err *err) MUST_USE;
-/* Of topics; what is there already, or not there any more, is no error. RC_AUTH: no ALTER on the cluster. Nothing
+/* Those of all kinds of resources. */
+int admin_all_acls(struct cluster *cluster, int64_t deadline_ns, struct arena *arena, struct admin_acls *acls,
+		   struct err *err) MUST_USE;
+/* What is there already, or not there any more, is no error. RC_AUTH: no ALTER on the cluster. Nothing
  * happens for n 0. */
 int admin_create_acls(struct cluster *cluster, const struct admin_acl *acls, int n, int64_t deadline_ns,
 		      struct err *err) MUST_USE;

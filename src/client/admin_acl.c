@@ -18,6 +18,10 @@ static const char *const operations[] = {
 static const char *const permissions[] = { "UNKNOWN", "ANY", "DENY", "ALLOW" };
 static const char *const patterns[] = { "UNKNOWN", "ANY", "MATCH", "LITERAL", "PREFIXED" };
 
+static const char *const types[] = {
+	"UNKNOWN", "ANY", "TOPIC", "GROUP", "CLUSTER", "TRANSACTIONAL_ID", "DELEGATION_TOKEN", "USER"
+};
+
 static const char *word(const char *const *words, size_t n, int8_t at)
 {
 	return at >= 0 && (size_t)at < n ? words[at] : words[0];
@@ -42,6 +46,7 @@ static void copy(const struct describe_acls_response *res, struct arena *arena, 
 			const struct acl_description *a = &r->acls.items[k];
 
 			acls->items[acls->n++] = (struct admin_acl){
+				.type = word(types, ARRAY_LEN(types), r->resource_type),
 				.resource = keep(arena, r->resource_name),
 				.pattern = word(patterns, ARRAY_LEN(patterns), r->pattern_type),
 				.principal = keep(arena, a->principal), .host = keep(arena, a->host),
@@ -52,12 +57,10 @@ static void copy(const struct describe_acls_response *res, struct arena *arena, 
 	}
 }
 
-int admin_topic_acls_at(struct cluster *cluster, int32_t node, const char *topic, int64_t deadline_ns,
-			struct arena *arena, struct admin_acls *acls, struct err *err)
+/* name NULL: of all resources of that type. */
+static int describe(struct admin_op *op, int32_t node, int8_t type, const char *name, struct arena *arena,
+		    struct admin_acls *acls, struct err *err)
 {
-	struct admin_op op = { .cluster = cluster, .deadline_ns = deadline_ns, .verb = "read the ACLs of",
-			       .object = topic != NULL ? topic : "all topics",
-			       .right = "DESCRIBE on Cluster" };
 	struct describe_acls_request *req;
 	struct call call = { 0 };
 	int rc;
@@ -65,25 +68,44 @@ int admin_topic_acls_at(struct cluster *cluster, int32_t node, const char *topic
 	*acls = (struct admin_acls){ 0 };
 	call_init(&call, &describe_acls_api, NULL, NULL);
 	req = call_req(&call, describe_acls);
-	req->resource_type_filter = TYPE_TOPIC;
-	req->resource_name_filter = str_of(topic);
-	req->pattern_type_filter = topic != NULL ? PATTERN_MATCH : ANY;
+	req->resource_type_filter = type;
+	req->resource_name_filter = str_of(name);
+	req->pattern_type_filter = name != NULL ? PATTERN_MATCH : ANY;
 	req->principal_filter = req->host_filter = STR_NULL;
 	req->operation = ANY;
 	req->permission_type = ANY;
-	rc = admin_call(&op, node, &call, err);
+	rc = admin_call(op, node, &call, err);
 	if (rc == RC_OK) {
 		const struct describe_acls_response *res = call_res(&call, describe_acls);
 
 		acls->authorizer = res->error_code != KERR_SECURITY_DISABLED;
-		rc = acls->authorizer ? admin_code(&op, res->error_code, res->error_message, err) : RC_OK;
+		rc = acls->authorizer ? admin_code(op, res->error_code, res->error_message, err) : RC_OK;
 		if (rc == RC_OK && acls->authorizer)
 			copy(res, arena, acls);
 	} else {
-		admin_failed(&op, err);
+		admin_failed(op, err);
 	}
 	call_fini(&call);
 	return rc;
+}
+
+int admin_topic_acls_at(struct cluster *cluster, int32_t node, const char *topic, int64_t deadline_ns,
+			struct arena *arena, struct admin_acls *acls, struct err *err)
+{
+	struct admin_op op = { .cluster = cluster, .deadline_ns = deadline_ns, .verb = "read the ACLs of",
+			       .object = topic != NULL ? topic : "all topics",
+			       .right = "DESCRIBE on Cluster" };
+
+	return describe(&op, node, TYPE_TOPIC, topic, arena, acls, err);
+}
+
+int admin_all_acls(struct cluster *cluster, int64_t deadline_ns, struct arena *arena, struct admin_acls *acls,
+		   struct err *err)
+{
+	struct admin_op op = { .cluster = cluster, .deadline_ns = deadline_ns, .verb = "read", .object = "ACLs",
+			       .right = "DESCRIBE on Cluster" };
+
+	return describe(&op, NODE_ANY, ANY, NULL, arena, acls, err);
 }
 
 int admin_topic_acls(struct cluster *cluster, const char *topic, int64_t deadline_ns, struct arena *arena,
@@ -107,6 +129,11 @@ static int8_t number(const char *const *words, size_t n, const char *text)
 	return 0;
 }
 
+static int8_t type_of(const struct admin_acl *acl)
+{
+	return acl->type != NULL ? number(types, ARRAY_LEN(types), acl->type) : TYPE_TOPIC;
+}
+
 static void create_build(struct call *call, const void *arg)
 {
 	const struct change *change = arg;
@@ -118,7 +145,7 @@ static void create_build(struct call *call, const void *arg)
 		const struct admin_acl *a = &change->acls[i];
 
 		req->creations.items[i] = (struct acl_creation){
-			.resource_type = TYPE_TOPIC, .resource_name = str_of(a->resource),
+			.resource_type = type_of(a), .resource_name = str_of(a->resource),
 			.resource_pattern_type = number(patterns, ARRAY_LEN(patterns), a->pattern),
 			.principal = str_of(a->principal), .host = str_of(a->host),
 			.operation = number(operations, ARRAY_LEN(operations), a->operation),
@@ -150,7 +177,7 @@ static void delete_build(struct call *call, const void *arg)
 		const struct admin_acl *a = &change->acls[i];
 
 		req->filters.items[i] = (struct acl_deletion_filter){
-			.resource_type_filter = TYPE_TOPIC, .resource_name_filter = str_of(a->resource),
+			.resource_type_filter = type_of(a), .resource_name_filter = str_of(a->resource),
 			.pattern_type_filter = number(patterns, ARRAY_LEN(patterns), a->pattern),
 			.principal_filter = str_of(a->principal), .host_filter = str_of(a->host),
 			.operation = number(operations, ARRAY_LEN(operations), a->operation),

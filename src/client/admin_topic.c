@@ -6,10 +6,12 @@
 #include "wire/msg/delete_topics.h"
 #include "wire/msg/describe_configs.h"
 #include "wire/msg/incremental_alter_configs.h"
+#include "wire/msg/metadata.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-enum { RESOURCE_TOPIC = 2, OP_SET = 0, OP_DELETE = 1, CREATE_TIMEOUT_MS = 25000, RIGHT_MAX = 320 };
+enum { RESOURCE_TOPIC = 2, OP_SET = 0, OP_DELETE = 1, CREATE_TIMEOUT_MS = 25000, RIGHT_MAX = 320, CONFIGS_AT_ONCE = 250 };
 
 /* --- create -------------------------------------------------------------------------------------------------- */
 
@@ -159,6 +161,56 @@ int admin_delete_topic(struct cluster *cluster, const char *topic, int64_t deadl
 	return rc;
 }
 
+/* --- all of them --------------------------------------------------------------------------------------------- */
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(((const struct admin_topic *)a)->name, ((const struct admin_topic *)b)->name);
+}
+
+static void topics_copy(const struct metadata_response *res, struct arena *arena, struct admin_topic **topics, int *n)
+{
+	*topics = arena_new(arena, struct admin_topic, MAX(res->topics.n, 0));
+	for (int i = 0; i < res->topics.n; i++) {
+		const struct topic_metadata *t = &res->topics.items[i];
+
+		if (t->name.len <= 0)
+			continue;
+		(*topics)[(*n)++] = (struct admin_topic){
+			.name = arena_strndup(arena, t->name.data, (size_t)t->name.len), .error = t->error_code,
+			.id = t->topic_id, .internal = t->is_internal, .authorized = INT32_MIN,
+			.n_partitions = t->partitions.n,
+		};
+	}
+	qsort(*topics, (size_t)*n, sizeof(**topics), by_name);
+}
+
+int admin_all_topics(struct cluster *cluster, int64_t deadline_ns, struct arena *arena, struct admin_topic **topics,
+		     int *n, struct err *err)
+{
+	struct admin_op op = { .cluster = cluster, .deadline_ns = deadline_ns, .verb = "list", .object = "topics" };
+	struct call call = { 0 };
+	int rc;
+
+	*n = 0;
+	do {
+		struct metadata_request *req;
+
+		call_reset(&call);
+		call_init(&call, &metadata_api, NULL, NULL);
+		req = call_req(&call, metadata);
+		req->topics.n = -1;
+		req->allow_auto_topic_creation = false;
+		rc = admin_call(&op, NODE_ANY, &call, err);
+	} while (admin_rc_retries(rc) && admin_pause(&op));
+	if (rc == RC_OK)
+		topics_copy(call_res(&call, metadata), arena, topics, n);
+	else
+		admin_failed(&op, err);
+	call_fini(&call);
+	return rc;
+}
+
 /* --- settings ------------------------------------------------------------------------------------------------ */
 
 static void configs_copy(struct arena *arena, const struct described_resource *in, struct admin_configs *out)
@@ -206,6 +258,85 @@ static int configs_once(const struct admin_op *op, struct arena *arena, struct a
 		admin_failed(op, err);
 	}
 	call_fini(&call);
+	return rc;
+}
+
+static struct admin_configs_of *configs_slot(struct admin_configs_of *topics, int n, int at, struct str name)
+{
+	if (at < n && str_eq(name, str_of(topics[at].topic)))
+		return &topics[at];
+	for (int i = 0; i < n; i++)
+		if (str_eq(name, str_of(topics[i].topic)))
+			return &topics[i];
+	return NULL;
+}
+
+struct configs_ask {
+	struct admin_configs_of *topics;
+	int n;
+	const char *const *keys;
+	int n_keys;
+};
+
+static int configs_batch(const struct admin_op *op, const struct configs_ask *ask, struct arena *arena, struct err *err)
+{
+	struct call call = { 0 };
+	struct describe_configs_request *req;
+	struct str *keys;
+	int rc;
+
+	call_init(&call, &describe_configs_api, NULL, NULL);
+	req = call_req(&call, describe_configs);
+	req->resources.items = arena_new(&call.arena, struct describable_resource, ask->n);
+	req->resources.n = ask->n;
+	keys = arena_new(&call.arena, struct str, ask->n_keys);
+	for (int i = 0; i < ask->n_keys; i++)
+		keys[i] = str_of(ask->keys[i]);
+	for (int i = 0; i < ask->n; i++) {
+		req->resources.items[i].resource_type = RESOURCE_TOPIC;
+		req->resources.items[i].resource_name = str_of(ask->topics[i].topic);
+		req->resources.items[i].configuration_keys.items = keys;
+		req->resources.items[i].configuration_keys.n = ask->n_keys;
+	}
+	rc = admin_call(op, NODE_ANY, &call, err);
+	if (rc == RC_OK) {
+		const struct describe_configs_response *res = call_res(&call, describe_configs);
+
+		for (int i = 0; i < res->results.n; i++) {
+			const struct described_resource *r = &res->results.items[i];
+			struct admin_configs_of *of = configs_slot(ask->topics, ask->n, i, r->resource_name);
+
+			if (of == NULL)
+				continue;
+			of->error = r->error_code;
+			if (of->error == KERR_NONE)
+				configs_copy(arena, r, &of->configs);
+		}
+	} else {
+		admin_failed(op, err);
+	}
+	call_fini(&call);
+	return rc;
+}
+
+int admin_describe_configs_of(struct cluster *cluster, struct admin_configs_of *topics, int n, const char *const *keys,
+			      int n_keys, int64_t deadline_ns, struct arena *arena, struct err *err)
+{
+	struct admin_op op = { .cluster = cluster, .deadline_ns = deadline_ns, .verb = "read the settings of",
+			       .object = "topics" };
+	int rc = RC_OK;
+
+	for (int i = 0; i < n; i++) {
+		topics[i].error = INT16_MAX;
+		topics[i].configs = (struct admin_configs){ 0 };
+	}
+	for (int at = 0; at < n && rc == RC_OK; at += CONFIGS_AT_ONCE) {
+		struct configs_ask ask = { topics + at, MIN(n - at, (int)CONFIGS_AT_ONCE), keys, n_keys };
+
+		do
+			rc = configs_batch(&op, &ask, arena, err);
+		while (admin_rc_retries(rc) && admin_pause(&op));
+	}
 	return rc;
 }
 

@@ -114,8 +114,8 @@ static const struct key_row link_rows[] = {
 	{ "availability.check.ms", KEY_MS, "60000", 1000, NUM_MAX, NULL, 0, "period of source probes and retries" },
 	{ "availability.check.consecutive.failure.threshold", KEY_INT, "5", 1, 1000, NULL, 0,
 	  "missed probes before UNAVAILABLE" },
-	{ "auto.create.mirror.topics.enable", KEY_BOOL, "false", 0, 0, NULL, KEY_LATER, "mirror matching topics" },
-	{ "auto.create.mirror.topics.filters", KEY_JSON, NULL, 0, 0, NULL, KEY_LATER, "which topics" },
+	{ "auto.create.mirror.topics.enable", KEY_BOOL, "false", 0, 0, NULL, 0, "mirror matching topics" },
+	{ "auto.create.mirror.topics.filters", KEY_JSON, NULL, 0, 0, NULL, 0, "which topics" },
 	{ "mirror.start.offset.spec", KEY_STRING, "earliest", 0, 0, NULL, 0, "where new mirrors begin" },
 	{ "consumer.offset.sync.enable", KEY_BOOL, "false", 0, 0, NULL, KEY_LATER, "copy committed group offsets" },
 	{ "consumer.offset.sync.ms", KEY_MS, "30000", 1000, NUM_MAX, NULL, KEY_LATER, "period of it" },
@@ -146,8 +146,8 @@ static const struct key_row link_rows[] = {
 	{ "mirror.coalesce", KEY_WORD, "auto", 0, 0, "auto|off", 0, "merge small batches of a lane that lags" },
 	{ "mirror.readers.everyone", KEY_BOOL, "false", 0, 0, NULL, 0, "the guard may add ALLOW READ for everyone" },
 	{ "mirror.fetch.rate.limit", KEY_BYTES, NULL, 1, INT64_MAX, NULL, 0, "bytes per second, of the link" },
-	{ "mirror.topics.regex", KEY_STRING, NULL, 0, 0, NULL, KEY_LATER, "beside the filters of auto-create" },
-	{ "mirror.topic.rename.format", KEY_STRING, "${topic}", 0, 0, NULL, 0, "this version has ${topic}" },
+	{ "mirror.topics.regex", KEY_STRING, NULL, 0, 0, NULL, 0, "beside the filters of auto-create" },
+	{ "mirror.topic.rename.format", KEY_STRING, "${topic}", 0, 0, NULL, 0, "what mirrors are called: ${topic} with more around it" },
 	{ "mirror.progress.group.id", KEY_STRING, NULL, 0, 0, NULL, KEY_LATER, "commit progress at the source" },
 };
 

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "control/filters.h"
+#include "control/topic_rules.h"
 
 #include <string.h>
 #include <strings.h>
@@ -44,17 +45,10 @@ static int32_t number(const struct props *props, const char *name)
 	return (int32_t)keys_number(&link_key_table, props, name);
 }
 
-static int not_yet(struct err *err, const char *key, const char *value, const char *hint)
-{
-	err_set(err, RC_USAGE, "%s=%s is not supported yet by this version", key, value);
-	return hint == NULL ? RC_USAGE : err_hint(err, "%s", hint);
-}
-
 /* --- what this version has, and what goes together ----------------------------------------------------------- */
 
 static int modes_check(const struct props *props, struct err *err)
 {
-	const char *format = text(props, "mirror.topic.rename.format");
 	const char *start = text(props, "mirror.start.offset.spec");
 	struct start_spec spec;
 
@@ -62,9 +56,16 @@ static int modes_check(const struct props *props, struct err *err)
 		err_set(err, RC_USAGE, "mirror.start.offset.spec=%s is neither earliest nor latest nor a time", start);
 		return err_hint(err, "a time is written like 2024-01-31T12:00:00Z");
 	}
-	if (strcmp(format, "${topic}") != 0)
-		return not_yet(err, "mirror.topic.rename.format", format, "use cluster.link.prefix");
 	return RC_OK;
+}
+
+static int rules_check(const struct props *props, struct err *err)
+{
+	struct topic_rules rules;
+	int rc = topic_rules_read(&rules, props, NULL, err);
+
+	topic_rules_fini(&rules);
+	return rc;
 }
 
 struct task {
@@ -97,7 +98,7 @@ static int tasks_check(const struct props *props, struct notes *notes, struct er
 		}
 		if (!on && given(props, t->filters))
 			notes_add(notes, "%s has no effect: add the line %s=true", t->filters, t->enable);
-		if (on)
+		if (on && i > 0)
 			notes_add(notes, "%s=true is recorded; this version does not do it yet", t->enable);
 	}
 	if (flag(props, "acl.sync.enable") && given(props, "cluster.link.prefix"))
@@ -258,6 +259,8 @@ static int check(const struct props *props, struct notes *notes, struct err *err
 		rc = prefix_check(props, err);
 	if (rc == RC_OK)
 		rc = filters_all(props, notes, err);
+	if (rc == RC_OK)
+		rc = rules_check(props, err);
 	return rc;
 }
 
@@ -340,12 +343,18 @@ void link_conf_spec(const struct link_conf *conf, const char *name, const char *
 
 int link_conf_source_topic(const struct link_conf *conf, const char *topic, char **source, struct err *err)
 {
-	size_t len = strlen(conf->prefix);
+	struct topic_rules rules;
+	const char *format = text(&conf->props, "mirror.topic.rename.format");
+	int rc = topic_rules_read(&rules, &conf->props, NULL, err);
 
-	if (strncmp(topic, conf->prefix, len) != 0 || topic[len] == '\0') {
+	*source = rc == RC_OK ? topic_rules_source(&rules, topic) : NULL;
+	topic_rules_fini(&rules);
+	if (rc != RC_OK || *source != NULL)
+		return rc;
+	if (strncmp(topic, conf->prefix, strlen(conf->prefix)) != 0 || topic[strlen(conf->prefix)] == '\0') {
 		err_set(err, RC_USAGE, "mirror topic \"%s\" does not carry the link's prefix \"%s\"", topic, conf->prefix);
 		return err_hint(err, "name it %s%s", conf->prefix, topic);
 	}
-	*source = xstrdup(topic + len);
-	return RC_OK;
+	return err_set(err, RC_USAGE, "mirror topic \"%s\" does not have the form of the link's "
+		       "mirror.topic.rename.format, \"%s%s\"", topic, conf->prefix, format);
 }

@@ -393,6 +393,7 @@ static enum outcome delete_decide(struct control_log *log, struct control_batch 
 	remove_all(log, batch, name, RECORD_MIRROR);
 	remove_all(log, batch, name, RECORD_LINK_STATE);
 	remove_all(log, batch, name, RECORD_MIRROR_STATE);
+	remove_all(log, batch, name, RECORD_SYNC);
 	return OUTCOME_DONE;
 }
 

@@ -33,6 +33,7 @@ struct control_log {
 	char *topic;
 	int32_t replication;
 	char *principal;
+	bool of_others;
 	struct notes *notes;
 	struct log_view view;
 	struct uuid topic_id;
@@ -48,6 +49,7 @@ struct control_log *control_log_create(struct cluster *destination, const struct
 	log->replication = opts->replication;
 	log->principal = opts->principal != NULL ? xstrdup(opts->principal) : NULL;
 	log->notes = opts->notes;
+	log->of_others = opts->of_others;
 	log->view.position = -1;
 	cluster_track(destination, log->topic);
 	return log;
@@ -233,7 +235,7 @@ enum outcome control_log_read(struct control_log *log, int64_t deadline_ns, stru
 	struct err unused;
 
 	/* A guard that was cut short may have shut krmirror itself out. */
-	if (outcome == OUTCOME_AUTH && guard_control_topic(&guard, &unused) == OUTCOME_DONE && guard.mended)
+	if (outcome == OUTCOME_AUTH && !log->of_others && guard_control_topic(&guard, &unused) == OUTCOME_DONE && guard.mended)
 		outcome = look_and_read(log, deadline_ns, err);
 	return outcome;
 }

@@ -19,6 +19,7 @@ struct control_log_opts {
 	const char *topic;            /* control.topic */
 	int32_t replication;          /* -1: min(3, brokers) */
 	const char *principal;        /* krmirror's own; NULL: not known. Copied */
+	bool of_others;               /* another cluster's: only read, and nothing is mended there */
 	struct notes *notes;          /* told what the topic could not be guarded for; NULL: nobody is. Outlives the log */
 };
 
@@ -68,6 +69,7 @@ void control_batch_link(struct control_batch *batch, const struct link_wish *w);
 void control_batch_mirror(struct control_batch *batch, const struct mirror_wish *w);
 void control_batch_link_state(struct control_batch *batch, const struct link_state *s);
 void control_batch_mirror_state(struct control_batch *batch, const struct mirror_state *s);
+void control_batch_sync(struct control_batch *batch, const struct sync_record *s);
 
 /* Decides from the view what to append: anything but OUTCOME_DONE ends the update with it (err filled). Nothing put in
  * and OUTCOME_DONE: nothing to do. Called again, with a fresh batch, when another writer was first. No I/O in it. */
@@ -93,6 +95,7 @@ int control_log_link_state(const struct control_log *log, const char *link, stru
 			   struct err *err) MUST_USE;
 int control_log_mirror_state(const struct control_log *log, const char *link, const char *topic,
 			     struct mirror_state *s, struct err *err) MUST_USE;
+int control_log_sync(const struct control_log *log, const char *link, struct sync_record *s, struct err *err) MUST_USE;
 /* Where the wish stands, for `seen`; -1: nowhere. */
 int64_t control_log_mirror_offset(const struct control_log *log, const char *link, const char *topic);
 int64_t control_log_link_offset(const struct control_log *log, const char *link);

@@ -66,6 +66,17 @@ int control_log_mirror_state(const struct control_log *log, const char *link, co
 	       err_wrap(err, "state of mirror %s of link %s", topic, link);
 }
 
+int control_log_sync(const struct control_log *log, const char *link, struct sync_record *s, struct err *err)
+{
+	const struct control_record *r = get(log, record_key_sync(link));
+
+	if (r == NULL) {
+		*s = (struct sync_record){ .link = xstrdup(link) };
+		return RC_OK;
+	}
+	return sync_record_decode(s, link, r->value, err) == RC_OK ? RC_OK : err_wrap(err, "sync of link %s", link);
+}
+
 int64_t control_log_mirror_offset(const struct control_log *log, const char *link, const char *topic)
 {
 	const struct control_record *r = get(log, record_key_mirror(link, topic));
@@ -106,6 +117,11 @@ void control_batch_link_state(struct control_batch *batch, const struct link_sta
 void control_batch_mirror_state(struct control_batch *batch, const struct mirror_state *s)
 {
 	put(batch, record_key_mirror_state(s->link, s->topic), mirror_state_encode(s));
+}
+
+void control_batch_sync(struct control_batch *batch, const struct sync_record *s)
+{
+	put(batch, record_key_sync(s->link), sync_record_encode(s));
 }
 
 /* --- claims -------------------------------------------------------------------------------------------------- */

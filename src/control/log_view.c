@@ -109,6 +109,7 @@ static bool value_holds(const struct control_record *r)
 	struct link_state link_state;
 	struct mirror_state mirror_state;
 	struct claim claim;
+	struct sync_record sync;
 	struct worker_record worker;
 	struct err err;
 	int rc = RC_PROTO;
@@ -137,6 +138,10 @@ static bool value_holds(const struct control_record *r)
 	case RECORD_WORKER:
 		rc = worker_record_decode(&worker, r->name, r->value, &err);
 		worker_record_fini(&worker);
+		break;
+	case RECORD_SYNC:
+		rc = sync_record_decode(&sync, r->name, r->value, &err);
+		sync_record_fini(&sync);
 		break;
 	case RECORD_FOREIGN:
 		break;

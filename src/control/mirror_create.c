@@ -226,6 +226,14 @@ static enum outcome intend_decide(struct control_log *log, struct control_batch 
 		err_set(err, RC_NOT_FOUND, "there is no link %s", c->opts->link);
 		outcome = OUTCOME_FAILED;
 	}
+	if (outcome == OUTCOME_DONE && !c->exists && c->opts->by_task &&
+	    mirror_is_forgotten(log, c->opts->link, c->opts->topic)) {
+		err_set(err, RC_EXISTS, "the mirror %s was deleted; it is not made again by itself", c->opts->topic);
+		outcome = refused(err, NULL);
+	}
+	if (outcome == OUTCOME_DONE && !c->exists &&
+	    mirror_remember(log, batch, c->opts->link, c->opts->topic, err) != RC_OK)
+		outcome = OUTCOME_FAILED;
 	if (outcome == OUTCOME_DONE && !c->exists) {
 		mirror_wish_fini(&c->wish);
 		fill(c, &c->wish);
@@ -420,7 +428,7 @@ static void tell(struct creation *c, struct mirror_created *created)
 	created->mirror_topic_name = arena_strdup(c->arena, c->opts->topic);
 	created->source_topic_name = arena_strdup(c->arena, c->source_topic);
 	created->num_partition = c->wish.topic != NULL ? c->wish.n_partitions : c->source_meta.n_partitions;
-	if (session_workers(c->session, &workers, &unused) == OUTCOME_DONE)
+	if (!c->opts->by_task && session_workers(c->session, &workers, &unused) == OUTCOME_DONE)
 		created->no_worker = workers == 0;
 }
 

@@ -3,6 +3,7 @@
  * mirror_create.c. */
 #include "control/mirrors.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "control/guard.h"
 #include "control/verbs.h"
@@ -70,6 +71,55 @@ static enum outcome delete_allowed(const struct change *change, const struct mir
 	return OUTCOME_REFUSED;
 }
 
+static int change_forgotten(const struct control_log *log, struct control_batch *batch, const struct change *change,
+			    bool forgotten, struct err *err)
+{
+	struct sync_record sync;
+	int rc = control_log_sync(log, change->link, &sync, err);
+	bool is = rc == RC_OK && json_object_get(sync.forgotten, change->topic) != NULL;
+
+	if (rc == RC_OK && is != forgotten) {
+		/* what was read belongs to the view */
+		json_t *now = sync.forgotten != NULL ? json_copy(sync.forgotten) : json_object();
+
+		if (forgotten)
+			json_object_set_new(now, change->topic, json_integer(clock_wall_ms()));
+		else
+			json_object_del(now, change->topic);
+		json_decref(sync.forgotten);
+		sync.forgotten = now;
+		control_batch_sync(batch, &sync);
+	}
+	sync_record_fini(&sync);
+	return rc;
+}
+
+int mirror_forget(const struct control_log *log, struct control_batch *batch, const char *link, const char *topic,
+		  struct err *err)
+{
+	struct change change = { .link = link, .topic = topic };
+
+	return change_forgotten(log, batch, &change, true, err);
+}
+
+int mirror_remember(const struct control_log *log, struct control_batch *batch, const char *link, const char *topic,
+		    struct err *err)
+{
+	struct change change = { .link = link, .topic = topic };
+
+	return change_forgotten(log, batch, &change, false, err);
+}
+
+bool mirror_is_forgotten(const struct control_log *log, const char *link, const char *topic)
+{
+	struct sync_record sync;
+	struct err unused;
+	bool is = control_log_sync(log, link, &sync, &unused) == RC_OK && json_object_get(sync.forgotten, topic) != NULL;
+
+	sync_record_fini(&sync);
+	return is;
+}
+
 static void delete_records(const struct control_log *log, const struct change *change, struct control_batch *batch)
 {
 	char *wish = record_key_mirror(change->link, change->topic);
@@ -92,6 +142,8 @@ static enum outcome decide_on(const struct control_log *log, const struct change
 	outcome = delete_allowed(change, wish, state, err);
 	if (outcome == OUTCOME_DONE && batch != NULL)
 		delete_records(log, change, batch);
+	if (outcome == OUTCOME_DONE && batch != NULL && mirror_forget(log, batch, change->link, change->topic, err) != RC_OK)
+		return OUTCOME_FAILED;
 	return outcome;
 }
 

@@ -12,6 +12,7 @@ struct mirror_create_opts {
 	int16_t replication_factor;       /* -1: the destination's default */
 	const struct props *config;       /* --config, or NULL */
 	bool dry_run;
+	bool by_task;                     /* auto-create: a mirror that the user deleted is not made again */
 };
 
 struct mirror_created {

@@ -120,6 +120,12 @@ static const struct field worker_rows[] = {
 };
 static const struct fields worker_fields = FIELDS(worker_rows);
 
+static const struct field sync_rows[] = {
+	FIELD(sync_record, forgotten, FIELD_OBJECT),
+	FIELD(sync_record, acls, FIELD_OBJECT),
+};
+static const struct fields sync_fields = FIELDS(sync_rows);
+
 void record_set(char **field, const char *value)
 {
 	char *copy = value == NULL ? NULL : xstrdup(value);
@@ -456,4 +462,23 @@ bool link_state_parse(const char *name, enum link_state_kind *state)
 			return true;
 		}
 	return false;
+}
+
+int sync_record_decode(struct sync_record *s, const char *link, json_t *value, struct err *err)
+{
+	*s = (struct sync_record){ .link = xstrdup(link) };
+	return decode(&sync_fields, s, value, &s->raw, err);
+}
+
+json_t *sync_record_encode(const struct sync_record *s)
+{
+	return encode(&sync_fields, s, s->raw);
+}
+
+void sync_record_fini(struct sync_record *s)
+{
+	fields_fini(&sync_fields, s);
+	xfree(s->link);
+	json_decref(s->raw);
+	*s = (struct sync_record){ 0 };
 }

@@ -21,10 +21,12 @@ char *record_key_link_state(const char *link);
 char *record_key_mirror_state(const char *link, const char *topic);
 char *record_key_claim(const char *worker);
 char *record_key_worker(const char *worker);
+char *record_key_sync(const char *link);
 
 enum record_kind {
 	RECORD_FOREIGN,          /* no key of ours */
-	RECORD_LINK, RECORD_MIRROR, RECORD_LINK_STATE, RECORD_MIRROR_STATE, RECORD_CLAIM, RECORD_WORKER
+	RECORD_LINK, RECORD_MIRROR, RECORD_LINK_STATE, RECORD_MIRROR_STATE, RECORD_CLAIM, RECORD_WORKER,
+	RECORD_SYNC
 };
 
 /* Splits a key; name (the link or worker) and topic are copied (xfree), NULL where the kind has none. */
@@ -148,6 +150,14 @@ struct worker_record {
 	json_t *raw;
 };
 
+/* sync/LINK: what the sync tasks of a link must not forget. */
+struct sync_record {
+	char *link;
+	json_t *forgotten;                /* object: mirror topic -> when `mirror delete` forgot it; NULL: none */
+	json_t *acls;                     /* object: `made`, the ACLs that stand by the task's doing (acl_plan.h); NULL */
+	json_t *raw;
+};
+
 /* Decode: RC_PROTO when the value is not one of ours (text says what is wrong), RC_UNSUPPORTED when its `v` is higher
  * than RECORD_VERSION (UPGRADE_NEEDED). The struct is zeroed first; _fini is right after a failure too. */
 int link_wish_decode(struct link_wish *w, const char *name, json_t *value, struct err *err) MUST_USE;
@@ -157,6 +167,7 @@ int link_state_decode(struct link_state *s, const char *name, json_t *value, str
 int mirror_state_decode(struct mirror_state *s, const char *link, const char *topic, json_t *value,
 			struct err *err) MUST_USE;
 int claim_decode(struct claim *c, const char *worker, json_t *value, struct err *err) MUST_USE;
+int sync_record_decode(struct sync_record *s, const char *link, json_t *value, struct err *err) MUST_USE;
 int worker_record_decode(struct worker_record *w, const char *worker, json_t *value, struct err *err) MUST_USE;
 
 /* Encode: a new object with `v`, the fields, and what `raw` held besides. append_id is put in by the log. */
@@ -166,6 +177,7 @@ json_t *link_state_encode(const struct link_state *s);
 json_t *mirror_state_encode(const struct mirror_state *s);
 json_t *claim_encode(const struct claim *c);
 json_t *worker_record_encode(const struct worker_record *w);
+json_t *sync_record_encode(const struct sync_record *s);
 
 void link_wish_fini(struct link_wish *w);
 void mirror_wish_fini(struct mirror_wish *w);
@@ -173,6 +185,7 @@ void link_state_fini(struct link_state *s);
 void mirror_state_fini(struct mirror_state *s);
 void claim_fini(struct claim *c);
 void worker_record_fini(struct worker_record *w);
+void sync_record_fini(struct sync_record *s);
 
 /* An empty state of a mirror that nobody has acted on yet. */
 void mirror_state_init(struct mirror_state *s, const char *link, const char *topic);

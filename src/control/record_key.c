@@ -38,6 +38,11 @@ char *record_key_worker(const char *worker)
 	return xasprintf("worker/%s", worker);
 }
 
+char *record_key_sync(const char *link)
+{
+	return xasprintf("sync/%s", link);
+}
+
 struct prefix {
 	const char *text;
 	int parts_min, parts_max;
@@ -50,6 +55,7 @@ static const struct prefix prefixes[] = {
 	{ "state/", 1, 2, RECORD_LINK_STATE, RECORD_MIRROR_STATE },
 	{ "claim/", 1, 1, RECORD_CLAIM, RECORD_FOREIGN },
 	{ "worker/", 1, 1, RECORD_WORKER, RECORD_FOREIGN },
+	{ "sync/", 1, 1, RECORD_SYNC, RECORD_FOREIGN },
 };
 
 /* Printable ASCII: what every name here is made of; worker ids may hold more than topic names. */

@@ -33,7 +33,8 @@ int session_open(struct session *session, struct loop *loop, const struct conf *
 {
 	struct cluster_opts opts;
 	struct control_log_opts log_opts = {
-		conf->control_topic, conf->control_topic_replication, conf->destination.principal, &session->notes,
+		.topic = conf->control_topic, .replication = conf->control_topic_replication,
+		.principal = conf->destination.principal, .notes = &session->notes,
 	};
 
 	*session = (struct session){ .loop = loop, .conf = conf, .deadline_ns = deadline_ns };

@@ -9,6 +9,13 @@ bool mirror_is_stopped(const struct mirror_state *state);
  * RC_REFUSED: see link_unseal. */
 int link_conf_of(const struct link_wish *wish, const struct secret_key *key, struct link_conf *conf,
 		 struct err *err) MUST_USE;
+/* What `mirror delete` forgot is not made again by auto-create until `mirror create` is said: puts that into the batch, or
+ * takes it back, where it is not so already. */
+int mirror_forget(const struct control_log *log, struct control_batch *batch, const char *link, const char *topic,
+		  struct err *err) MUST_USE;
+int mirror_remember(const struct control_log *log, struct control_batch *batch, const char *link, const char *topic,
+		    struct err *err) MUST_USE;
+bool mirror_is_forgotten(const struct control_log *log, const char *link, const char *topic);
 /* Ends [n] of a topic's partitions 0..n-1 as asked for by what; offsets[i] -1 where one is not had. */
 struct ends_of {
 	const char *topic;

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "krmirrord/sync.h"
 
 enum {
 	ROUND_MS = 500,              /* of a round, for runs that begin in it */
@@ -22,7 +23,7 @@ static const struct task tasks[TASK_KINDS] = {
 	{ TASK_CONSUMER_OFFSET_SYNC, 5000, NULL, NULL },
 	{ TASK_TOPIC_CONFIGS_SYNC, 5000, NULL, NULL },
 	{ TASK_ACL_SYNC, 5000, NULL, NULL },
-	{ TASK_AUTO_CREATE_MIRROR, 5000, NULL, NULL },
+	{ TASK_AUTO_CREATE_MIRROR, 15000, auto_create_run, auto_create_forget },
 };
 
 struct link_task {
@@ -201,6 +202,8 @@ static void run_one(struct worker *worker, struct link_row *row, enum task_kind 
 		task_failed(&run, &err);
 	took = clock_mono_ns() - began;
 	task->next_ns = MAX(began + task_period_ms(kind, &row->conf) * NS_PER_MS, began + 2 * took);
+	if (run.more)
+		task->next_ns = began + took;
 	if (run.silent && took > SILENT_MS * NS_PER_MS)
 		row->tasks->rest_ns = began + took + MIN(REST_TIMES * took, REST_MAX_MS * NS_PER_MS);
 	tell(row, kind, &task->errors, &errors);

@@ -93,12 +93,23 @@ static json_t *worker_again(const char *name, const char *topic, json_t *value, 
 	return again;
 }
 
+static json_t *sync_again(const char *name, const char *topic, json_t *value, struct err *err)
+{
+	struct sync_record s;
+	json_t *again = sync_record_decode(&s, name, value, err) == RC_OK ? sync_record_encode(&s) : NULL;
+
+	(void)topic;
+	sync_record_fini(&s);
+	return again;
+}
+
 static json_t *again(enum record_kind kind, const char *name, const char *topic, json_t *value, struct err *err)
 {
 	static json_t *(*const of[])(const char *name, const char *topic, json_t *value, struct err *err) = {
 		[RECORD_LINK] = link_wish_again, [RECORD_MIRROR] = mirror_wish_again,
 		[RECORD_LINK_STATE] = link_state_again, [RECORD_MIRROR_STATE] = mirror_state_again,
 		[RECORD_CLAIM] = claim_again, [RECORD_WORKER] = worker_again,
+		[RECORD_SYNC] = sync_again,
 	};
 
 	*err = (struct err){ 0 };

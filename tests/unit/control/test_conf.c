@@ -288,6 +288,8 @@ START_TEST(a_prefix_is_taken_off_for_the_source)
 	struct err err = { 0 };
 	char *source = NULL;
 
+	props_set(&conf.props, "cluster.link.prefix", "dr.", "test", 1);
+
 	ck_assert_int_eq(link_conf_source_topic(&conf, "dr.orders", &source, &err), RC_OK);
 	ck_assert_str_eq(source, "orders");
 	xfree(source);

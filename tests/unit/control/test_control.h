@@ -22,3 +22,4 @@ TCase *promote_tests(void);
 TCase *guard_tests(void);
 TCase *rights_tests(void);
 TCase *task_tests(void);
+TCase *auto_tests(void);

@@ -137,7 +137,7 @@ END_TEST
 
 static struct admin_acl acl(const char *principal, const char *operation, const char *permission)
 {
-	return (struct admin_acl){ "_krmirror", "LITERAL", principal, "*", operation, permission };
+	return (struct admin_acl){ "_krmirror", "LITERAL", principal, "*", operation, permission, NULL };
 }
 
 START_TEST(writers_are_who_is_allowed_and_not_denied)
@@ -145,7 +145,7 @@ START_TEST(writers_are_who_is_allowed_and_not_denied)
 	struct admin_acl items[] = {
 		acl("User:krmirror", "WRITE", "ALLOW"), acl("User:alice", "READ", "ALLOW"), acl("User:bob", "ALL", "ALLOW"),
 		acl("User:eve", "WRITE", "ALLOW"), acl("User:eve", "WRITE", "DENY"), acl("User:bob", "WRITE", "ALLOW"),
-		{ "_", "PREFIXED", "User:*", "10.0.0.1", "WRITE", "ALLOW" },
+		{ "_", "PREFIXED", "User:*", "10.0.0.1", "WRITE", "ALLOW", NULL },
 	};
 	struct admin_acls acls = { items, ARRAY_LEN(items), true };
 

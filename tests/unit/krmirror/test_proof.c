@@ -162,7 +162,7 @@ START_TEST(diff_shows_what_only_one_side_has)
 	struct admin_config source[] = { { "retention.ms", "1000", 1, false, false }, { "flush.ms", "5", 5, false, false } };
 	struct admin_config destination[] = { { "retention.ms", "-1", 1, false, false },
 					      { "compression.type", "producer", 1, false, false } };
-	struct admin_acl acl = { "orders", "LITERAL", "User:app", "*", "WRITE", "DENY" };
+	struct admin_acl acl = { "orders", "LITERAL", "User:app", "*", "WRITE", "DENY", NULL };
 	json_t *doc;
 
 	fake_both.settings[0] = (struct admin_configs){ source, 2 };
