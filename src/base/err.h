@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* An error that a person will read: a code, a sentence, and what to do about it. The last parameter of
- * configuration, connection, control and command functions; the data path returns codes only. */
+ * configuration, connection, control and command functions; the data path returns codes only. It says something only
+ * where the function that was given it failed: what was tried again may have left its text in one that did not. */
 #pragma once
 
 #include "base/rc.h"

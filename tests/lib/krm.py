@@ -199,7 +199,10 @@ class Site:
         return self.finish_cli(self.start_cli(*args, config_file=config_file), args, started, deadline)
 
     def ok(self, *args, **kw):
-        return self.cli(*args, **kw).expect(contract.DONE)
+        """Done, and nothing on standard error says that something could not be."""
+        got = self.cli(*args, **kw).expect(contract.DONE)
+        assert not re.search(r"^krmirror: cannot|no answer in time", got.err, re.MULTILINE), got
+        return got
 
     # -- links and mirrors -------------------------------------------------------------------------------
 
