@@ -162,6 +162,8 @@ static void fail_later(struct broker *b, struct call *call, const struct err *wh
 	list_del(&call->node_);
 	call->rc = why->rc;
 	call->err = *why;
+	if (why->rc != RC_CANCELLED)   /* nobody's fault */
+		client_counts_error(broker_opts(b)->counts, call->api->name, rc_str(why->rc));
 	list_push_back(&b->finished, &call->node_);
 	broker_finish_soon(b);
 }
@@ -370,8 +372,11 @@ static void obey_throttle(struct broker *b, const struct call *call)
 		if (desc->fields[i].type != FIELD_INT32 || strcmp(desc->fields[i].name, "ThrottleTimeMs") != 0)
 			continue;
 		memcpy(&ms, (const char *)call->res_ + desc->fields[i].offset, sizeof(ms));
-		if (ms > 0)
+		if (ms > 0) {
 			b->throttled_until_ns = loop_now(b->loop) + ms * NS_PER_MS;
+			if (broker_opts(b)->counts != NULL)
+				broker_opts(b)->counts->throttle_ms += (uint64_t)ms;
+		}
 		return;
 	}
 }

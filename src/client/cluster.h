@@ -8,6 +8,7 @@
 #include "client/address_map.h"
 #include "client/auth.h"
 #include "client/broker.h"
+#include "client/counts.h"
 #include "client/endpoint.h"
 #include "net/loop.h"
 #include "net/tls.h"
@@ -28,6 +29,7 @@ struct cluster_opts {
 	int rcvbuf, sndbuf;
 	struct tls *tls;             /* NULL: plain */
 	struct auth *auth;           /* NULL: no SASL */
+	struct client_counts *counts;   /* of its calls; NULL: nobody counts. Not copied, outlives the cluster */
 };
 
 /* The defaults of Kafka's own client; the caller sets the rest. */

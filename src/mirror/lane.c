@@ -294,6 +294,11 @@ void lane_made(struct lane *lane)
 	at(lane, lane->tail_ - 1)->made = true;
 }
 
+const struct lane_item *lane_first(const struct lane *lane)
+{
+	return lane->head_ != lane->tail_ ? at(lane, lane->head_) : NULL;
+}
+
 const struct lane_item *lane_oldest(const struct lane *lane)
 {
 	CHECK(lane->next_ != lane->head_);
@@ -384,7 +389,9 @@ bool lane_ack(struct lane *lane, int64_t base_offset, int64_t now_ns)
 	lane->fence_unproven = false;
 	lane->bytes += b->len;
 	lane->batches++;
-	if (b->tombstones) {
+	if (!b->tombstones) {
+		lane->records += (uint64_t)b->n;
+	} else {
 		lane->filled += (uint64_t)b->n;
 		lane->tombstones += (uint64_t)b->n;
 		end_fill(lane, now_ns);

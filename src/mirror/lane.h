@@ -77,7 +77,7 @@ struct lane {
 	size_t queued_bytes;             /* accepted and not acknowledged */
 	size_t unsent_bytes;
 	int64_t unfilled;                /* offsets of fills that are accepted and not proven */
-	uint64_t bytes, batches;         /* acknowledged since the lane was initialised */
+	uint64_t bytes, batches, records;   /* acknowledged since the lane was initialised; records: without tombstones */
 	uint64_t filled;                 /* offsets, likewise */
 	uint64_t tombstones;             /* how many of them with tombstones */
 
@@ -117,6 +117,8 @@ enum lane_verdict lane_offer(struct lane *lane, struct buf *frame, const struct 
 	__attribute__((warn_unused_result));
 /* The batch that was taken last was made by us. */
 void lane_made(struct lane *lane);
+/* The oldest item that is not acknowledged, or NULL. */
+const struct lane_item *lane_first(const struct lane *lane);
 /* The append in flight that is to be answered next. */
 const struct lane_item *lane_oldest(const struct lane *lane);
 /* A batch that cannot be copied, found at an offset at or above the position. True: the lane may be failed for it. False:

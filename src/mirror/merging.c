@@ -9,6 +9,7 @@ void merging_note(struct mirror_lane *ml, const struct batch_header *b)
 
 	s->fetched++;
 	s->fetched_bytes += b->size;
+	s->fetched_records += (uint64_t)MAX(b->count, 0);
 	s->fetched_offsets += (uint64_t)b->last_delta + 1;
 }
 

@@ -42,6 +42,7 @@ static void free_lane(struct mirror_lane *ml)
 	struct command *successor = ml->successor;
 
 	unbind(ml);
+	snapshot_counts(ml, totals_lane(&m->totals, link->name, ml->topic, ml->partition));
 	if (ml->fill.fence.unproven.id != 0)
 		claims_leave(&m->claims_left, &ml->fill.fence.unproven);
 	list_del(&ml->node);
@@ -244,6 +245,7 @@ static void *thread_main(void *arg)
 {
 	struct mirror *m = arg;
 
+	pthread_setname_np(pthread_self(), "krm-data");
 	loop_timer_set(m->loop, &m->tick_timer, loop_now(m->loop) + TICK_MS * NS_PER_MS);
 	snapshot_publish(m);
 	loop_run(m->loop);
@@ -267,6 +269,8 @@ struct mirror *mirror_create(const struct mirror_opts *opts, struct err *err)
 	m->loop = loop;
 	m->data_pool = buf_pool_create(opts->buffer_memory - opts->buffer_memory / REWRITE_DIVISOR);
 	m->small_pool = buf_pool_create(SMALL_POOL);
+	m->opts.destination.counts = &m->counts;
+	totals_init(&m->totals);
 	m->destination = cluster_create(loop, m->small_pool, &m->opts.destination);
 	m->watch.changed = sink_metadata;
 	cluster_watch(m->destination, &m->watch);
@@ -293,6 +297,7 @@ void mirror_destroy(struct mirror *m, int32_t grace_ms)
 	mirror_snapshot_free(m->snapshot);
 	lane_table_fini(&m->table);
 	claims_fini(&m->claims_left);
+	totals_fini(&m->totals);
 	seeder_fini(m);
 	rewriting_fini(m);
 	buf_pool_destroy(m->data_pool);

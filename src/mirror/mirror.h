@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "client/cluster.h"
+#include "mirror/totals.h"
 #include "net/loop.h"
 
 #include <stdatomic.h>
@@ -161,6 +162,9 @@ struct lane_status {
 	int32_t rotation_wanted;          /* of the filler id: to be recorded, then mirror_lane_rotate; 0: none */
 	bool rate_held;                   /* it waits for the link's rate limit */
 	int64_t source_throttled_ms, destination_throttled_ms;  /* left */
+	int64_t answered_wall_ms;         /* when the source last answered for it, with news or without; 0: never */
+	int64_t oldest_timestamp;         /* of the oldest record that was fetched and is not appended; -1: none waits */
+	struct lane_counts counts;        /* since the data loop began, whichever lanes the partition had */
 };
 
 struct link_status {
@@ -170,12 +174,31 @@ struct link_status {
 	enum lane_reason failed;          /* REASON_SOURCE_CLUSTER_ID_CHANGED or NONE */
 };
 
+/* What was counted of the source, whichever links of that name there were. */
+struct link_counts {
+	char *name;
+	struct client_counts client;
+};
+
+/* What was counted of a topic's partitions that have no lane now. */
+struct gone_counts {
+	char *link, *topic;
+	struct lane_counts counts;
+};
+
 struct mirror_snapshot {
 	struct lane_status *lanes;
 	int n_lanes;
 	struct link_status *links;
 	int n_links;
+	struct link_counts *link_counts;
+	int n_link_counts;
+	struct gone_counts *gone;
+	int n_gone;
+	struct client_counts destination; /* what was counted of it */
 	int64_t destination_contact_wall_ms;
+	int64_t published_ns;             /* monotonic: the loop turned then */
+	size_t buffer_budget;
 	size_t buffer_used;
 	int64_t cpu_ns;                   /* of the data thread */
 };

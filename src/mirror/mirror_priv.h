@@ -14,6 +14,7 @@
 #include "mirror/rate.h"
 #include "mirror/rewriting.h"
 #include "mirror/seed.h"
+#include "mirror/totals.h"
 
 #include <pthread.h>
 
@@ -118,6 +119,7 @@ struct mirror_lane {
 	enum lane_reason retried;   /* the failure that is being tried again: told until the lane is aligned */
 	char retried_error[256];
 	char subject[160];          /* for logs */
+	struct lane_counts before;  /* of this partition's lanes before this one */
 
 	/* what is told */
 	int64_t since_wall_ms;
@@ -162,6 +164,8 @@ struct mirror {
 	_Atomic int64_t lease_boot_ns;
 	_Atomic int64_t claim;          /* the claim number that fills are fenced with */
 	struct claims claims_left;      /* of lanes that are gone */
+	struct totals totals;           /* likewise */
+	struct client_counts counts;    /* of the destination */
 	bool stopping;
 	int64_t stop_at_ns;
 	struct post stop_post;
@@ -198,6 +202,8 @@ void mirror_lane_want_rotation(struct mirror_lane *ml);
 /* ---- snapshot.c ---- */
 /* What is told as the lane's state: short fills, which come with every transaction, are part of COPYING. */
 enum lane_state snapshot_state(const struct mirror_lane *ml);
+/* What was counted of the partition, with what was before this lane. */
+void snapshot_counts(const struct mirror_lane *ml, struct lane_counts *counts);
 /* Publishes soon: at most every 50 ms. */
 void snapshot_soon(struct mirror *mirror);
 void snapshot_publish(struct mirror *mirror);
@@ -221,6 +227,8 @@ void source_take_records(struct mirror_lane *ml, struct buf *frame, const struct
 void source_close(struct mirror_link *link);
 /* Its connection, or NULL. */
 const struct broker *source_broker(const struct mirror_lane *ml);
+/* When the source last answered for it (wall ms): a fetch session is silent of a partition without news. 0: never. */
+int64_t source_answered_wall_ms(const struct mirror_lane *ml);
 /* How long nothing has come of what should be there to be read, though the source answers; 0 when that is not so. */
 int64_t source_nothing_ns(const struct mirror_lane *ml);
 /* Watches fetches that are late. */

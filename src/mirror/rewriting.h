@@ -29,7 +29,7 @@ struct rewriting_slot {
 	struct list turn_node;
 	struct coalesce coalesce;   /* whether small neighbours are merged */
 	bool was_idle;              /* since the last sample nothing waited at some moment */
-	uint64_t fetched, fetched_bytes, fetched_offsets;  /* batches with records */
+	uint64_t fetched, fetched_bytes, fetched_offsets, fetched_records;  /* batches with records */
 	uint64_t coalesced;         /* of them merged */
 };
 

@@ -32,6 +32,31 @@ enum lane_state snapshot_state(const struct mirror_lane *ml)
 	return ml->lane.state == LANE_FILLING && age_ns < FILLING_MS * NS_PER_MS ? LANE_COPYING : ml->lane.state;
 }
 
+void snapshot_counts(const struct mirror_lane *ml, struct lane_counts *counts)
+{
+	const struct rewriting_slot *r = &ml->rewriting;
+	const struct lane *lane = &ml->lane;
+
+	*counts = ml->before;
+	lane_counts_add(counts, &(struct lane_counts){
+		.fetched_bytes = r->fetched_bytes, .fetched_records = r->fetched_records, .fetched_batches = r->fetched,
+		.written_bytes = lane->bytes, .written_records = lane->records, .written_batches = lane->batches,
+		.filled = lane->filled, .tombstones = lane->tombstones, .coalesced = r->coalesced });
+}
+
+/* Of the first batch in the queue, from its header; what is a hole has no time. */
+static int64_t oldest_timestamp(const struct lane *lane)
+{
+	const struct lane_item *item = lane_first(lane);
+	struct reader r;
+	struct batch_header b;
+
+	if (item == NULL || item->kind != ITEM_BATCH || item->data == NULL)
+		return -1;
+	r = (struct reader){ .p = item->data, .end = item->data + item->len };
+	return batch_next(&r, &b) == BATCH_OK ? b.base_timestamp : -1;
+}
+
 static void describe_lane(const struct mirror_lane *ml, struct lane_status *s, int64_t now)
 {
 	const struct lane *lane = &ml->lane;
@@ -62,7 +87,9 @@ static void describe_lane(const struct mirror_lane *ml, struct lane_status *s, i
 		.rate_held = ml->lane.accepted < ml->source_last_stable && rate_holds(&ml->link->rate, now),
 		.source_throttled_ms = left_ms(source_broker(ml), now),
 		.destination_throttled_ms = left_ms(sink_broker(ml), now),
+		.answered_wall_ms = source_answered_wall_ms(ml), .oldest_timestamp = oldest_timestamp(lane),
 	};
+	snapshot_counts(ml, &s->counts);
 	memcpy(s->error, lane->error, sizeof(s->error));
 	/* A log can end with nothing. That is no error, and nothing proves it: said to whoever asks why there is lag. */
 	if (s->error[0] == '\0' && source_nothing_ns(ml) >= NOTHING_MS * NS_PER_MS)
@@ -92,6 +119,28 @@ static int64_t thread_cpu_ns(void)
 	return ts.tv_sec * NS_PER_S + ts.tv_nsec;
 }
 
+static void describe_counts(const struct mirror *m, struct mirror_snapshot *s)
+{
+	const struct list *pos;
+
+	s->destination = m->counts;
+	s->link_counts = xcalloc((size_t)count(&m->totals.links), sizeof(*s->link_counts));
+	list_each(pos, &m->totals.links) {
+		const struct link_totals *link = list_entry(pos, const struct link_totals, node_);
+
+		s->link_counts[s->n_link_counts++] = (struct link_counts){ xstrdup(link->name), link->client };
+	}
+	s->gone = xcalloc((size_t)count(&m->totals.topics), sizeof(*s->gone));
+	list_each(pos, &m->totals.topics) {
+		const struct topic_totals *topic = list_entry(pos, const struct topic_totals, node_);
+		struct gone_counts *gone = &s->gone[s->n_gone++];
+
+		*gone = (struct gone_counts){ .link = xstrdup(topic->link), .topic = xstrdup(topic->topic) };
+		for (int32_t p = 0; p < topic->n; p++)
+			lane_counts_add(&gone->counts, &topic->gone[p]);
+	}
+}
+
 static struct mirror_snapshot *build(const struct mirror *m)
 {
 	struct mirror_snapshot *s = xcalloc(1, sizeof(*s));
@@ -105,6 +154,9 @@ static struct mirror_snapshot *build(const struct mirror *m)
 	list_each(pos, &m->links)
 		describe_link(list_entry(pos, const struct mirror_link, node), &s->links[s->n_links++]);
 	s->destination_contact_wall_ms = m->local_contact_wall_ms;
+	describe_counts(m, s);
+	s->published_ns = clock_mono_ns();
+	s->buffer_budget = buf_pool_budget(m->data_pool);
 	s->buffer_used = buf_pool_used(m->data_pool);
 	s->cpu_ns = thread_cpu_ns();
 	return s;
@@ -141,6 +193,21 @@ void snapshot_soon(struct mirror *m)
 		loop_timer_set(m->loop, &m->publish_timer, at);
 }
 
+static void copy_counts(const struct mirror_snapshot *s, struct mirror_snapshot *copy)
+{
+	copy->link_counts = xcalloc((size_t)s->n_link_counts, sizeof(*copy->link_counts));
+	for (int i = 0; i < s->n_link_counts; i++) {
+		copy->link_counts[i] = s->link_counts[i];
+		copy->link_counts[i].name = xstrdup(s->link_counts[i].name);
+	}
+	copy->gone = xcalloc((size_t)s->n_gone, sizeof(*copy->gone));
+	for (int i = 0; i < s->n_gone; i++) {
+		copy->gone[i] = s->gone[i];
+		copy->gone[i].link = xstrdup(s->gone[i].link);
+		copy->gone[i].topic = xstrdup(s->gone[i].topic);
+	}
+}
+
 struct mirror_snapshot *mirror_snapshot(struct mirror *m)
 {
 	struct mirror_snapshot *copy = xcalloc(1, sizeof(*copy));
@@ -161,6 +228,7 @@ struct mirror_snapshot *mirror_snapshot(struct mirror *m)
 			copy->links[i] = s->links[i];
 			copy->links[i].name = xstrdup(s->links[i].name);
 		}
+		copy_counts(s, copy);
 	}
 	pthread_mutex_unlock(&m->snapshot_lock);
 	return copy;
@@ -176,7 +244,15 @@ void mirror_snapshot_free(struct mirror_snapshot *s)
 	}
 	for (int i = 0; i < s->n_links; i++)
 		xfree(s->links[i].name);
+	for (int i = 0; i < s->n_link_counts; i++)
+		xfree(s->link_counts[i].name);
+	for (int i = 0; i < s->n_gone; i++) {
+		xfree(s->gone[i].link);
+		xfree(s->gone[i].topic);
+	}
 	xfree(s->lanes);
 	xfree(s->links);
+	xfree(s->link_counts);
+	xfree(s->gone);
 	xfree(s);
 }

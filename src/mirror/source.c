@@ -344,6 +344,7 @@ static void pause_lane(struct mirror_lane *ml, int64_t ms)
 
 static void partition_error(struct mirror_lane *ml, int16_t code)
 {
+	client_counts_error(ml->link->spec.source.counts, fetch_api.name, kerr_name(code));
 	log_debug(ml->subject, "fetch error", "error=%s offset=%lld", kerr_name(code), (long long)ml->lane.accepted);
 	switch (code) {
 	case KERR_OFFSET_OUT_OF_RANGE:
@@ -460,10 +461,12 @@ static void take_response(struct fetcher *f, struct call *call)
 
 	if (res->error_code == KERR_FETCH_SESSION_ID_NOT_FOUND || res->error_code == KERR_INVALID_FETCH_SESSION_EPOCH ||
 	    res->error_code == KERR_FETCH_SESSION_TOPIC_ID_ERROR) {
+		client_counts_error(f->link->spec.source.counts, fetch_api.name, kerr_name(res->error_code));
 		reset_session(f);
 		return;
 	}
 	if (res->error_code != 0) {
+		client_counts_error(f->link->spec.source.counts, fetch_api.name, kerr_name(res->error_code));
 		request_failed(f, kerr_name(res->error_code));
 		return;
 	}
@@ -495,6 +498,15 @@ int64_t source_nothing_ns(const struct mirror_lane *ml)
 	    ml->lane.acked < ml->lane.accepted || ml->source_last_stable <= ml->lane.accepted)
 		return 0;
 	return MAX(s->fetcher->answered_ns - s->asked_ns, 0);
+}
+
+int64_t source_answered_wall_ms(const struct mirror_lane *ml)
+{
+	const struct source_slot *s = &ml->source;
+
+	if (s->fetcher == NULL || !s->in_session || s->fetcher->answered_ns < s->asked_ns)
+		return ml->last_fetch_wall_ms;
+	return MAX(ml->last_fetch_wall_ms, clock_wall_ms() - (clock_mono_ns() - s->fetcher->answered_ns) / NS_PER_MS);
 }
 
 static void free_fetcher(struct fetcher *f)

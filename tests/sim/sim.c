@@ -367,12 +367,12 @@ static void explain(struct story *s, uint64_t seed)
 			       s->world.ledgers[p].stale >= 0 ? ", holds what the source has lost" : "");
 }
 
-struct totals {
+struct story_totals {
 	uint64_t stories, offsets, resets, workers, stops, resumes, tombstones;
 	int64_t simulated_s;
 };
 
-static bool run_seed(uint64_t seed, int steps, bool verbose, struct totals *totals)
+static bool run_seed(uint64_t seed, int steps, bool verbose, struct story_totals *totals)
 {
 	struct story *s = xcalloc(1, sizeof(*s));
 	bool good;
@@ -411,7 +411,7 @@ int main(int argc, char **argv)
 		{ "steps", required_argument, NULL, 's' }, { "verbose", no_argument, NULL, 'v' }, { NULL, 0, NULL, 0 },
 	};
 	uint64_t n = 200, from = 1;
-	struct totals totals = { 0 };
+	struct story_totals totals = { 0 };
 	bool verbose = false;
 	int steps = 60, c;
 
