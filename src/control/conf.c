@@ -73,6 +73,22 @@ static bool loopback(const char *host)
 	return strcasecmp(host, "localhost") == 0 || strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0;
 }
 
+/* host:0: whichever is free. Nowhere else that is an address. */
+static bool any_port(struct conf *conf)
+{
+	const char *colon = strrchr(conf->http_listener, ':');
+	char *text;
+	bool ok;
+
+	if (colon == NULL || strcmp(colon, ":0") != 0)
+		return false;
+	text = xasprintf("%.*s:1", (int)(colon - conf->http_listener), conf->http_listener);
+	ok = endpoint_parse(text, strlen(text), &conf->http);
+	conf->http.port = 0;
+	xfree(text);
+	return ok;
+}
+
 static int listeners_check(struct conf *conf, struct err *err)
 {
 	const char *const names[] = { "http.listener", "http.advertised.listener" };
@@ -84,8 +100,12 @@ static int listeners_check(struct conf *conf, struct err *err)
 
 		if (values[i] == NULL || values[i][0] == '\0')
 			continue;
+		if (i == 0 && any_port(conf))
+			continue;
 		if (endpoints_parse(values[i], &list, &n, err) != RC_OK)
 			return err_wrap(err, "%s", names[i]);
+		if (n == 1 && i == 0)
+			conf->http = (struct endpoint){ xstrdup(list[0].host), list[0].port };
 		if (n != 1 || (i == 1 && loopback(list[0].host)))
 			err_set(err, RC_USAGE, "%s=%s: %s", names[i], values[i],
 				n != 1 ? "one host:port is needed" : "a loopback address means nothing to others");
@@ -110,6 +130,7 @@ static int read_all(struct conf *conf, struct err *err)
 	conf->max_request_size = number(conf, "max.request.size");
 	conf->http_listener = text(conf, "http.listener");
 	conf->http_advertised_listener = text(conf, "http.advertised.listener");
+	conf->metrics_partitions = keys_bool(&conf_key_table, &conf->props, "metrics.partitions");
 	conf->secret_key_file = text(conf, "secret.key.file");
 	conf->secret_files_allowed = text(conf, "secret.files.allowed");
 	conf->secret_env_allowed = text(conf, "secret.env.allowed");
@@ -162,6 +183,7 @@ void conf_fini(struct conf *conf)
 	xfree(conf->group_id);
 	xfree(conf->worker_id);
 	xfree(conf->http_listener);
+	xfree(conf->http.host);
 	xfree(conf->http_advertised_listener);
 	xfree(conf->secret_key_file);
 	secret_key_free(conf->secret_key);

@@ -17,7 +17,9 @@ struct conf {
 	int32_t worker_threads;
 	int64_t buffer_memory, max_request_size;
 	char *http_listener;                 /* "": off */
+	struct endpoint http;                /* host NULL: off; port 0: any */
 	char *http_advertised_listener;      /* NULL: none */
+	bool metrics_partitions;             /* series of each partition, not of topics only */
 	char *secret_key_file;               /* NULL: none */
 	struct secret_key *secret_key;       /* what was read from it */
 	char *secret_files_allowed, *secret_env_allowed, *oauth_urls_allowed;

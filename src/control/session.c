@@ -47,6 +47,7 @@ int session_open(struct session *session, struct loop *loop, const struct conf *
 	session->pool = buf_pool_create(POOL_BYTES);
 	client_conf_opts(&conf->destination, side_name(SIDE_DESTINATION), NULL, &opts);
 	sequential(&opts);
+	opts.counts = &session->counts;
 	session->destination = cluster_create(session->loop, session->pool, &opts);
 	session->clusters_ = 1;
 	session->log = control_log_create(session->destination, &log_opts);

@@ -17,6 +17,7 @@ struct session {
 	struct control_log *log;
 	int64_t deadline_ns;              /* of the command: every wait inside ends there. The daemon sets it per step */
 	struct notes notes;               /* what the verbs want to be told besides */
+	struct client_counts counts;      /* of the calls to the destination */
 	/* private */
 	struct session_source *sources_;
 	struct promote_reading *readings_;

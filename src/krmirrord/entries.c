@@ -242,3 +242,19 @@ void entry_update(const struct worker *worker, const struct mirror_row *row, int
 	if (news_of(row, partition, mirror_state_find(state, partition), &news))
 		entry_write(worker, &news, mirror_state_partition(state, partition));
 }
+
+void entry_now(const struct mirror_row *row, int32_t partition, struct entry_now *now)
+{
+	const struct partition_state *entry = mirror_state_find(&row->mirror_state, partition);
+	struct entry_news news;
+
+	*now = (struct entry_now){ .state = LANE_UNBOUND };
+	if (!news_of(row, partition, entry, &news)) {
+		if (entry == NULL)
+			return;
+		news = (struct entry_news){ .state = entry->state, .reason = entry->reason, .error = entry->error };
+	}
+	now->state = news.state != NULL ? lane_state_parse(news.state) : LANE_UNBOUND;
+	now->reason = news.reason != NULL ? lane_reason_parse(news.reason) : REASON_NONE;
+	snprintf(now->error, sizeof(now->error), "%s", news.error != NULL ? news.error : "");
+}

@@ -64,6 +64,13 @@ static void source_close(struct worker *worker, struct link_row *row)
 	row->source_keeps = NULL;
 }
 
+int64_t links_metadata_age_ms(const struct link_row *row)
+{
+	int32_t age = MIN(row->conf.source.metadata_max_age_ms, METADATA_AGE_MAX_MS);
+
+	return MAX(MIN(age, row->conf.availability_check_ms / 2), 100);
+}
+
 static void source_open(struct worker *worker, struct link_row *row)
 {
 	struct link_source *keeps = xcalloc(1, sizeof(*keeps));
@@ -73,8 +80,7 @@ static void source_open(struct worker *worker, struct link_row *row)
 	cluster_opts_copy(opts, &of_link);
 	keeps->worker = worker;
 	/* often enough for the availability check to see a contact within each period */
-	opts->metadata_max_age_ms = MIN(opts->metadata_max_age_ms, METADATA_AGE_MAX_MS);
-	opts->metadata_max_age_ms = MAX(MIN(opts->metadata_max_age_ms, row->conf.availability_check_ms / 2), 100);
+	opts->metadata_max_age_ms = (int32_t)links_metadata_age_ms(row);
 	row->source = cluster_create(worker->loop, worker->session.pool, opts);
 	row->source_keeps = keeps;
 	worker->n_sources++;

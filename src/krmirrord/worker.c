@@ -99,6 +99,8 @@ int worker_open(struct worker *worker, struct err *err)
 	worker->started_ms = clock_wall_ms();
 	model_init(&worker->model, &rules, worker->conf->secret_key);
 	worker->again_ns = INT64_MAX;
+	worker->member.generation = -1;
+	board_init(&worker->board);
 	worker->loop = loop_create(worker->conf->io_engine, err);
 	if (worker->loop == NULL)
 		return err->rc;
@@ -107,6 +109,8 @@ int worker_open(struct worker *worker, struct err *err)
 
 void worker_close(struct worker *worker)
 {
+	publish_stop(worker);
+	board_fini(&worker->board);
 	for (int i = 0; i < worker->n_mirrors; i++)
 		mirror_destroy(worker->mirrors[i], GRACE_MS);
 	xfree(worker->mirrors);
@@ -315,6 +319,7 @@ enum worker_end worker_run(struct worker *worker)
 	enum worker_end end;
 	struct err err;
 
+	publish_start(worker);
 	end = connect_until_done(worker);
 	if (end != WORKER_GOES_ON)
 		return end;

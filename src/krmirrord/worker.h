@@ -7,6 +7,7 @@
 #include "client/group.h"
 #include "control/session.h"
 #include "krmirrord/model.h"
+#include "krmirrord/page.h"
 #include "krmirrord/signals.h"
 
 /* The text of an error and, where there is one, its hint, as pairs of a log line: "error=" ERR_PAIRS, ERR_ARGS(err). Quoted
@@ -72,6 +73,13 @@ struct worker {
 	bool log_trouble;            /* the log cannot be read or written; told once */
 	struct signals signals;
 	bool told_first;             /* the first log line is out */
+
+	/* publish.c */
+	struct board board;
+	struct http *http;           /* NULL: off, or its address cannot be had */
+	struct timer publish_timer;
+	int64_t http_retry_ns;
+	bool http_trouble;           /* told once */
 };
 
 /* Makes the loop and the data loops. On failure worker_close is still to be called. */
@@ -91,6 +99,13 @@ bool worker_asked_to_stop(struct worker *worker);
 void worker_pause(struct worker *worker, int64_t ms);
 /* Tells once that the control log does not answer, and once that it does again (err NULL). */
 void worker_log_trouble(struct worker *worker, const char *what, const struct err *err);
+
+/* ---- publish.c ---- */
+
+/* Serves http.listener from here on, as far as the address can be had. */
+void publish_start(struct worker *worker);
+/* No page is made, and none is read, after it. */
+void publish_stop(struct worker *worker);
 
 /* ---- member.c ---- */
 
@@ -116,6 +131,8 @@ void links_close(struct worker *worker);
 void links_end(struct worker *worker);
 /* NULL: the source has not told yet. */
 const struct topic_meta *links_source_topic(const struct mirror_row *row);
+/* How often its metadata is asked for, and so contact is made at least. */
+int64_t links_metadata_age_ms(const struct link_row *row);
 /* The source has fewer partitions than were mirrored, and is the same topic. */
 bool links_source_short(const struct mirror_row *row, int32_t partition);
 
@@ -174,6 +191,14 @@ bool entry_due(const struct mirror_row *row, int32_t partition);
 /* Says there what this worker knows of it now; nothing, where the partition is not its own. */
 void entry_update(const struct worker *worker, const struct mirror_row *row, int32_t partition,
 		  struct mirror_state *state);
+
+/* What this worker would say of it there, or, where it is another's, what stands there. */
+struct entry_now {
+	enum lane_state state;
+	enum lane_reason reason;
+	char error[256];
+};
+void entry_now(const struct mirror_row *row, int32_t partition, struct entry_now *now);
 
 /* ---- states.c ---- */
 

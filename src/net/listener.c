@@ -116,6 +116,31 @@ int listener_open(struct listener *listener, struct loop *loop, const char *host
 	return RC_OK;
 }
 
+int listener_bind(const char *host, uint16_t port, char *text, size_t size, struct err *err)
+{
+	struct sockaddr_storage addr = { 0 };
+	socklen_t len = sizeof(addr);
+	int fd;
+
+	err->rc = RC_OK;
+	fd = bind_first(host, port, err);
+	if (err->rc != RC_OK)
+		return -1;
+	if (getsockname(fd, (struct sockaddr *)&addr, &len) == 0)
+		sockaddr_text(&addr, text, size);
+	return fd;
+}
+
+void listener_shut(int fd)
+{
+	close(fd);
+}
+
+void listener_cut(int fd)
+{
+	shutdown(fd, SHUT_RDWR);
+}
+
 uint16_t listener_port(const struct listener *listener)
 {
 	if (listener->addr_.ss_family == AF_INET6)

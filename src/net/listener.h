@@ -32,6 +32,12 @@ struct listener {
 /* Binds the first address of host ("" or NULL: all addresses) and listens; port 0: the system chooses. Blocks for a
  * host that is a name: for the start of a program. ops and owner must outlive the listener. */
 MUST_USE int listener_open(struct listener *listener, struct loop *loop, const char *host, uint16_t port, struct err *err);
+/* The same for owners with an event loop of their own: the listening descriptor, to be ended with listener_shut, and what
+ * it is bound to as text. -1 with err set. */
+MUST_USE int listener_bind(const char *host, uint16_t port, char *text, size_t size, struct err *err);
+void listener_shut(int fd);
+/* Both directions of a connection of theirs end: whoever reads it next finds that out. */
+void listener_cut(int fd);
 /* What it is bound to. */
 uint16_t listener_port(const struct listener *listener);
 void listener_text(const struct listener *listener, char *text, size_t size);

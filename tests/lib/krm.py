@@ -66,7 +66,7 @@ class Worker:
         self.site, self.id = site, worker_id
         self.config_file = properties(os.path.join(site.dir, f"{worker_id}.properties"), config)
         self.log = os.path.join(site.dir, f"{worker_id}.log")
-        self.engine = config["io.engine"]
+        self.engine, self.config = config["io.engine"], config
         self.process = None
         self.paused = False
 
