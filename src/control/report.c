@@ -8,6 +8,7 @@
 #include "client/admin.h"
 #include "control/guard.h"
 #include "control/verbs.h"
+#include "control/worker_docs.h"
 #include "wire/msg/kerr_codes.h"
 
 #include <string.h>
@@ -460,6 +461,8 @@ enum outcome report_mirrors(struct session *session, const struct report_opts *o
 		measure_all(session, opts, *mirrors, *n);
 		read_only(session, *mirrors, *n);
 		check_guards(session, *mirrors, *n);
+		if (opts->ask_workers)
+			worker_docs_fill_mirrors(worker_docs_of(session), *mirrors, *n);
 	}
 	for (int i = 0; i < *n && !opts->partitions; i++)
 		(*mirrors)[i].partitions = NULL;

@@ -83,6 +83,7 @@ struct report_opts {
 	const char *status;           /* mirror_status_name to keep; NULL: all */
 	bool measure;                 /* ask both clusters for their ends; else only what the log says */
 	bool partitions;              /* fill mirror_info.partitions */
+	bool ask_workers;             /* and take from them what only they know */
 	int32_t source_wait_ms;       /* how long an unreachable source is waited for; 0: 5 s */
 };
 

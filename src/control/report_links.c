@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "client/admin.h"
+#include "control/worker_docs.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -105,8 +106,10 @@ static void one(struct session *session, const struct control_record *r, bool as
 		info->error_message = arena_strdup(arena, state.error_message);
 		if (state.last_contact_ms >= 0)
 			info->last_contact_ms = MAX(clock_wall_ms() - state.last_contact_ms, 0);
-		if (ask)
+		if (ask) {
 			measure(session, &state, arena, info);
+			worker_docs_fill_link(worker_docs_of(session), info);
+		}
 	} else {
 		info->error = err.rc == RC_UNSUPPORTED ? lane_reason_name(REASON_UPGRADE_NEEDED) : "FAILED";
 		info->error_message = arena_strdup(arena, err.text);
@@ -232,7 +235,7 @@ static void sum_link(const struct mirror_info *mirrors, int n, struct status_lin
 
 enum outcome report_status(struct session *session, struct arena *arena, struct status_info *status, struct err *err)
 {
-	struct report_opts opts = { .measure = true };
+	struct report_opts opts = { .measure = true, .ask_workers = true };
 	struct mirror_info *mirrors;
 	struct link_info *links;
 	enum outcome outcome;

@@ -6,6 +6,7 @@
 #include "client/admin.h"
 #include "control/promote_read.h"
 #include "control/verbs.h"
+#include "control/worker_docs.h"
 #include "wire/msg/metadata.h"
 
 #include <string.h>
@@ -102,6 +103,7 @@ void session_close(struct session *session)
 	if (session->own_loop_)
 		loop_destroy(session->loop);
 	notes_fini(&session->notes);
+	worker_docs_free(session->worker_docs_);
 	*session = (struct session){ 0 };
 }
 

@@ -20,6 +20,7 @@ struct session {
 	struct client_counts counts;      /* of the calls to the destination */
 	/* private */
 	struct session_source *sources_;
+	struct worker_docs *worker_docs_;
 	struct promote_reading *readings_;
 	int clusters_;                    /* that are not gone yet */
 	bool own_loop_;

@@ -5,7 +5,8 @@
 
 static enum outcome describe(struct cli *cli, const char *link, const char *topic)
 {
-	struct report_opts opts = { .link = link, .topic = topic, .measure = true, .partitions = true };
+	struct report_opts opts = { .link = link, .topic = topic, .measure = true, .partitions = true,
+				    .ask_workers = true };
 	struct mirror_info *mirrors = NULL;
 	struct err err = { 0 };
 	json_t *array;

@@ -25,7 +25,7 @@ static int read_status(const struct args *args, char *text, size_t size, struct 
 
 enum outcome cmd_mirror_list(struct cli *cli)
 {
-	struct report_opts opts = { .link = cli->args.values[OPT_LINK], .measure = true };
+	struct report_opts opts = { .link = cli->args.values[OPT_LINK], .measure = true, .ask_workers = true };
 	struct mirror_info *mirrors = NULL;
 	struct err err = { 0 };
 	enum outcome outcome;

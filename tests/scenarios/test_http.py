@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a worker says over HTTP: metrics that a stock parser reads and a stock client can check, health, and what becomes
 of clients that mean no good."""
+import os
 import socket
 import time
 
 from lib import contract, judge
+from lib.krm import properties
 from lib.produce import produce
 from lib.util import ports, wait_until
 from lib.web import StoppedThread, Web
@@ -189,3 +191,46 @@ def test_hostile_clients(make_site, matrix, pool):
     wait_until(lambda: worker.descriptors() < before + 8, 20, "no descriptor is left over")
     assert web.get("/healthz")[0] == 200
     worker.terminate()
+
+
+def test_the_command_line_asks_workers(make_site, matrix, pool):
+    """What only a worker knows comes from the address that it recorded, else from http.listener of the file at hand; a dead
+    worker costs less than a second; another worker at the address is not believed."""
+    source, destination, engine = matrix
+    site = make_site(*pool.pair(source, destination), engine)
+    topic = site.mirrored("asked", 2)
+    worker = site.worker()
+    web = Web(worker).wait_up()
+    produce(site.source, topic, 100, 2)
+    site.wait_caught_up(topic)
+    near = {"time_since_last_fetch_ms", "lag_ms", "filled_offsets", "coalesced_batches", "last_source_fetch_offset"}
+    assert all(row[k] is None for row in site.describe(topic) for k in near), "nobody is asked on the default port"
+
+    here = dict(site.config) | {"http.listener": worker.config["http.listener"]}
+    config = properties(os.path.join(site.dir, "here.properties"), here)
+
+    def described(file):
+        rows = site.cli("mirror", "describe", topic, "--link", site.link, "-o", "json", config_file=file).expect(0).json
+        return rows if all(row[k] is not None for row in rows for k in near) else None
+    rows = wait_until(lambda: described(config), 15, "describe tells what the worker knows")
+    for row in rows:
+        contract.partition_row(row)
+        assert row["time_since_last_fetch_ms"] < 5000 and row["lag_ms"] == 0 and row["filled_offsets"] == 0
+    status = site.cli("status", "-o", "json", config_file=config).expect(0).json
+    assert status["links"][0]["last_contact_ms"] < 5000
+
+    other = make_site(site.source, site.destination, engine)  # its own control topic, another worker's address
+    other_topic = other.mirrored("other")
+    other.worker(http__advertised__listener="192.0.2.1:9474", start=False)
+    foreign = properties(os.path.join(other.dir, "foreign.properties"),
+                         dict(other.config) | {"http.listener": f"127.0.0.1:{web.port}"})
+    rows = other.cli("mirror", "describe", other_topic, "--link", other.link, "-o", "json", config_file=foreign).json
+    assert all(row["time_since_last_fetch_ms"] is None for row in rows), rows
+
+    before = min(other.ok("mirror", "describe", other_topic, "--link", other.link).seconds for _ in range(2))
+    dead = other.workers[0].start()  # records an address that leads nowhere
+    wait_until(lambda: "takes its part" in dead.text(), 20, "its address is recorded")
+    dead.terminate()
+    after = other.ok("mirror", "describe", other_topic, "--link", other.link).seconds
+    assert after < before + 1.2, (before, after)
+    assert [w["address"] for w in other.ok("status", "-o", "json").json["workers"]] == ["192.0.2.1:9474"]
