@@ -197,3 +197,35 @@ int filters_check(const char *setting, const json_t *json, struct notes *notes, 
 	}
 	return RC_OK;
 }
+
+/* ---- matching ---- */
+
+static bool matches(const json_t *entry, const char *name)
+{
+	const char *wanted = json_string_value(json_object_get(entry, "name"));
+	const char *pattern = json_string_value(json_object_get(entry, "patternType"));
+
+	if (wanted == NULL || pattern == NULL)
+		return false;
+	if (strcasecmp(pattern, "PREFIXED") == 0)
+		return strncmp(name, wanted, strlen(wanted)) == 0;
+	return strcmp(wanted, "*") == 0 || strcmp(wanted, name) == 0;
+}
+
+bool filters_take(const json_t *filters, const char *array, const char *name)
+{
+	const json_t *entry;
+	bool taken = false;
+	size_t i;
+
+	json_array_foreach(json_object_get(filters, array), i, entry) {
+		const char *type = json_string_value(json_object_get(entry, "filterType"));
+
+		if (type == NULL || !matches(entry, name))
+			continue;
+		if (strcasecmp(type, "INCLUDE") != 0 && strcasecmp(type, "WHITELIST") != 0)
+			return false;
+		taken = true;
+	}
+	return taken;
+}

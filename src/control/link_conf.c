@@ -98,9 +98,11 @@ static int tasks_check(const struct props *props, struct notes *notes, struct er
 		}
 		if (!on && given(props, t->filters))
 			notes_add(notes, "%s has no effect: add the line %s=true", t->filters, t->enable);
-		if (on && i > 0)
+		if (on && (keys_find(&link_key_table, t->enable)->flags & KEY_LATER) != 0)
 			notes_add(notes, "%s=true is recorded; this version does not do it yet", t->enable);
 	}
+	if (flag(props, "consumer.group.prefix.enable") && !given(props, "cluster.link.prefix"))
+		notes_add(notes, "consumer.group.prefix.enable has no effect: cluster.link.prefix is not set");
 	if (flag(props, "acl.sync.enable") && given(props, "cluster.link.prefix"))
 		return err_set(err, RC_USAGE, "acl.sync.enable does not go with cluster.link.prefix: "
 			       "the topics have other names");
@@ -189,6 +191,16 @@ static void json_normalise(struct props *props, struct notes *notes)
 
 /* --- reading ------------------------------------------------------------------------------------------------- */
 
+/* A new reference, or NULL. It was checked. */
+static json_t *filter(const struct props *props, const char *name)
+{
+	const char *value = props_get(props, name);
+	struct err unused;
+	bool quoted;
+
+	return value == NULL || value[0] == '\0' ? NULL : keys_json(value, &quoted, &unused);
+}
+
 static void read_fields(struct link_conf *conf)
 {
 	const struct props *props = &conf->props;
@@ -217,6 +229,8 @@ static void read_fields(struct link_conf *conf)
 	conf->acl_sync = flag(props, "acl.sync.enable");
 	conf->auto_create = flag(props, "auto.create.mirror.topics.enable");
 	conf->offset_sync_ms = number(props, "consumer.offset.sync.ms");
+	conf->group_filters = filter(props, "consumer.offset.group.filters");
+	conf->group_prefix = flag(props, "consumer.group.prefix.enable");
 	conf->config_sync_ms = number(props, "topic.config.sync.ms");
 	conf->acl_sync_ms = number(props, "acl.sync.ms");
 	conf->auto_create_ms = MIN(conf->source.metadata_max_age_ms, NEW_TOPICS_MS);
@@ -317,6 +331,7 @@ void link_conf_fini(struct link_conf *conf)
 	client_conf_fini(&conf->source);
 	xfree(conf->prefix);
 	xfree(conf->progress_group_id);
+	json_decref(conf->group_filters);
 	*conf = (struct link_conf){ 0 };
 }
 

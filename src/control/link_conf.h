@@ -29,6 +29,8 @@ struct link_conf {
 	/* the sync tasks */
 	bool offset_sync, acl_sync, auto_create;
 	int32_t offset_sync_ms, config_sync_ms, acl_sync_ms, auto_create_ms;
+	json_t *group_filters;        /* consumer.offset.group.filters; NULL: none */
+	bool group_prefix;            /* consumer.group.prefix.enable: groups have the prefix too */
 };
 
 /* Checks the properties (keys, types, combinations) and takes copies. RC_USAGE with file:line; what this version does

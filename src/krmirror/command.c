@@ -34,6 +34,8 @@ static const struct command commands[] = {
 	{ { "link", "template" }, "", 0, 0, 0, 0, "print a link.config with every key", cmd_link_template },
 	{ { "link", "delete" }, "NAME", 0, 1, B(OPT_YES), B(OPT_LINK), "forget a link whose mirrors are all STOPPED",
 	  cmd_link_delete },
+	{ { "group", "list" }, "", 0, 0, B(OPT_LINK), 0, "consumer groups: in step, behind, or skipped and why",
+	  cmd_group_list },
 	{ { "mirror", "create" }, "TOPIC", 1, 1,
 	  B(OPT_LINK) | B(OPT_SOURCE_TOPIC) | B(OPT_REPLICATION_FACTOR) | B(OPT_SETTING) | B(OPT_DRY_RUN), 0,
 	  "create a topic on the destination and mirror into it", cmd_mirror_create },

@@ -36,6 +36,7 @@ enum outcome cmd_link_rekey(struct cli *cli);
 enum outcome cmd_link_template(struct cli *cli);
 enum outcome cmd_link_delete(struct cli *cli);
 enum outcome cmd_link_task_list(struct cli *cli);
+enum outcome cmd_group_list(struct cli *cli);
 enum outcome cmd_link_pause(struct cli *cli);
 enum outcome cmd_link_resume(struct cli *cli);
 enum outcome cmd_mirror_create(struct cli *cli);

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "krmirrord/sync.h"
+#include "krmirrord/task_groups.h"
 
 enum {
 	ROUND_MS = 500,              /* of a round, for runs that begin in it */
@@ -20,7 +21,7 @@ enum {
 
 /* One row per task, in the order of enum task_kind. */
 static const struct task tasks[TASK_KINDS] = {
-	{ TASK_CONSUMER_OFFSET_SYNC, 5000, NULL, NULL },
+	{ TASK_CONSUMER_OFFSET_SYNC, 5000, task_groups_run, task_groups_forget },
 	{ TASK_TOPIC_CONFIGS_SYNC, 5000, NULL, NULL },
 	{ TASK_ACL_SYNC, 5000, NULL, NULL },
 	{ TASK_AUTO_CREATE_MIRROR, 15000, auto_create_run, auto_create_forget },

@@ -1,14 +1,38 @@
 # SPDX-License-Identifier: Apache-2.0
 """The sync tasks of a link, and consumer offset sync above all: groups continue at their own offsets."""
+import json
+
+import pytest
+
 from lib import contract
+from lib.groups import Member, commit, committed, delete, wait_committed
+from lib.produce import produce
 from lib.util import wait_until
+
+ALL = {"name": "*", "patternType": "LITERAL", "filterType": "INCLUDE"}
+
+
+def filters(*entries):
+    return json.dumps({"groupFilters": list(entries) or [ALL]})
+
+
+def syncing(*entries, **more):
+    """Settings of a link that keeps groups in step, each second."""
+    return {"consumer__offset__sync__enable": "true", "consumer__offset__sync__ms": 1000,
+            "consumer__offset__group__filters": filters(*entries), **more}
+
+
+def of(site, **more):
+    """Only the groups of this test: clusters are shared."""
+    return syncing({"name": f"g-{site.id}", "patternType": "PREFIXED", "filterType": "INCLUDE"}, **more)
 
 
 def tasks(site):
     """The tasks of the site's link, by their names."""
     rows = site.ok("link", "task", "list", site.link, "-o", "json").json
     for row in rows:
-        contract.has_keys(row, ("task_name", "state", "errors"), "link task list")
+        contract.has_keys(row, contract.TASK, "link task list")
+        assert row["state"] in contract.TASK_STATE | {None}
     return {row["task_name"]: row for row in rows}
 
 
@@ -24,4 +48,99 @@ def test_tasks_that_nobody_asked_for_are_told_so(site):
     site.worker()
     wait_task(site, "AclSync", "NOT_CONFIGURED")
     assert list(tasks(site)) == ["ConsumerOffsetSync", "TopicConfigsSync", "AclSync", "AutoCreateMirror"]
+    assert tasks(site)["ConsumerOffsetSync"]["state"] == "NOT_CONFIGURED"
     site.ok("link", "task", "list", site.link).says("ConsumerOffsetSync +NOT_CONFIGURED")
+
+
+def test_groups_stand_where_they_stood(site, counts):
+    """Simple groups and one with members: equal offsets and metadata; 0, the end, beyond the end; resets followed."""
+    count, group = counts(600, 20000), f"g-{site.id}"
+    topic = site.mirrored(partitions=3, **of(site))
+    produce(site.source, topic, count, 3)
+    ends = site.source.ends(topic)
+    commit(site.source, f"{group}-simple", topic, {0: 0, 1: 7, 2: ends[2]}, "where and why")
+    commit(site.source, f"{group}-beyond", topic, {0: ends[0] + 1000})
+    commit(site.source, f"{group}-drops", topic, {0: 5})
+    commit(site.source, f"other-{site.id}", topic, {0: 3})
+    with Member(site.source, f"{group}-member", topic, auto__offset__reset="earliest") as member:
+        member.read(count)
+        member.commit()
+        site.worker()
+        site.wait_caught_up(topic)
+        wait_committed(site.destination, f"{group}-simple", topic, {0: 0, 1: 7, 2: ends[2]})
+        wait_committed(site.destination, f"{group}-beyond", topic, {0: ends[0]})
+        wait_committed(site.destination, f"{group}-member", topic, ends)
+    assert committed(site.destination, f"{group}-simple")[(topic, 1)] == (7, "where and why")
+    assert committed(site.destination, f"other-{site.id}") == {}
+    # a tool resets the group at the source: what krmirror wrote itself it follows
+    commit(site.source, f"{group}-simple", topic, {1: 2, 2: 1})
+    wait_committed(site.destination, f"{group}-simple", topic, {0: 0, 1: 2, 2: 1})
+    delete(site.source, f"{group}-drops")
+    produce(site.source, topic, 30, 3)
+    commit(site.source, f"{group}-simple", topic, {0: ends[0] + 5})
+    wait_committed(site.destination, f"{group}-simple", topic, {0: ends[0] + 5, 1: 2, 2: 1})
+    assert committed(site.destination, f"{group}-drops", topic) == {0: 5}, "deleted at the source, kept here"
+    assert wait_task(site, "ConsumerOffsetSync", "ACTIVE")["errors"] == []
+
+
+@pytest.mark.parametrize("protocol", ["classic", "consumer"])
+def test_a_group_with_members_is_never_moved(site, matrix, protocol):
+    """Live on the destination: left alone. Gone again, with a higher offset than the source's: not moved back; once the
+    source is beyond it, moved on."""
+    if protocol == "consumer" and "4.3.0" != matrix[1]:
+        pytest.skip("the destination has no groups of the new protocol")
+    group = f"g-{site.id}"
+    topic = site.mirrored(**of(site))
+    produce(site.source, topic, 100)
+    commit(site.source, group, topic, {0: 10})
+    site.worker()
+    site.wait_caught_up(topic)
+    wait_committed(site.destination, group, topic, {0: 10})
+    config = {"group__protocol": "consumer"} if protocol == "consumer" else {}
+    with Member(site.destination, group, topic, **config) as member:
+        assert member.read(40)[0] == (0, 10), "the group goes on where it stood"
+        commit(site.source, group, topic, {0: 60})
+        wait_until(lambda: shown(site, group)["reason"] == "ACTIVE_ON_DESTINATION", 20, lambda: str(groups(site)))
+        member.read(40)   # 10..89
+        member.commit()
+    assert committed(site.destination, group, topic) == {0: 90}
+    wait_until(lambda: shown(site, group)["reason"] == "DESTINATION_AHEAD", 20, lambda: str(groups(site)))
+    commit(site.source, group, topic, {0: 70})
+    commit(site.source, f"{group}-mark", topic, {0: 1})
+    wait_committed(site.destination, f"{group}-mark", topic, {0: 1})
+    assert committed(site.destination, group, topic) == {0: 90}, "not moved back over another's commit"
+    commit(site.source, group, topic, {0: 95})
+    wait_committed(site.destination, group, topic, {0: 95})
+    assert shown(site, group)["state"] == "SYNCED"
+
+
+def test_prefixes_and_filters(site):
+    """Topics and groups under the link's prefix; EXCLUDE wins."""
+    group = f"g-{site.id}"
+    source = site.topic()
+    site.source.create_topic(source)
+    site.create_link(**syncing(
+        {"name": group, "patternType": "PREFIXED", "filterType": "INCLUDE"},
+        {"name": f"{group}-secret", "patternType": "LITERAL", "filterType": "EXCLUDE"},
+        cluster__link__prefix="west.", consumer__group__prefix__enable="true"))
+    site.create_mirror(f"west.{source}")
+    produce(site.source, source, 50)
+    commit(site.source, group, source, {0: 30})
+    commit(site.source, f"{group}-secret", source, {0: 31})
+    site.worker()
+    wait_committed(site.destination, f"west.{group}", f"west.{source}", {0: 30})
+    assert committed(site.destination, group) == {} == committed(site.destination, f"west.{group}-secret")
+    assert [row["group_id"] for row in groups(site)] == [group]
+
+
+def groups(site):
+    rows = site.ok("group", "list", "--link", site.link, "-o", "json").json
+    for row in rows:
+        contract.has_keys(row, contract.GROUP_LIST, "group list")
+        assert row["state"] in contract.GROUP_STATE
+    return rows
+
+
+def shown(site, group):
+    row, = (r for r in groups(site) if r["group_id"] == group)
+    return row

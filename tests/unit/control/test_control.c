@@ -24,6 +24,7 @@ int main(void)
 	suite_add_tcase(suite, rights_tests());
 	suite_add_tcase(suite, task_tests());
 	suite_add_tcase(suite, auto_tests());
+	suite_add_tcase(suite, group_plan_tests());
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);

@@ -23,3 +23,4 @@ TCase *guard_tests(void);
 TCase *rights_tests(void);
 TCase *task_tests(void);
 TCase *auto_tests(void);
+TCase *group_plan_tests(void);

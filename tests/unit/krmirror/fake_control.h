@@ -3,6 +3,7 @@
  * here, and notes that it was called. */
 #pragma once
 
+#include "control/group_report.h"
 #include "control/inspect.h"
 #include "control/links.h"
 #include "control/mirrors.h"

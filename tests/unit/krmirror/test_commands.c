@@ -444,6 +444,27 @@ START_TEST(tasks_are_listed_with_their_errors)
 }
 END_TEST
 
+START_TEST(groups_are_listed_with_their_reasons)
+{
+	json_t *groups, *first;
+
+	ck_assert_int_eq(run_cli(ON "group list"), 2);
+	ck_assert_ptr_nonnull(strstr(cli_err, "--link"));
+	ck_assert_int_eq(run_cli(ON "group list --link east"), 0);
+	ck_assert(fake_called("report_groups east"));
+	ck_assert_ptr_nonnull(strstr(cli_out, "ACTIVE_ON_DESTINATION"));
+	ck_assert_int_eq(run_cli(ON "group list --link east -o json"), 0);
+	groups = document();
+	first = json_array_get(groups, 0);
+	ck_assert_int_eq(json_array_size(groups), 2);
+	ck_assert_str_eq(json_string_value(json_object_get(first, "state")), "SKIPPED");
+	ck_assert(json_is_null(json_object_get(first, "offsets_behind")));
+	ck_assert(json_is_null(json_object_get(first, "age_ms")));
+	ck_assert_int_eq(json_integer_value(json_object_get(json_array_get(groups, 1), "offsets_behind")), 0);
+	json_decref(groups);
+}
+END_TEST
+
 START_TEST(settings_are_updated)
 {
 	ck_assert_int_eq(run_cli(ON "link configuration update east --config client.id=x"), 0);
@@ -488,6 +509,7 @@ TCase *commands_tests(void)
 	tcase_add_test(tc, notes_are_warnings_and_said_once);
 	tcase_add_test(tc, settings_are_listed_and_secrets_hidden);
 	tcase_add_test(tc, tasks_are_listed_with_their_errors);
+	tcase_add_test(tc, groups_are_listed_with_their_reasons);
 	tcase_add_test(tc, settings_are_updated);
 	tcase_add_test(tc, the_template_has_every_key);
 	return tc;

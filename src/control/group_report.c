@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "control/group_report.h"
+
+#include "control/group_topics.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int worst_first(const void *a, const void *b)
+{
+	const struct group_info *x = a, *y = b;
+	bool mirrored_x = x->reason != GROUP_NO_MIRRORED_TOPICS, mirrored_y = y->reason != GROUP_NO_MIRRORED_TOPICS;
+
+	if (mirrored_x != mirrored_y)
+		return mirrored_y - mirrored_x;
+	if (x->state != y->state)
+		return y->state > x->state ? 1 : -1;
+	return strcmp(x->group_id, y->group_id);
+}
+
+static enum outcome look(struct session *session, struct group_pass *pass, struct group_report *report, struct err *err)
+{
+	struct cluster *source;
+	struct group_topic *topics;
+	enum outcome outcome = session_source(session, pass->link, session->deadline_ns, &source, err);
+
+	if (outcome != OUTCOME_DONE)
+		return outcome;
+	pass->n_topics = group_topics_of_log(session, pass->link, NULL, 0, pass->arena, &topics);
+	pass->topics = topics;
+	outcome = group_pass_run(session, source, pass, err);
+	if (outcome != OUTCOME_DONE)
+		return outcome;
+	if (pass->trouble.rc != RC_OK)
+		notes_add(&session->notes, "%s%s%s", pass->trouble.text, pass->trouble.hint[0] != '\0' ? "; " : "",
+			  pass->trouble.hint);
+	if (pass->n_groups > 0)
+		qsort(pass->groups, (size_t)pass->n_groups, sizeof(*pass->groups), worst_first);
+	report->groups = pass->groups;
+	report->n = pass->n_groups;
+	return OUTCOME_DONE;
+}
+
+enum outcome report_groups(struct session *session, const char *link, struct arena *arena, struct group_report *report,
+			   struct err *err)
+{
+	struct link_conf conf;
+	struct group_pass pass = { .link = link, .conf = &conf, .look_only = true, .all = true, .arena = arena };
+	enum outcome outcome = OUTCOME_DONE;
+
+	*report = (struct group_report){ 0 };
+	if (group_link_conf(session, link, &conf, err) != RC_OK) {
+		if (err->rc == RC_NOT_FOUND)
+			err_hint(err, "`krmirror link list` shows the links");
+		outcome = outcome_of(err, SIDE_SOURCE);
+	} else {
+		report->configured = conf.offset_sync;
+		if (conf.offset_sync)
+			outcome = look(session, &pass, report, err);
+	}
+	link_conf_fini(&conf);
+	return outcome;
+}

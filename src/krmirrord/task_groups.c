@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ConsumerOffsetSync: one pass of control/group_sync.h over the mirrors that the worker knows. */
+#include "krmirrord/task_groups.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "control/group_topics.h"
+
+static bool keeps_groups(const struct mirror_row *row, const struct link_row *link)
+{
+	return row->present && row->readable && row->link_row == link && row->wish.created &&
+	       row->wish.wish != WISH_FAILOVER && row->wish.source_topic != NULL && !row->mirror_state.closing &&
+	       row->mirror_state.status != MIRROR_STOPPED;
+}
+
+static void topics_of(const struct task_run *run, struct group_pass *pass)
+{
+	const struct model *model = &run->worker->model;
+	struct group_topic *topics = arena_new(pass->arena, struct group_topic, model->n_mirrors);
+
+	for (int i = 0; i < model->n_mirrors; i++) {
+		const struct mirror_row *row = model->mirrors[i];
+		const struct mirror_state *state = &row->mirror_state;
+		bool *failed;
+
+		if (!keeps_groups(row, run->link))
+			continue;
+		failed = arena_new(pass->arena, bool, row->n_lanes);
+		for (int e = 0; e < state->n_partitions; e++)
+			if (state->partitions[e].partition < row->n_lanes)
+				failed[state->partitions[e].partition] = group_partition_failed(&state->partitions[e]);
+		/* Names are copied: the log may be read while the pass waits. */
+		topics[pass->n_topics++] = (struct group_topic){
+			.source = arena_strdup(pass->arena, row->wish.source_topic),
+			.mirror = arena_strdup(pass->arena, row->topic), .n_partitions = row->n_lanes, .failed = failed,
+		};
+	}
+	pass->topics = topics;
+}
+
+void task_groups_run(struct task_run *run)
+{
+	struct arena arena = { 0 };
+	struct group_pass pass = { .link = run->link->name, .conf = &run->link->conf, .arena = &arena };
+	struct err err = { 0 };
+
+	if (*run->data == NULL)
+		*run->data = group_memory_create();
+	pass.memory = *run->data;
+	topics_of(run, &pass);
+	if (group_pass_run(&run->worker->session, run->source, &pass, &err) != OUTCOME_DONE)
+		task_failed(run, &err);
+	else if (pass.trouble.rc != RC_OK)
+		task_failed(run, &pass.trouble);
+	log_debug("task", "group offsets", "link=%s groups=%d committed=%d left=%d", run->link->name, pass.n_groups,
+		  pass.n_commits, pass.n_left);
+	arena_fini(&arena);
+}
+
+void task_groups_forget(void *data)
+{
+	group_memory_destroy(data);
+}
