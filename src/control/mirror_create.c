@@ -8,12 +8,16 @@
  *  - killed after the intention: run again, it goes on from there. A topic that exists now and did not then is ours, if
  *    it is empty and has as many partitions;
  *  - the topic cannot be made: the intention is taken back;
- *  - two at once: both may get to the last record, one of them writes it, the other changes nothing. */
+ *  - two at once: both may get to the last record, one of them writes it, the other changes nothing.
+ *
+ * With --adopt the topic is there: it is proven (mirror_adopt.c) before the intention, guarded after it, looked at again,
+ * and gets its settings last. */
 #include "control/mirrors.h"
 
 #include "base/clock.h"
 #include "base/mem.h"
 #include "control/guard.h"
+#include "control/mirror_adopt.h"
 #include "control/mirror_heads.h"
 #include "control/settings.h"
 #include "control/verbs.h"
@@ -34,6 +38,7 @@ struct creation {
 	struct mirror_wish wish;      /* what is recorded, ours or that of whoever was first */
 	bool exists;                  /* a live mirror of the same kind is recorded */
 	struct uuid destination_id;
+	struct adoption adoption;     /* of --adopt */
 };
 
 /* --- what is recorded already -------------------------------------------------------------------------------- */
@@ -84,12 +89,16 @@ static enum outcome recorded(struct creation *c, const struct control_log *log, 
 	} else if (mirror_is_stopped(&state)) {
 		err_set(err, RC_EXISTS, "mirror %s of link %s is STOPPED: the topic is an ordinary one", opts->topic,
 			opts->link);
-		outcome = refused(err, "forget the mirror with `krmirror mirror delete`, and delete or rename the topic, "
-				  "to mirror it anew");
+		outcome = refused(err, "forget the mirror with `krmirror mirror delete`; then take it up again with --adopt, "
+				  "or delete the topic to mirror it anew");
 	} else if (strcmp(c->wish.source_topic, c->source_topic) != 0) {
 		err_set(err, RC_EXISTS, "mirror %s of link %s has source topic %s, not %s", opts->topic, opts->link,
 			c->wish.source_topic, c->source_topic);
 		outcome = refused(err, NULL);
+	} else if (!c->wish.created && (c->wish.own_settings != NULL) != (opts->adopt != NULL)) {
+		err_set(err, RC_EXISTS, "mirror %s of link %s is being made %s --adopt", opts->topic, opts->link,
+			opts->adopt != NULL ? "without" : "with");
+		outcome = refused(err, "run it again the same way, or take it back with `krmirror mirror delete`");
 	} else {
 		c->exists = true;
 	}
@@ -187,7 +196,8 @@ static enum outcome plan_settings(struct creation *c, const struct admin_configs
 static enum outcome topic_there(const char *topic, struct err *err)
 {
 	err_set(err, RC_EXISTS, "destination: topic %s exists already", topic);
-	return refused(err, "krmirror makes the topic itself; delete it if nobody needs it, or choose another name");
+	return refused(err, "krmirror makes the topic itself; delete it if nobody needs it, or choose another name; --adopt "
+		       "takes it over if it is a prefix of the source's");
 }
 
 /* Before the intention: nobody's topic may be there. */
@@ -213,6 +223,7 @@ static void fill(struct creation *c, struct mirror_wish *wish)
 		.start_offsets = json_incref(c->start_offsets),
 		.settings = json_incref(c->settings.promotion), .create_settings = json_incref(c->settings.create),
 		.given_settings = json_object_size(c->settings.given) > 0 ? json_incref(c->settings.given) : NULL,
+		.own_settings = json_incref(c->adoption.own_settings),
 	};
 }
 
@@ -370,8 +381,78 @@ static enum outcome created_decide(struct control_log *log, struct control_batch
 		return outcome;
 	c->wish.created = true;
 	c->wish.destination_topic_id = c->destination_id;
+	if (c->adoption.adopted_end != NULL) {
+		json_decref(c->wish.adopted_end);
+		json_decref(c->wish.producer_epochs);
+		c->wish.adopted_end = json_incref(c->adoption.adopted_end);
+		c->wish.producer_epochs = json_incref(c->adoption.producer_epochs);
+	}
 	control_batch_mirror(batch, &c->wish);
 	return OUTCOME_DONE;
+}
+
+/* Somebody wrote to it: it stays as it was. */
+static void give_back(struct creation *c)
+{
+	struct mirror_wish now;
+	struct err unused;
+
+	if (control_log_mirror(c->session->log, c->opts->link, c->opts->topic, &now, &unused) == RC_OK && !now.created) {
+		if (adopt_undo(c->session, &now, &unused) == OUTCOME_DONE)
+			unintend(c);
+		else
+			notes_add(&c->session->notes, "%s: what was changed stays (%s); krmirror mirror delete %s takes it "
+				  "back", c->opts->topic, unused.text, c->opts->topic);
+	}
+	mirror_wish_fini(&now);
+}
+
+static void tell_guard(struct creation *c)
+{
+	struct mirror_wish now;
+	struct err unused;
+
+	if (control_log_mirror(c->session->log, c->opts->link, c->opts->topic, &now, &unused) == RC_OK && now.guard == NULL)
+		notes_add(&c->session->notes, "%s: the destination has no authorizer that keeps others from writing to it; "
+			  "what somebody writes is found at the next append", c->opts->topic);
+	mirror_wish_fini(&now);
+}
+
+static enum outcome adopt(struct creation *c, bool *changed, struct err *err)
+{
+	struct control_log *log = c->session->log;
+	int64_t deadline = c->session->deadline_ns;
+	struct guard_of guard = { .link = c->opts->link, .topic = c->opts->topic, .again = true };
+	enum outcome outcome = control_log_update(log, intend_decide, c, deadline, NULL, err);
+
+	if (outcome != OUTCOME_DONE || c->wish.created)
+		return outcome;
+	outcome = guard_set(c->session, &guard, err);
+	if (outcome == OUTCOME_DONE)
+		outcome = adopt_still(&c->adoption, err);
+	if (outcome == OUTCOME_DONE)
+		outcome = adopt_settings(&c->adoption, c->wish.create_settings, err);
+	if (outcome == OUTCOME_REFUSED)
+		give_back(c);
+	if (outcome != OUTCOME_DONE)
+		return outcome;
+	tell_guard(c);
+	c->destination_id = c->adoption.destination_id;
+	return control_log_update(log, created_decide, c, c->session->deadline_ns, changed, err);
+}
+
+/* The proof comes before anything is recorded or changed. */
+static enum outcome prove(struct creation *c, struct err *err)
+{
+	c->adoption.session = c->session;
+	c->adoption.source = c->source;
+	c->adoption.link = c->opts->link;
+	c->adoption.topic = c->opts->topic;
+	c->adoption.source_topic = c->source_topic;
+	c->adoption.n_source = c->source_meta.n_partitions;
+	c->adoption.opts = c->opts->adopt;
+	c->adoption.arena = c->arena;
+	return adopt_prove(&c->adoption, c->exists ? c->wish.create_settings : c->settings.create, err);
 }
 
 static enum outcome carry_out(struct creation *c, bool *changed, struct err *err)
@@ -404,6 +485,8 @@ static enum outcome plan(struct creation *c, struct err *err)
 	outcome = ask_source(c, &source, err);
 	if (outcome == OUTCOME_DONE)
 		outcome = plan_settings(c, &source, err);
+	if (outcome == OUTCOME_DONE && c->opts->adopt != NULL)
+		return prove(c, err);
 	if (outcome == OUTCOME_DONE)
 		outcome = plan_heads(c, err);
 	if (outcome == OUTCOME_DONE && !c->exists)
@@ -413,6 +496,8 @@ static enum outcome plan(struct creation *c, struct err *err)
 
 static enum outcome dry(struct creation *c, struct err *err)
 {
+	if (c->opts->adopt != NULL)
+		return OUTCOME_DONE;
 	mirror_heads_tell(&c->heads, &c->session->notes);
 	if (make_topic(c, true, err) == RC_OK)
 		return OUTCOME_DONE;
@@ -428,6 +513,9 @@ static void tell(struct creation *c, struct mirror_created *created)
 	created->mirror_topic_name = arena_strdup(c->arena, c->opts->topic);
 	created->source_topic_name = arena_strdup(c->arena, c->source_topic);
 	created->num_partition = c->wish.topic != NULL ? c->wish.n_partitions : c->source_meta.n_partitions;
+	if (c->opts->adopt != NULL)
+		created->adopted_end = json_incref(c->adoption.adopted_end != NULL ? c->adoption.adopted_end :
+						   c->wish.adopted_end);
 	if (!c->opts->by_task && session_workers(c->session, &workers, &unused) == OUTCOME_DONE)
 		created->no_worker = workers == 0;
 }
@@ -441,9 +529,11 @@ enum outcome mirror_create_topic(struct session *session, const struct mirror_cr
 	*created = (struct mirror_created){ 0 };
 	outcome = plan(&c, err);
 	if (outcome == OUTCOME_DONE && !(c.exists && c.wish.created))
-		outcome = opts->dry_run ? dry(&c, err) : carry_out(&c, &created->changed, err);
+		outcome = opts->dry_run ? dry(&c, err) : opts->adopt != NULL ? adopt(&c, &created->changed, err) :
+			  carry_out(&c, &created->changed, err);
 	if (outcome == OUTCOME_DONE)
 		tell(&c, created);
+	adopt_fini(&c.adoption);
 	mirror_wish_fini(&c.wish);
 	json_decref(c.start_offsets);
 	json_decref(c.settings.create);

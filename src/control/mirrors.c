@@ -5,7 +5,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "control/guard.h"
+#include "control/mirror_adopt.h"
 #include "control/verbs.h"
 
 #include <string.h>
@@ -162,14 +162,14 @@ static enum outcome decide(struct control_log *log, struct control_batch *batch,
 	return outcome;
 }
 
-/* A creation that was cut short may have left ACLs of the guard. */
+/* A creation that was cut short may have left ACLs of the guard, and an adopted topic the settings of a mirror. */
 static enum outcome lift(struct session *session, const struct change *change, struct err *err)
 {
 	struct mirror_wish wish = { 0 };
 	enum outcome outcome = OUTCOME_DONE;
 
 	if (control_log_mirror(session->log, change->link, change->topic, &wish, err) == RC_OK && !wish.created)
-		outcome = guard_lift(session, &wish, err);
+		outcome = adopt_undo(session, &wish, err);
 	mirror_wish_fini(&wish);
 	return outcome;
 }
@@ -225,4 +225,21 @@ enum outcome mirror_delete_check(struct session *session, const char *link, cons
 	outcome = decide(session->log, NULL, &change, err);
 	xfree(found);
 	return outcome;
+}
+
+enum outcome mirror_source_topic(struct session *session, const char *link, const char *topic, char **source_topic,
+				 struct err *err)
+{
+	struct link_wish wish = { 0 };
+	struct link_conf conf = { 0 };
+	int rc = control_log_link(session->log, link, &wish, err);
+
+	*source_topic = NULL;
+	if (rc == RC_OK)
+		rc = link_conf_of(&wish, session->conf->secret_key, &conf, err);
+	if (rc == RC_OK)
+		rc = link_conf_source_topic(&conf, topic, source_topic, err);
+	link_conf_fini(&conf);
+	link_wish_fini(&wish);
+	return rc == RC_OK ? OUTCOME_DONE : outcome_of(err, SIDE_DESTINATION);
 }

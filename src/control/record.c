@@ -49,6 +49,8 @@ static const struct field mirror_wish_rows[] = {
 	FIELD(mirror_wish, given_settings, FIELD_OBJECT),
 	FIELD(mirror_wish, create_settings, FIELD_OBJECT),
 	FIELD(mirror_wish, adopted_end, FIELD_OBJECT),
+	FIELD(mirror_wish, producer_epochs, FIELD_OBJECT),
+	FIELD(mirror_wish, own_settings, FIELD_OBJECT),
 	FIELD(mirror_wish, start_offsets, FIELD_OBJECT),
 	FIELD(mirror_wish, guard, FIELD_OBJECT),
 };
@@ -228,7 +230,9 @@ int mirror_wish_decode(struct mirror_wish *w, const char *link, const char *topi
 	if (texts_check(w->settings, "settings", true, err) != RC_OK ||
 	    texts_check(w->create_settings, "create_settings", false, err) != RC_OK)
 		return err->rc;
-	if (offsets_check(w->adopted_end, "adopted_end", err) != RC_OK)
+	if (texts_check(w->own_settings, "own_settings", true, err) != RC_OK ||
+	    offsets_check(w->adopted_end, "adopted_end", err) != RC_OK ||
+	    offsets_check(w->producer_epochs, "producer_epochs", err) != RC_OK)
 		return err->rc;
 	return offsets_check(w->start_offsets, "start_offsets", err);
 }

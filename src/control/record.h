@@ -64,6 +64,9 @@ struct mirror_wish {
 	json_t *given_settings;           /* object: which of them were given, and do not follow the source; NULL: none */
 	json_t *create_settings;          /* object: what the topic is created with */
 	json_t *adopted_end;              /* object: partition -> offset; NULL: not adopted */
+	json_t *producer_epochs;          /* object: partition -> epoch of the data id, where a door had been closed; NULL */
+	json_t *own_settings;             /* object: what an adopted topic had of create_settings before, null: not set;
+	                                   * NULL: the topic was made by krmirror */
 	json_t *guard;                    /* object: what keeps others from writing (guard_plan.h); NULL: nothing */
 	json_t *start_offsets;            /* object: partition -> where the mirror begins; NULL: where the source does */
 	json_t *raw;

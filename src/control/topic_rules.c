@@ -2,6 +2,7 @@
 #include "control/topic_rules.h"
 
 #include "base/mem.h"
+#include "control/canary.h"
 #include "control/keys.h"
 #include "control/link_conf.h"
 
@@ -168,7 +169,7 @@ static bool never(const struct topic_rules *rules, const char *topic)
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
 		if (strcmp(topic, names[i]) == 0)
 			return true;
-	return begins(topic, "krmirror-drill-") ||
+	return canary_is(topic) ||
 	       (rules->control_topic != NULL && strcmp(topic, rules->control_topic) == 0);
 }
 

@@ -64,6 +64,7 @@ static const struct opt_row rows[] = {
 	{ OPT_PORTS, "ports", 0, ARG_NONE, NULL, "the flows that a firewall must allow, and nothing else" },
 	{ OPT_DELETE_CONFIG, "delete-config", 0, ARG_NEEDED, "K,...", "settings that go back to their defaults" },
 	{ OPT_NEW_KEY_FILE, "new-key-file", 0, ARG_NEEDED, "FILE", "the key that is used from now on: 32 raw bytes" },
+	{ OPT_ADOPT, "adopt", 0, ARG_NONE, NULL, "take over a topic that is there, once it is proven equal" },
 	{ OPT_LIST_COMMANDS, "list-commands", 0, ARG_NONE, NULL, NULL },
 };
 

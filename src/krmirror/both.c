@@ -4,11 +4,34 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "client/admin.h"
+#include "control/mirrors.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 enum { PATIENCE_MS = 30000 };
+
+static enum outcome forgive(struct err *err)
+{
+	*err = (struct err){ 0 };
+	return OUTCOME_DONE;
+}
+
+/* A topic that is no mirror, but may become one: what --adopt has refused can be looked at. */
+static bool of_topic(struct cli *cli, const char *topic, struct both *both)
+{
+	const char *link = cli->args.values[OPT_LINK];
+	struct admin_topic found;
+	struct err unused;
+
+	if (!both->any_topic || link == NULL ||
+	    admin_topic(cli->session.destination, topic, cli->session.deadline_ns, &both->arena, &found, &unused) != RC_OK ||
+	    mirror_source_topic(&cli->session, link, topic, &both->source_topic, &unused) != OUTCOME_DONE)
+		return false;
+	both->link = xstrdup(link);
+	both->stopped = true;
+	return true;
+}
 
 static enum outcome of_mirror(struct cli *cli, const char *topic, struct both *both, struct err *err)
 {
@@ -17,7 +40,7 @@ static enum outcome of_mirror(struct cli *cli, const char *topic, struct both *b
 	struct mirror_state state = { 0 };
 
 	if (outcome != OUTCOME_DONE)
-		return outcome;
+		return err->rc == RC_NOT_FOUND && of_topic(cli, topic, both) ? forgive(err) : outcome;
 	if (control_log_mirror(cli->session.log, both->link, topic, &wish, err) != RC_OK ||
 	    control_log_mirror_state(cli->session.log, both->link, topic, &state, err) != RC_OK) {
 		outcome = OUTCOME_FAILED;
@@ -109,7 +132,7 @@ enum outcome both_open(struct cli *cli, const char *topic, struct both *both, st
 	/* The default bounds each step of the way, not the comparison of all that a topic holds. */
 	if (!cli->args.given[OPT_TIMEOUT])
 		session->deadline_ns = clock_mono_ns() + cli->args.timeout_ms * NS_PER_MS;
-	*both = (struct both){ .output = &cli->output, .topic = xstrdup(topic) };
+	*both = (struct both){ .output = &cli->output, .topic = xstrdup(topic), .any_topic = both->any_topic };
 	arena_init(&both->arena, 0);
 	outcome = of_mirror(cli, topic, both, err);
 	if (outcome == OUTCOME_DONE)

@@ -7,6 +7,7 @@
 #include "proof/proof.h"
 
 struct both {
+	bool any_topic;                   /* set by the caller: with --link, also a topic that is no mirror (yet) */
 	struct output *output;            /* where progress is shown */
 	char *link, *topic, *source_topic;
 	bool stopped;                     /* the mirror is STOPPED: the destination goes its own way */

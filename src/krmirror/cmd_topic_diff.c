@@ -222,7 +222,7 @@ static enum outcome diff(struct cli *cli, const char *topic, struct both *both)
 enum outcome cmd_topic_diff(struct cli *cli)
 {
 	enum outcome outcome = cli_connect(cli);
-	struct both both = { 0 };
+	struct both both = { .any_topic = true };
 
 	if (outcome != OUTCOME_DONE)
 		return outcome;

@@ -143,7 +143,7 @@ static enum outcome conclude(struct cli *cli, const struct both *both, json_t *a
 /* Returns after the deadline with what was compared until then. */
 static enum outcome verify(struct cli *cli, const char *topic, json_t *array)
 {
-	struct both both;
+	struct both both = { 0 };
 	struct err err = { 0 };
 	enum outcome outcome = both_open(cli, topic, &both, &err);
 

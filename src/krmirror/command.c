@@ -37,7 +37,8 @@ static const struct command commands[] = {
 	{ { "group", "list" }, "", 0, 0, B(OPT_LINK), 0, "consumer groups: in step, behind, or skipped and why",
 	  cmd_group_list },
 	{ { "mirror", "create" }, "TOPIC", 1, 1,
-	  B(OPT_LINK) | B(OPT_SOURCE_TOPIC) | B(OPT_REPLICATION_FACTOR) | B(OPT_SETTING) | B(OPT_DRY_RUN), 0,
+	  B(OPT_LINK) | B(OPT_SOURCE_TOPIC) | B(OPT_REPLICATION_FACTOR) | B(OPT_SETTING) | B(OPT_ADOPT) | B(OPT_YES) |
+	  B(OPT_DRY_RUN), 0,
 	  "create a topic on the destination and mirror into it", cmd_mirror_create },
 	{ { "mirror", "list" }, "", 0, 0, B(OPT_LINK) | B(OPT_MIRROR_STATUS), 0, "all mirror topics, worst first",
 	  cmd_mirror_list },

@@ -112,25 +112,21 @@ bool lanes_losing(const struct worker *worker)
 
 /* ---- opening ---- */
 
-static int64_t adopted_end(const struct mirror_row *row, int32_t partition)
+/* Of what a wish says of each partition; `none` where it says nothing. */
+static int64_t number_of(const json_t *object, int32_t partition, int64_t none)
 {
 	char name[16];
 	const json_t *value;
 
 	snprintf(name, sizeof(name), "%d", partition);
-	value = row->wish.adopted_end != NULL ? json_object_get(row->wish.adopted_end, name) : NULL;
-	return json_is_integer(value) ? json_integer_value(value) : -1;
+	value = object != NULL ? json_object_get(object, name) : NULL;
+	return json_is_integer(value) ? json_integer_value(value) : none;
 }
 
 /* Where the mirror begins, when that was chosen at its creation. */
 int64_t lane_start_offset(const struct mirror_row *row, int32_t partition)
 {
-	char name[16];
-	const json_t *value;
-
-	snprintf(name, sizeof(name), "%d", partition);
-	value = row->wish.start_offsets != NULL ? json_object_get(row->wish.start_offsets, name) : NULL;
-	return json_is_integer(value) ? json_integer_value(value) : 0;
+	return number_of(row->wish.start_offsets, partition, 0);
 }
 
 static void open_lane(struct worker *worker, struct mirror_row *row, int32_t partition)
@@ -140,7 +136,8 @@ static void open_lane(struct worker *worker, struct mirror_row *row, int32_t par
 	struct lane_spec spec = {
 		.key = { row->link, row->topic, partition }, .source_topic = row->wish.source_topic,
 		.source_topic_id = row->wish.source_topic_id, .destination_topic_id = row->wish.destination_topic_id,
-		.adopted_end = adopted_end(row, partition), .stored_offset = -1, .stored_epoch = -1,
+		.producer_epoch = (int16_t)MIN(number_of(row->wish.producer_epochs, partition, 0), INT16_MAX),
+		.adopted_end = number_of(row->wish.adopted_end, partition, -1), .stored_offset = -1, .stored_epoch = -1,
 		.start_offset = lane_start_offset(row, partition), .compacted = mirror_row_policy(row, "compact"),
 		.seed_from = -1, .seed_to = -1, .emptied_end = -1,
 		.txn_filler_ids = { -1, -1 },

@@ -79,9 +79,9 @@ static void add(struct prefix *prefix, const struct record_view *v, bool marker)
 	digest(v, e->digest);
 }
 
-enum prefix_result prefix_local(struct prefix *prefix, struct record_reader *rr, const struct batch_header *b)
+enum prefix_result prefix_local(struct prefix *prefix, struct record_reader *rr, const struct batch_header *b,
+				bool hole)
 {
-	bool marker = (b->attributes & BATCH_CONTROL) != 0;
 	enum record_result result;
 	struct record_view v;
 
@@ -90,13 +90,13 @@ enum prefix_result prefix_local(struct prefix *prefix, struct record_reader *rr,
 		if (v.offset < prefix->from_)
 			continue;
 		prefix->n_read_++;
-		if (continues(prefix, &v))
+		if (!hole && continues(prefix, &v))
 			continue;
 		if (prefix->n_ == PREFIX_RECORDS_MAX) {
 			prefix->upto = v.offset;
 			return PREFIX_FULL;
 		}
-		add(prefix, &v, marker);
+		add(prefix, &v, hole);
 	}
 	prefix->upto = MAX(prefix->upto, b->base_offset + b->last_delta + 1);
 	if (result == RECORD_END && prefix->n_read_ >= PREFIX_READ_MAX)

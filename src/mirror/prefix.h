@@ -2,7 +2,8 @@
 /* Whether the source still holds what was mirrored: record by record, because batches are rewritten, merged and, on
  * both sides, compacted. Pure. First the destination's batches of a range go in, then the source's of the same range.
  *
- *   at an offset                    destination: record     marker, tombstone    nothing (compacted away)
+ *   at an offset                    destination: record     marker, tombstone,   nothing (compacted away)
+ *                                                           aborted
  *   source: record                  must be equal           differs              fine
  *   source: control, aborted        differs                 fine                 fine
  *   source: nothing (compacted)     fine                    fine                 fine
@@ -45,8 +46,10 @@ enum prefix_result {
 void prefix_init(struct prefix *prefix, int64_t from);
 /* Of a zeroed one too. */
 void prefix_fini(struct prefix *prefix);
-/* The destination's next batch, of magic 2. */
-enum prefix_result prefix_local(struct prefix *prefix, struct record_reader *rr, const struct batch_header *b)
+/* The destination's next batch, of magic 2; hole: a control batch, or one of an aborted transaction. Only an adopted log
+ * has the latter. */
+enum prefix_result prefix_local(struct prefix *prefix, struct record_reader *rr, const struct batch_header *b,
+				bool hole)
 	__attribute__((warn_unused_result));
 /* The source's next batch; hole: none of its records is to be copied. */
 enum prefix_result prefix_source(struct prefix *prefix, struct record_reader *rr, const struct batch_header *b,

@@ -131,7 +131,8 @@ static void ask_batches(struct round *r)
 	req->max_wait_ms = 0;
 	req->min_bytes = 0;
 	req->max_bytes = FETCH_BYTES_MAX;
-	req->isolation_level = at_source(r) ? READ_COMMITTED : READ_UNCOMMITTED;
+	/* Whose the last batch is says the log itself; what stands below is compared as consumers see it. */
+	req->isolation_level = r->step == OPENING_TAIL ? READ_UNCOMMITTED : READ_COMMITTED;
 	req->forgotten_topics_data.n = 0;
 	req->topics.items = arena_alloc(&call->arena, (size_t)r->n_lanes * sizeof(*req->topics.items));
 	req->topics.n = r->n_lanes;

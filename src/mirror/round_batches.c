@@ -80,7 +80,9 @@ void round_take_local(struct round *r, int i)
 	struct mirror_lane *ml = r->lanes[i];
 	struct opening *o = &ml->opening;
 	enum prefix_result result = PREFIX_ON;
+	const struct fetched_partition *p;
 	struct record_reader *rr;
+	struct flatten flatten;
 	struct batch_header b;
 	struct reader in;
 	enum batch_answer answer = first_batch(r, i, &in, &b);
@@ -93,11 +95,14 @@ void round_take_local(struct round *r, int i)
 	}
 	opening_forget_local(ml);
 	prefix_init(&o->prefix, o->compared);
+	p = fetched(r, i);
+	flatten_init(&flatten, p->aborted_transactions.items, p->aborted_transactions.n);
 	rr = record_reader_create(&RECORD_LIMITS_DEFAULT);
 	do
-		result = prefix_local(&o->prefix, rr, &b);
+		result = prefix_local(&o->prefix, rr, &b, flatten_batch(&flatten, &b) != FLATTEN_RECORDS);
 	while (result == PREFIX_ON && batch_next(&in, &b) == BATCH_OK && b.magic == 2);
 	record_reader_destroy(rr);
+	flatten_fini(&flatten);
 	if (result == PREFIX_BROKEN)
 		mirror_lane_fail(ml, REASON_DIVERGED, "the mirror's batch at offset %lld cannot be read",
 				 (long long)b.base_offset);

@@ -48,7 +48,7 @@ static enum prefix_result local(int64_t base, const char *values, int16_t attrib
 {
 	struct batch_header h = batch(base, values, attributes);
 
-	return prefix_local(&prefix, rr, &h);
+	return prefix_local(&prefix, rr, &h, (attributes & BATCH_CONTROL) != 0);
 }
 
 static enum prefix_result source(int64_t base, const char *values, bool hole)
@@ -96,6 +96,20 @@ START_TEST(a_fill_and_a_record_differ)
 }
 END_TEST
 
+/* What was written before the log was adopted. */
+START_TEST(an_aborted_transaction_of_an_adopted_log_is_a_hole)
+{
+	struct batch_header aborted = batch(101, "xy", BATCH_TRANSACTIONAL);
+
+	ck_assert(local(100, "a", 0) == PREFIX_ON && prefix_local(&prefix, rr, &aborted, true) == PREFIX_ON);
+	ck_assert(source(100, "a", false) == PREFIX_ON && source(101, "mm", true) == PREFIX_ON);
+	prefix_fini(&prefix);
+	prefix_init(&prefix, 100);
+	ck_assert(local(100, "a", 0) == PREFIX_ON && prefix_local(&prefix, rr, &aborted, true) == PREFIX_ON);
+	ck_assert(source(100, "axy", false) == PREFIX_DIFFERS && prefix.differs_at == 101);
+}
+END_TEST
+
 START_TEST(so_much_is_held_at_a_time)
 {
 	char many[61] = { 0 };
@@ -115,7 +129,7 @@ START_TEST(a_batch_that_cannot_be_read_is_told)
 	struct batch_header h = batch(100, "abc", 0);
 
 	h.crc ^= 1;
-	ck_assert(prefix_local(&prefix, rr, &h) == PREFIX_BROKEN);
+	ck_assert(prefix_local(&prefix, rr, &h, false) == PREFIX_BROKEN);
 	ck_assert(prefix_source(&prefix, rr, &h, false) == PREFIX_BROKEN);
 }
 END_TEST
@@ -130,7 +144,7 @@ static enum prefix_result tombstones(int64_t base, int32_t n)
 
 	ck_assert(batch_next(&r, &h) == BATCH_OK);
 	h.base_offset = base;
-	result = prefix_local(&prefix, rr, &h);
+	result = prefix_local(&prefix, rr, &h, false);
 	buf_unref(buf);
 	buf_pool_destroy(pool);
 	return result;
@@ -198,6 +212,7 @@ TCase *prefix_tests(void)
 	tcase_add_test(tc, a_record_where_the_mirror_has_a_tombstone_differs);
 	tcase_add_test(tc, a_copied_tombstone_is_a_record_like_others);
 	tcase_add_test(tc, so_many_tombstones_are_read_at_a_time);
+	tcase_add_test(tc, an_aborted_transaction_of_an_adopted_log_is_a_hole);
 	tcase_add_test(tc, so_much_is_held_at_a_time);
 	tcase_add_test(tc, a_batch_that_cannot_be_read_is_told);
 	return tc;
