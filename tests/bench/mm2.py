@@ -6,8 +6,8 @@ each, on this machine, so they are the ceiling of the speed): CPU seconds per Gi
     make bench-mm2                          3 rounds of 1 GiB; needs `tools/deps --mm2`
     make bench-mm2 BENCH_FLAGS='--rounds 1 --mib 256'
 
-MirrorMaker 2 runs as its own script starts it (dedicated mode, G1, up to 2 GiB of heap), with what it does beside copying
-(offset syncs, checkpoints, heartbeats) left out, so that only copying is compared.
+MirrorMaker 2 runs as its own script starts it (dedicated mode, G1, up to 2 GiB of heap), without heartbeats and without
+following settings and ACLs, so that copying is compared.
 """
 import argparse
 import os
@@ -37,8 +37,7 @@ class MirrorMaker:
             "replication.factor": 1, "offset-syncs.topic.replication.factor": 1, "heartbeats.topic.replication.factor": 1,
             "checkpoints.topic.replication.factor": 1, "offset.storage.replication.factor": 1,
             "status.storage.replication.factor": 1, "config.storage.replication.factor": 1, "tasks.max": 2,
-            "emit.heartbeats.enabled": "false", "emit.checkpoints.enabled": "false", "emit.offset-syncs.enabled": "false",
-            "sync.topic.configs.enabled": "false", "sync.topic.acls.enabled": "false",
+            "emit.heartbeats.enabled": "false", "sync.topic.configs.enabled": "false", "sync.topic.acls.enabled": "false",
         }
         path = os.path.join(folder, "mm2.properties")
         with open(path, "w", encoding="ascii") as f:
@@ -119,8 +118,8 @@ def one_round(o, kafka, krm, folder, source, destination, n):
 
 
 def table(o, results):
-    print(f"\nKafka {real.VERSION} to {real.VERSION}, one node each, all on this machine; {len(results)} rounds of {o.mib} MiB of "
-          f"1 KiB records in 16 KiB batches ({o.codec}), {o.partitions} partitions; medians\n")
+    print(f"\nKafka {real.VERSION} to {real.VERSION}, one node each, all on this machine; {len(results)} rounds of {o.mib} "
+          f"MiB of 1 KiB records in 16 KiB batches ({o.codec}), {o.partitions} partitions; medians\n")
     print("  subject        CPU-s/GiB whole  of copying alone  start, s  its CPU-s  GiB/s  resident, most (MiB)")
     for name in SUBJECTS:
         def m(key):

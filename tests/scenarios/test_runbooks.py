@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The runbooks of section 7, command by command as they are written, between two clusters with the manual's names."""
+import os
+
+import pytest
+
+from lib.runbook import Room
+
+pytestmark = [pytest.mark.real_only, pytest.mark.one_engine]
+GROUP, RECORDS, READ = "shop", 50, 20
+
+
+@pytest.fixture
+def room(matrix, tmp_path):
+    made = Room(tmp_path, matrix[:2], {"auto.create.topics.enable": "false"})
+    yield made
+    made.close()
+
+
+class Shop:
+    """What goes on around the manual's commands."""
+
+    def __init__(self, room):
+        self.room = room
+        self.words = {"orders": self.orders, "level": self.level, "groups": self.groups, "mirrored": self.mirrored,
+                      "east-is-lost": self.east_is_lost, "write-west": self.write_west, "key": self.key}
+
+    def ok(self, command):
+        got = self.room.shell(command)
+        assert got.returncode == 0, self.room.report()
+        return got.stdout
+
+    def orders(self):
+        """A topic with records, and a group that has read some."""
+        self.ok("kafka-topics.sh --bootstrap-server kafka1.east:9092 --create --topic orders --partitions 2")
+        self.room.write("orders", 0, RECORDS)
+        self.ok("kafka-console-consumer.sh --bootstrap-server kafka1.east:9092 --topic orders --from-beginning "
+                f"--group {GROUP} --max-messages {READ}")
+
+    def level(self):
+        self.room.wait_level("orders")
+
+    def groups(self):
+        self.room.wait_group("east", GROUP)
+
+    def mirrored(self):
+        self.orders()
+        self.room.follow("krmirror-migration.7", {"orders": lambda: None}, until="3. PROVE THE COPY")
+        self.level()
+        self.groups()
+
+    def east_is_lost(self):
+        self.room.east.brokers[0].kill()
+
+    def write_west(self):
+        self.room.write("orders", RECORDS, 5, cluster="west")
+
+    def key(self, file):
+        self.room.configure(secret__key__file=os.path.join(self.room.dir, file))
+
+
+@pytest.mark.parametrize("page", ["krmirror-security.7"])
+def test_a_runbook_as_it_is_written(room, page):
+    shop = Shop(room)
+    room.follow(page, shop.words)
