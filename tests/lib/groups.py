@@ -78,3 +78,23 @@ class Member:
 
     def __exit__(self, *error):
         self.consumer.close()
+
+
+def commit_many(cluster, topic, groups):
+    """Many groups at once: {group: {partition: offset}}."""
+    waiting = []
+    for group, offsets in groups.items():
+        parts = [TopicPartition(topic, p, o) for p, o in offsets.items()]
+        waiting += cluster.admin.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(group, parts)]).values()
+    for future in waiting:
+        for part in future.result(120).topic_partitions:
+            assert part.error is None, part
+
+
+def committed_many(cluster, topic, groups):
+    """{group: {partition: offset}} of one topic."""
+    waiting = {}
+    for group in groups:
+        waiting[group], = cluster.admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)]).values()
+    return {group: {p.partition: p.offset for p in future.result(120).topic_partitions
+                    if p.topic == topic and p.offset >= 0} for group, future in waiting.items()}

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The sync tasks of a link, and consumer offset sync above all: groups continue at their own offsets."""
 import json
+import time
 
 import pytest
+from confluent_kafka import KafkaException
 
 from lib import contract
-from lib.groups import Member, commit, committed, delete, wait_committed
+from lib.groups import Member, commit, commit_many, committed, committed_many, delete, wait_committed
 from lib.produce import produce
 from lib.util import wait_until
 
@@ -144,3 +146,36 @@ def groups(site):
 def shown(site, group):
     row, = (r for r in groups(site) if r["group_id"] == group)
     return row
+
+
+def test_many_groups_within_their_period(site, counts, limit):
+    """All of them at first, all of them moved, and at rest: what a second costs then is printed."""
+    count, n, parts = counts(400, 40000), counts(100, 1000), 4
+    topic = site.mirrored(partitions=parts, **of(site))
+    produce(site.source, topic, count, parts)
+    ends = site.source.ends(topic)
+    groups_at = {f"g-{site.id}-{i}": {p: (i + p) % (ends[p] + 1) for p in range(parts)} for i in range(n)}
+    commit(site.source, f"g-{site.id}-first", topic, {0: 1})
+    commit_many(site.source, topic, groups_at)
+    worker = site.worker()
+    site.wait_caught_up(topic)
+    seconds = []
+    for _ in range(2):
+        began = time.monotonic()
+        wait_until(lambda: committed_many(site.destination, topic, groups_at) == groups_at, limit(60, 60),
+                   "all groups on the destination", every=0.5, swallow=(KafkaException,))
+        seconds.append(time.monotonic() - began)
+        groups_at = {group: {p: ends[p] - o for p, o in at.items()} for group, at in groups_at.items()}
+        commit_many(site.source, topic, groups_at)
+    wait_until(lambda: committed_many(site.destination, topic, groups_at) == groups_at, limit(60, 60),
+               "all groups moved back", every=0.5)
+    before, began = worker.cpu(), time.monotonic()
+    commit(site.source, f"g-{site.id}-first", topic, {0: 2})
+    wait_committed(site.destination, f"g-{site.id}-first", topic, {0: 2}, limit(15, 10))
+    took = time.monotonic() - began
+    while time.monotonic() < began + limit(3, 8):   # a moment is the subject: the cost of rest
+        time.sleep(0.2)
+    share = (worker.cpu() - before) / (time.monotonic() - began)
+    print(f"\n{n} groups of {parts} partitions: first {seconds[0]:.1f} s, moved {seconds[1]:.1f} s, one moved {took:.2f} s, "
+          f"at rest {share * 100:.1f} % of a core, resident {worker.resident() >> 20} MiB")
+    assert tasks(site)["ConsumerOffsetSync"]["errors"] == []
