@@ -149,7 +149,7 @@ static const struct key_row link_rows[] = {
 	{ "mirror.fetch.rate.limit", KEY_BYTES, NULL, 1, INT64_MAX, NULL, 0, "bytes per second, of the link" },
 	{ "mirror.topics.regex", KEY_STRING, NULL, 0, 0, NULL, 0, "beside the filters of auto-create" },
 	{ "mirror.topic.rename.format", KEY_STRING, "${topic}", 0, 0, NULL, 0, "what mirrors are called: ${topic} with more around it" },
-	{ "mirror.progress.group.id", KEY_STRING, NULL, 0, 0, NULL, KEY_LATER, "commit progress at the source" },
+	{ "mirror.progress.group.id", KEY_STRING, NULL, 0, 0, NULL, 0, "commit progress at the source" },
 };
 
 const struct key_table client_key_table = { "a client configuration", client_rows, ARRAY_LEN(client_rows) };

@@ -146,13 +146,6 @@ static int prefix_check(const struct props *props, struct err *err)
 
 static void notes_of_later(const struct props *props, struct notes *notes)
 {
-	static const char *const keys[] = {
-		"mirror.progress.group.id",
-	};
-
-	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
-		if (given(props, keys[i]))
-			notes_add(notes, "%s is recorded; this version does not act on it yet", keys[i]);
 	if (strcmp(text(props, "mirror.fill.mode"), "tombstone") == 0)
 		notes_add(notes, "mirror.fill.mode=tombstone counts for topics with cleanup.policy compact: in a hole beyond "
 			  "mirror.fill.limit consumers see null records until compaction removes them; in other topics it "

@@ -5,10 +5,13 @@
 
 #include <string.h>
 
+enum { PROGRESS_MS = 5000 };
+
 const char *task_name(enum task_kind kind)
 {
 	static const char *const names[TASK_KINDS] = { "ConsumerOffsetSync", "TopicConfigsSync", "AclSync",
-						       "AutoCreateMirror" };
+						       "AutoCreateMirror",
+						       "SourceProgress" };
 
 	return names[kind];
 }
@@ -54,6 +57,8 @@ bool task_configured(enum task_kind kind, const struct link_conf *conf)
 		return conf->acl_sync;
 	case TASK_AUTO_CREATE_MIRROR:
 		return conf->auto_create;
+	case TASK_SOURCE_PROGRESS:
+		return conf->progress_group_id != NULL && conf->progress_group_id[0] != '\0';
 	}
 	return false;
 }
@@ -69,6 +74,8 @@ int32_t task_period_ms(enum task_kind kind, const struct link_conf *conf)
 		return conf->acl_sync_ms;
 	case TASK_AUTO_CREATE_MIRROR:
 		return conf->auto_create_ms;
+	case TASK_SOURCE_PROGRESS:
+		return PROGRESS_MS;
 	}
 	return INT32_MAX;
 }

@@ -13,11 +13,12 @@ static bool keeps_groups(const struct mirror_row *row, const struct link_row *li
 	       row->mirror_state.status != MIRROR_STOPPED;
 }
 
-static void topics_of(const struct task_run *run, struct group_pass *pass)
+struct group_topic *task_groups_topics(const struct task_run *run, struct arena *arena, int *n)
 {
 	const struct model *model = &run->worker->model;
-	struct group_topic *topics = arena_new(pass->arena, struct group_topic, model->n_mirrors);
+	struct group_topic *topics = arena_new(arena, struct group_topic, model->n_mirrors);
 
+	*n = 0;
 	for (int i = 0; i < model->n_mirrors; i++) {
 		const struct mirror_row *row = model->mirrors[i];
 		const struct mirror_state *state = &row->mirror_state;
@@ -25,17 +26,17 @@ static void topics_of(const struct task_run *run, struct group_pass *pass)
 
 		if (!keeps_groups(row, run->link))
 			continue;
-		failed = arena_new(pass->arena, bool, row->n_lanes);
+		failed = arena_new(arena, bool, row->n_lanes);
 		for (int e = 0; e < state->n_partitions; e++)
 			if (state->partitions[e].partition < row->n_lanes)
 				failed[state->partitions[e].partition] = group_partition_failed(&state->partitions[e]);
 		/* Names are copied: the log may be read while the pass waits. */
-		topics[pass->n_topics++] = (struct group_topic){
-			.source = arena_strdup(pass->arena, row->wish.source_topic),
-			.mirror = arena_strdup(pass->arena, row->topic), .n_partitions = row->n_lanes, .failed = failed,
+		topics[(*n)++] = (struct group_topic){
+			.source = arena_strdup(arena, row->wish.source_topic),
+			.mirror = arena_strdup(arena, row->topic), .n_partitions = row->n_lanes, .failed = failed,
 		};
 	}
-	pass->topics = topics;
+	return topics;
 }
 
 void task_groups_run(struct task_run *run)
@@ -47,7 +48,7 @@ void task_groups_run(struct task_run *run)
 	if (*run->data == NULL)
 		*run->data = group_memory_create();
 	pass.memory = *run->data;
-	topics_of(run, &pass);
+	pass.topics = task_groups_topics(run, &arena, &pass.n_topics);
 	if (group_pass_run(&run->worker->session, run->source, &pass, &err) != OUTCOME_DONE)
 		task_failed(run, &err);
 	else if (pass.trouble.rc != RC_OK)

@@ -25,6 +25,7 @@ static const struct task tasks[TASK_KINDS] = {
 	{ TASK_TOPIC_CONFIGS_SYNC, 5000, NULL, NULL },
 	{ TASK_ACL_SYNC, 5000, NULL, NULL },
 	{ TASK_AUTO_CREATE_MIRROR, 15000, auto_create_run, auto_create_forget },
+	{ TASK_SOURCE_PROGRESS, 5000, task_progress_run, task_groups_forget },
 };
 
 struct link_task {

@@ -49,7 +49,8 @@ def test_tasks_that_nobody_asked_for_are_told_so(site):
     assert {row["state"] for row in tasks(site).values()} == {None}
     site.worker()
     wait_task(site, "AclSync", "NOT_CONFIGURED")
-    assert list(tasks(site)) == ["ConsumerOffsetSync", "TopicConfigsSync", "AclSync", "AutoCreateMirror"]
+    assert list(tasks(site)) == ["ConsumerOffsetSync", "TopicConfigsSync", "AclSync", "AutoCreateMirror",
+                           "SourceProgress"]
     assert tasks(site)["ConsumerOffsetSync"]["state"] == "NOT_CONFIGURED"
     site.ok("link", "task", "list", site.link).says("ConsumerOffsetSync +NOT_CONFIGURED")
 
@@ -179,3 +180,25 @@ def test_many_groups_within_their_period(site, counts, limit):
     print(f"\n{n} groups of {parts} partitions: first {seconds[0]:.1f} s, moved {seconds[1]:.1f} s, one moved {took:.2f} s, "
           f"at rest {share * 100:.1f} % of a core, resident {worker.resident() >> 20} MiB")
     assert tasks(site)["ConsumerOffsetSync"]["errors"] == []
+
+
+def test_the_progress_is_committed_at_the_source(site):
+    """Under the group of mirror.progress.group.id, which is not mirrored back; a group with members is not touched."""
+    group = f"g-{site.id}-progress"
+    topic = site.mirrored(partitions=2, mirror__progress__group__id=group, **of(site))
+    produce(site.source, topic, 100, 2)
+    site.worker()
+    site.wait_caught_up(topic)
+    wait_committed(site.source, group, topic, site.source.ends(topic))
+    produce(site.source, topic, 50, 2)
+    site.wait_caught_up(topic)
+    wait_committed(site.source, group, topic, site.source.ends(topic))
+    wait_task(site, "SourceProgress", "ACTIVE")
+    assert shown(site, group)["reason"] == "GROUP_OF_KRMIRROR" and committed(site.destination, group) == {}
+    with Member(site.source, group, topic, auto__offset__reset="earliest") as member:
+        member.join()
+        produce(site.source, topic, 50, 2)
+        error, = wait_task(site, "SourceProgress", "IN_ERROR")["errors"]
+        assert error["error_code"] == "CONSUMER_GROUP_IN_USE_ERROR" and group in error["error_message"]
+    wait_committed(site.source, group, topic, site.source.ends(topic))
+    wait_task(site, "SourceProgress", "ACTIVE")
