@@ -435,7 +435,7 @@ START_TEST(tasks_are_listed_with_their_errors)
 	ck_assert_ptr_nonnull(strstr(cli_out, "a right is missing"));
 	ck_assert_int_eq(run_cli(ON "link task list --link east -o json"), 0);
 	tasks = document();
-	ck_assert_int_eq(json_array_size(tasks), 4);
+	ck_assert_int_eq(json_array_size(tasks), 5);
 	ck_assert_str_eq(json_string_value(json_object_get(json_array_get(tasks, 0), "state")), "IN_ERROR");
 	error = json_array_get(json_object_get(json_array_get(tasks, 0), "errors"), 0);
 	ck_assert_str_eq(json_string_value(json_object_get(error, "error_code")), "AUTHORIZATION_ERROR");
