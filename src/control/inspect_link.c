@@ -7,6 +7,7 @@
 #include "control/verbs.h"
 
 #include <string.h>
+#include <strings.h>
 
 enum { READ_MS = 20000 };
 
@@ -50,6 +51,37 @@ static void collect_topics(struct inspection *inspection, struct inspected *it)
 	}
 }
 
+static void add_group(struct inspected *it, enum side side, const char *name, bool prefixed, bool commits)
+{
+	it->groups[it->n_groups++] = (struct rights_group){ side, name, prefixed, commits };
+}
+
+/* What each INCLUDE of the link's filters takes, on both sides. */
+static void collect_groups(struct inspection *inspection, struct inspected *it, const struct link_conf *conf)
+{
+	const json_t *list = json_object_get(conf->group_filters, "groupFilters"), *entry;
+	size_t i;
+
+	it->groups = arena_new(inspection->arena, struct rights_group, 2 * (int)json_array_size(list) + 1);
+	json_array_foreach(list, i, entry) {
+		const char *type = json_string_value(json_object_get(entry, "filterType"));
+		const char *pattern = json_string_value(json_object_get(entry, "patternType"));
+		const char *name = arena_strdup(inspection->arena, json_string_value(json_object_get(entry, "name")));
+		bool prefixed = strcasecmp(pattern, "PREFIXED") == 0, all = strcmp(name, "*") == 0;
+
+		if (!conf->offset_sync || (strcasecmp(type, "INCLUDE") != 0 && strcasecmp(type, "WHITELIST") != 0))
+			continue;
+		add_group(it, SIDE_SOURCE, name, prefixed, false);
+		if (conf->group_prefix && conf->prefix[0] != '\0') {
+			name = inspect_text(inspection, "%s%s", conf->prefix, all ? "" : name);
+			prefixed |= all;
+		}
+		add_group(it, SIDE_DESTINATION, name, prefixed, true);
+	}
+	if (conf->progress_group_id != NULL && conf->progress_group_id[0] != '\0')
+		add_group(it, SIDE_SOURCE, arena_strdup(inspection->arena, conf->progress_group_id), false, true);
+}
+
 /* Nobody has said yet where the source is. */
 static void not_dialled(struct inspection *inspection)
 {
@@ -83,6 +115,7 @@ static void look_at_source(struct inspection *inspection, struct inspected *it, 
 	}
 	line = props_get(conf.mode == LINK_MODE_SOURCE ? &conf.local : &conf.props, "sasl.jaas.config");
 	it->prefix = arena_strdup(inspection->arena, conf.prefix);
+	collect_groups(inspection, it, &conf);
 	it->reached[SIDE_SOURCE] = inspect_listeners(it->session, inspection, SIDE_SOURCE, &conf.source,
 						     wish->source_cluster_id, NULL);
 	inspect_login_flows(inspection, SIDE_SOURCE, &conf.source);

@@ -21,6 +21,8 @@ struct inspected {
 	bool reached[2];                 /* by enum side */
 	struct rights_topic *topics;     /* that are mirrored and not STOPPED */
 	int n_topics;
+	struct rights_group *groups;     /* whose offsets are kept in step, and that of the progress */
+	int n_groups;
 };
 
 /* Asks both sides what this login may do, and adds an item for each right. */

@@ -46,11 +46,10 @@ static void ask_cluster(struct asking *a, struct cluster *cluster, enum side sid
 	keep(a, answer);
 }
 
-static void ask_group(struct asking *a, struct cluster *cluster)
+/* Of a pattern the group that has its text as name: what is granted for all, or by that prefix, holds for it. */
+static void ask_group(struct asking *a, struct cluster *cluster, enum side side, const char *id)
 {
-	const char *id = a->it->session->conf->group_id;
-	struct rights_answer answer = { .side = SIDE_DESTINATION, .resource = RIGHT_GROUP, .name = id,
-					.operations = INT32_MIN };
+	struct rights_answer answer = { .side = side, .resource = RIGHT_GROUP, .name = id, .operations = INT32_MIN };
 	struct admin_group group;
 	struct err err = { 0 };
 
@@ -58,6 +57,18 @@ static void ask_group(struct asking *a, struct cluster *cluster)
 		answer.operations = group.authorized;
 	answer.denied = err.rc == RC_AUTH;
 	keep(a, answer);
+}
+
+static void ask_groups(struct asking *a, struct cluster *source)
+{
+	const struct inspected *it = a->it;
+
+	for (int i = 0; i < it->n_groups; i++) {
+		enum side side = it->groups[i].side;
+
+		if (it->reached[side] && (side == SIDE_DESTINATION || source != NULL))
+			ask_group(a, side == SIDE_SOURCE ? source : it->session->destination, side, it->groups[i].name);
+	}
 }
 
 /* What is asked about, and under which name it is kept. */
@@ -118,6 +129,8 @@ static const char *thing_of(struct inspection *inspection, const struct right *r
 
 	if (right->resource == RIGHT_CLUSTER)
 		return resource;
+	if (right->resource == RIGHT_GROUP && strcmp(right->name, "*") == 0)
+		return "all groups";
 	if (right->any && right->name[0] == '\0')
 		return "topics (none is mirrored yet)";
 	return inspect_text(inspection, "%s %s%s", resource, right->name, right->prefixed ? "*" : "");
@@ -128,6 +141,8 @@ static const char *unknown_hint(struct inspection *inspection, const struct righ
 {
 	if (right->resource == RIGHT_TRANSACTIONAL_ID)
 		return "brokers do not tell rights on transactional ids; it counts only without CLUSTER_ACTION on Cluster";
+	if (right->any && right->resource == RIGHT_GROUP)
+		return "it may be granted group by group; what is missing then shows in `krmirror group list`";
 	if (right->any)
 		return "it may be granted topic by topic: it is known when a topic is mirrored";
 	return inspect_text(inspection, "the brokers tell it to who has DESCRIBE on %s", thing_of(inspection, right));
@@ -170,27 +185,29 @@ static struct rights_spec spec_of(const struct inspected *it)
 	return (struct rights_spec){
 		.control_topic = it->session->conf->control_topic, .group = it->session->conf->group_id,
 		.link = it->link, .prefix = it->prefix, .topics = it->topics, .n = it->n_topics,
+		.groups = it->groups, .n_groups = it->n_groups,
 	};
 }
 
 void inspect_rights(struct inspection *inspection, struct inspected *it)
 {
 	struct session *session = it->session;
-	struct asking a = { .inspection = inspection, .it = it, .cap = 2 * (it->n_topics + 2) + 8 };
+	struct asking a = { .inspection = inspection, .it = it, .cap = 2 * (it->n_topics + 2) + it->n_groups + 8 };
 	struct rights_known known;
 	struct rights_spec spec;
-	struct cluster *source;
+	struct cluster *source = NULL;
 	struct err err;
 
 	a.answers = arena_new(inspection->arena, struct rights_answer, a.cap);
 	ask_side(&a, session->destination, SIDE_DESTINATION);
 	if (it->reached[SIDE_DESTINATION]) {
-		ask_group(&a, session->destination);
+		ask_group(&a, session->destination, SIDE_DESTINATION, session->conf->group_id);
 		a.alter_marks = broker_version(cluster_broker(session->destination, NODE_ANY), &produce_api) >= MARKS_BY_ALTER;
 	}
 	if (it->link != NULL && it->reached[SIDE_SOURCE] &&
 	    session_source(session, it->link, soon(session), &source, &err) == OUTCOME_DONE)
 		ask_side(&a, source, SIDE_SOURCE);
+	ask_groups(&a, source);
 	spec = spec_of(it);
 	inspection->rights = rights_needed(&spec, inspection->arena);
 	spec.by_prefix = true;

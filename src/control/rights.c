@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-enum { PER_TOPIC = 16, BESIDES = 24 };
+enum { PER_TOPIC = 16, PER_GROUP = 2, BESIDES = 24 };
 
 const char *right_resource_name(enum right_resource resource)
 {
@@ -77,6 +77,18 @@ static const struct row destination_cluster[] = {
 static const struct row transactional_ids = {
 	RIGHT_WRITE, false, "InitProducerId, AddPartitionsToTxn, EndTxn: filling by empty transactions",
 	"where CLUSTER_ACTION is missing too, a partition stops at its first hole: FILL_REFUSED"
+};
+
+static const struct row group_read = {
+	RIGHT_DESCRIBE, true, "ListGroups, OffsetFetch: the offsets of consumer groups", "groups are not kept in step"
+};
+static const struct row group_commits[] = {
+	{ RIGHT_DESCRIBE, true, "FindCoordinator, OffsetFetch: where a consumer group stands", "groups are not kept in step" },
+	{ RIGHT_READ, true, "OffsetCommit: the offsets of consumer groups", "groups are not kept in step" },
+};
+static const struct row progress_commits[] = {
+	{ RIGHT_DESCRIBE, true, "FindCoordinator: mirror.progress.group.id", "the progress is not committed at the source" },
+	{ RIGHT_READ, true, "OffsetCommit: mirror.progress.group.id", "the progress is not committed at the source" },
 };
 
 struct building {
@@ -159,14 +171,33 @@ static void own_rights(struct building *b, const struct rights_spec *spec, struc
 	add(b, &transactional_ids, 1);
 }
 
+static void group_rights(struct building *b, const struct rights_spec *spec)
+{
+	for (int i = 0; i < spec->n_groups; i++) {
+		const struct rights_group *group = &spec->groups[i];
+
+		b->thing = (struct right){ .side = group->side, .resource = RIGHT_GROUP, .name = group->name,
+					   .prefixed = group->prefixed,
+					   .any = group->prefixed || strcmp(group->name, "*") == 0 };
+		if (!group->commits)
+			add(b, &group_read, 1);
+		else if (group->side == SIDE_SOURCE)
+			ADD(b, progress_commits);
+		else
+			ADD(b, group_commits);
+	}
+}
+
 struct rights rights_needed(const struct rights_spec *spec, struct arena *arena)
 {
-	struct building b = { .rights.items = arena_new(arena, struct right, PER_TOPIC * (spec->n + 1) + BESIDES) };
+	int room = PER_TOPIC * (spec->n + 1) + PER_GROUP * spec->n_groups + BESIDES;
+	struct building b = { .rights.items = arena_new(arena, struct right, room) };
 
 	own_rights(&b, spec, arena);
 	if (spec->link != NULL) {
 		mirror_rights(&b, spec);
 		source_rights(&b, spec);
+		group_rights(&b, spec);
 	}
 	return b.rights;
 }

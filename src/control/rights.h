@@ -45,12 +45,22 @@ struct rights_topic {
 	bool exists;                 /* at the destination */
 };
 
+/* Groups that a link reads or commits, by an entry of its filters. */
+struct rights_group {
+	enum side side;
+	const char *name;            /* "*": all */
+	bool prefixed;
+	bool commits;                /* READ is needed, else DESCRIBE */
+};
+
 /* What there is to have rights on. */
 struct rights_spec {
 	const char *control_topic, *group;
 	const char *link, *prefix;   /* prefix "": none; link NULL: not known, only the destination's own things */
 	const struct rights_topic *topics;
 	int n;
+	const struct rights_group *groups;
+	int n_groups;
 	bool by_prefix;              /* as grants: one for all mirror topics where there is a prefix, and for those to come */
 };
 struct rights rights_needed(const struct rights_spec *spec, struct arena *arena);

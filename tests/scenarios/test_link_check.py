@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """link check: what cannot be reached, what may not be done, and what to do about it; and that link create looks first."""
+import json
 import os
 import re
 import shlex
@@ -9,6 +10,7 @@ import pytest
 from lib import contract
 from lib.acls import grants
 from lib.authority import Authority
+from lib.groups import commit, wait_committed
 from lib.kafka import start_all, tool
 from lib.krm import properties
 from lib.produce import produce
@@ -174,6 +176,13 @@ def ordinary(matrix, pool, make_site, tmp_path_factory):
     pool.drop(*made)
 
 
+def in_step(name, pattern):
+    """Settings of a link that keeps groups in step."""
+    entry = {"name": name, "patternType": pattern, "filterType": "INCLUDE"}
+    return {"consumer__offset__sync__enable": "true", "consumer__offset__sync__ms": 1000,
+            "consumer__offset__group__filters": json.dumps({"groupFilters": [entry]})}
+
+
 def side_of(site, grant):
     return {site.source.secured_bootstrap: ("source", site.source),
             site.destination.secured_bootstrap: ("destination", site.destination)}[grant.bootstrap]
@@ -200,7 +209,7 @@ def give_all(site, topic):
 
 def test_rights_are_named_one_by_one(ordinary):
     """With what is printed, and nothing else, a mirror flows; each right that is taken away is named."""
-    site, _ = ordinary()
+    site, _ = ordinary(**in_step("apps", "LITERAL"), mirror__progress__group__id="progress")
     code, found = check(site)
     assert code == contract.DENIED
     assert of_name(found, "LINK", status="FAILED") and of_name(
@@ -213,6 +222,9 @@ def test_rights_are_named_one_by_one(ordinary):
     produce(site.source, topic, 500)
     site.wait_caught_up(topic)
     site.assert_equal(topic, 500)
+    commit(site.source, "apps", topic, {0: 7})
+    wait_committed(site.destination, "apps", topic, {0: 7})
+    wait_committed(site.source, "progress", topic, site.source.ends(topic))
 
     def complete():
         code, found = check(site)
@@ -260,12 +272,13 @@ def named(got, side, operation, name):
 
 def test_printed_commands_are_commands(ordinary):
     """Kafka's own tool takes them as they are; with a prefix one grant is for all mirror topics."""
-    site, admin = ordinary(cluster__link__prefix="east.")
+    site, admin = ordinary(cluster__link__prefix="east.", consumer__group__prefix__enable="true", **in_step("*", "LITERAL"))
     name = site.topic()
     site.source.create_topic(name, 1)
     text = site.ok("link", "check", site.link, "--print-acls", config_file=admin).out
     topic = "east." + name
     assert re.search(r"--topic 'east\.' --resource-pattern-type prefixed", text) and topic not in text
+    assert re.search(r"--group 'east\.' --resource-pattern-type prefixed", text) and "--group '*'" in text
     for g in grants(text.replace("User:ANONYMOUS", "User:mirror"), name):
         side, cluster = side_of(site, g) if g.bootstrap != site.destination.bootstrap else ("destination", site.destination)
         line = g.line.replace("--command-config admin.properties", "").replace(g.bootstrap, cluster.bootstrap)
@@ -277,6 +290,8 @@ def test_printed_commands_are_commands(ordinary):
     produce(site.source, name, 100)
     site.wait_caught_up(topic, name)
     site.assert_equal(topic, 100, name)
+    commit(site.source, "bills", name, {0: 50})
+    wait_committed(site.destination, "east.bills", topic, {0: 50})
     code, found = check(site)
     assert code == contract.DONE, found
     assert not of_name(found, "RIGHT", status="FAILED")

@@ -57,6 +57,33 @@ static void answer(enum side side, enum right_resource resource, const char *nam
 						     .operations = operations, .denied = operations == INT32_MIN };
 }
 
+START_TEST(groups_that_are_kept_in_step_have_their_rights)
+{
+	static const struct rights_group groups[] = {
+		{ SIDE_SOURCE, "*", false, false }, { SIDE_DESTINATION, "east.", true, true },
+		{ SIDE_SOURCE, "progress", false, true },
+	};
+	struct rights_grantee grantee = { .principal = "User:k", .bootstrap = "b:9092" };
+	struct rights rights;
+	int at = 0;
+
+	spec.groups = groups;
+	spec.n_groups = ARRAY_LEN(groups);
+	answer(SIDE_SOURCE, RIGHT_GROUP, "*", 0);
+	answer(SIDE_DESTINATION, RIGHT_GROUP, "east.", BIT(RIGHT_READ) | BIT(RIGHT_DESCRIBE));
+	answer(SIDE_SOURCE, RIGHT_GROUP, "progress", BIT(RIGHT_DESCRIBE));
+	ck_assert_int_eq(judged(SIDE_SOURCE, "*", RIGHT_DESCRIBE), RIGHT_UNKNOWN);
+	ck_assert_int_eq(judged(SIDE_DESTINATION, "east.", RIGHT_READ), RIGHT_HELD);
+	ck_assert_int_eq(judged(SIDE_SOURCE, "progress", RIGHT_READ), RIGHT_MISSING);
+	rights = rights_needed(&spec, &arena);
+	while (rights.items[at].resource != RIGHT_GROUP || strcmp(rights.items[at].name, "east.") != 0)
+		at++;
+	ck_assert_str_eq(rights_command(&rights, &at, &grantee, &arena),
+			 "kafka-acls --bootstrap-server 'b:9092' --add --allow-principal 'User:k' --operation Describe "
+			 "--operation Read --group 'east.' --resource-pattern-type prefixed");
+}
+END_TEST
+
 START_TEST(each_topic_of_each_side_has_its_rights)
 {
 	struct rights rights = rights_needed(&spec, &arena);
@@ -160,6 +187,7 @@ TCase *rights_tests(void)
 	TCase *tc = tcase_create("rights");
 
 	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, groups_that_are_kept_in_step_have_their_rights);
 	tcase_add_test(tc, each_topic_of_each_side_has_its_rights);
 	tcase_add_test(tc, a_prefix_is_one_grant_for_all);
 	tcase_add_test(tc, without_its_link_only_krmirrors_own_things_are_asked_for);
