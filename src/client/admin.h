@@ -70,6 +70,18 @@ struct admin_setting {
 int admin_alter_configs(struct cluster *cluster, const char *topic, const struct admin_setting *settings, int n,
 			int64_t deadline_ns, struct err *err) MUST_USE;
 
+/* The settings of many topics in one request; each has its own answer. */
+struct admin_alteration {
+	const char *topic;
+	const struct admin_setting *settings;
+	int n;
+	int rc;                         /* as admin_alter_configs says, with err; RC_OK for n 0 */
+	struct err err;
+};
+/* RC_OK when the request was answered. */
+int admin_alter_topics(struct cluster *cluster, struct admin_alteration *topics, int n, int64_t deadline_ns,
+		       struct err *err) MUST_USE;
+
 struct admin_new_topic {
 	const char *name;
 	int32_t n_partitions;
@@ -155,10 +167,30 @@ struct admin_marker {
 	int32_t partition;
 };
 
-/* One COMMIT marker alone in a request to the leader. Tried once: what an unclear answer means is the caller's.
- * *kafka is the entry's own code; RC_AUTH: neither CLUSTER_ACTION nor ALTER on the cluster. */
-int admin_write_marker(struct cluster *cluster, const struct admin_marker *marker, int64_t deadline_ns, int16_t *kafka,
-		       struct err *err) MUST_USE;
+/* The same for many partitions, one request to each leader, once; what was not answered is the caller's to try again. */
+struct admin_known_producer {
+	const char *topic;
+	int32_t partition;
+	int64_t producer_id;
+	struct admin_producer producer; /* where it is known */
+	bool known;
+	int16_t error;                  /* of the answer; INT16_MAX: there was none */
+};
+/* A COMMIT marker of a producer id. */
+struct admin_mark {
+	struct admin_marker marker;     /* of one partition each id stands once: answers are merged by id and partition */
+	int16_t error;                  /* likewise; 31: the right is missing */
+};
+/* RC_OK when every leader that is known answered, whatever it said. */
+int admin_find_producers(struct cluster *cluster, struct admin_known_producer *items, int n, int64_t deadline_ns,
+			 struct err *err) MUST_USE;
+int admin_write_markers(struct cluster *cluster, struct admin_mark *marks, int n, int64_t deadline_ns,
+			struct err *err) MUST_USE;
+/* What the answer of a mark means; RC_AUTH: neither CLUSTER_ACTION nor ALTER on the cluster. */
+int admin_mark_code(struct cluster *cluster, const struct admin_mark *mark, struct err *err);
+
+/* The transactional id of a producer id; "" when no broker can tell. Asks all that are known. */
+void admin_transactional_id(struct cluster *cluster, int64_t producer_id, int64_t deadline_ns, char *id, size_t size);
 
 /* What a fetch at an offset brought; records point into the call. */
 struct admin_fetched {

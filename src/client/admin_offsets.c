@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What stands in partitions: offsets, records, producers; and the one marker that closes a door. */
+/* What stands in partitions: offsets, records and producers. */
 #include "client/admin_priv.h"
 
 #include "base/clock.h"
 #include "wire/msg/describe_producers.h"
 #include "wire/msg/fetch.h"
 #include "wire/msg/list_offsets.h"
-#include "wire/msg/write_txn_markers.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -282,64 +281,6 @@ const struct admin_producer *admin_producer_find(const struct admin_producers *p
 		if (producers->items[i].producer_id == producer_id)
 			return &producers->items[i];
 	return NULL;
-}
-
-/* --- markers ------------------------------------------------------------------------------------------------- */
-
-static void marker_build(struct call *call, const struct admin_marker *marker)
-{
-	struct write_txn_markers_request *req = call_req(call, write_txn_markers);
-	struct writable_txn_marker *m = arena_new(&call->arena, struct writable_txn_marker, 1);
-
-	m->producer_id = marker->producer_id;
-	m->producer_epoch = marker->producer_epoch;
-	m->coordinator_epoch = marker->coordinator_epoch;
-	m->transaction_result = true;
-	m->topics.items = arena_new(&call->arena, struct writable_txn_marker_topic, 1);
-	m->topics.n = 1;
-	m->topics.items[0].name = str_of(marker->topic);
-	m->topics.items[0].partition_indexes.items = arena_new(&call->arena, int32_t, 1);
-	m->topics.items[0].partition_indexes.items[0] = marker->partition;
-	m->topics.items[0].partition_indexes.n = 1;
-	req->markers.items = m;
-	req->markers.n = 1;
-}
-
-static int16_t marker_code(struct call *call)
-{
-	const struct write_txn_markers_response *res = call_res(call, write_txn_markers);
-	const struct written_txn_marker *m = res->markers.n == 1 ? &res->markers.items[0] : NULL;
-
-	return m != NULL && m->topics.n == 1 && m->topics.items[0].partitions.n == 1 ?
-	       m->topics.items[0].partitions.items[0].error_code : (int16_t)KERR_UNKNOWN_SERVER_ERROR;
-}
-
-int admin_write_marker(struct cluster *cluster, const struct admin_marker *marker, int64_t deadline_ns, int16_t *kafka,
-		       struct err *err)
-{
-	char object[300];
-	struct admin_op op = { .cluster = cluster, .deadline_ns = deadline_ns, .verb = "write a marker to",
-			       .object = object, .right = "CLUSTER_ACTION (or, from Kafka 3.8, ALTER) on Cluster" };
-	struct call call = { 0 };
-	int32_t node, epoch;
-	int rc;
-
-	snprintf(object, sizeof(object), "%s-%d", marker->topic, marker->partition);
-	*kafka = 0;
-	rc = cluster_wait_leader(cluster, marker->topic, marker->partition, deadline_ns, &node, &epoch, err);
-	if (rc != RC_OK)
-		return admin_failed(&op, err);
-	call_init(&call, &write_txn_markers_api, NULL, NULL);
-	marker_build(&call, marker);
-	rc = admin_call(&op, node, &call, err);
-	if (rc == RC_OK) {
-		*kafka = marker_code(&call);
-		rc = admin_code(&op, *kafka, STR_NULL, err);
-	} else {
-		admin_failed(&op, err);
-	}
-	call_fini(&call);
-	return rc;
 }
 
 /* --- fetch --------------------------------------------------------------------------------------------------- */

@@ -366,60 +366,108 @@ const struct admin_config *admin_config_find(const struct admin_configs *configs
 	return NULL;
 }
 
-struct alteration {
-	const char *topic;
-	const struct admin_setting *settings;
+struct alterations {
+	struct admin_alteration *topics;
 	int n;
 };
 
 static void alter_build(struct call *call, const void *arg)
 {
-	const struct alteration *alteration = arg;
+	const struct alterations *all = arg;
 	struct incremental_alter_configs_request *req = call_req(call, incremental_alter_configs);
-	struct alterable_resource *resource = arena_new(&call->arena, struct alterable_resource, 1);
 
-	resource->resource_type = RESOURCE_TOPIC;
-	resource->resource_name = str_of(alteration->topic);
-	resource->configs.items = arena_new(&call->arena, struct alterable_config, alteration->n);
-	resource->configs.n = alteration->n;
-	for (int i = 0; i < alteration->n; i++) {
-		const struct admin_setting *s = &alteration->settings[i];
+	req->resources.items = arena_new(&call->arena, struct alterable_resource, all->n);
+	req->resources.n = 0;
+	for (int t = 0; t < all->n; t++) {
+		const struct admin_alteration *alteration = &all->topics[t];
+		struct alterable_resource *resource;
 
-		resource->configs.items[i].name = str_of(s->name);
-		resource->configs.items[i].config_operation = s->value != NULL ? OP_SET : OP_DELETE;
-		resource->configs.items[i].value = str_of(s->value);
+		if (alteration->n == 0)
+			continue;
+		resource = &req->resources.items[req->resources.n++];
+		resource->resource_type = RESOURCE_TOPIC;
+		resource->resource_name = str_of(alteration->topic);
+		resource->configs.items = arena_new(&call->arena, struct alterable_config, alteration->n);
+		resource->configs.n = alteration->n;
+		for (int i = 0; i < alteration->n; i++) {
+			const struct admin_setting *s = &alteration->settings[i];
+
+			resource->configs.items[i].name = str_of(s->name);
+			resource->configs.items[i].config_operation = s->value != NULL ? OP_SET : OP_DELETE;
+			resource->configs.items[i].value = str_of(s->value);
+		}
 	}
-	req->resources.items = resource;
-	req->resources.n = 1;
 }
 
+/* What would have all tried again is the answer of all; the others are each topic's own. */
 static int16_t alter_code(struct call *call, struct str *message)
 {
 	const struct incremental_alter_configs_response *res = call_res(call, incremental_alter_configs);
 
-	if (res->responses.n != 1)
+	if (res->responses.n == 0)
 		return KERR_UNKNOWN_SERVER_ERROR;
-	*message = res->responses.items[0].error_message;
-	return res->responses.items[0].error_code;
+	for (int32_t i = 0; i < res->responses.n; i++) {
+		int16_t code = res->responses.items[i].error_code;
+
+		*message = res->responses.items[i].error_message;
+		if (code != KERR_UNKNOWN_TOPIC_OR_PARTITION && admin_code_retries(code))
+			return code;
+	}
+	*message = STR_NULL;
+	return KERR_NONE;
+}
+
+static void alter_take(struct cluster *cluster, struct call *call, struct alterations *all)
+{
+	const struct incremental_alter_configs_response *res = call_res(call, incremental_alter_configs);
+
+	for (int t = 0; t < all->n; t++) {
+		struct admin_alteration *alteration = &all->topics[t];
+		char right[RIGHT_MAX];
+		struct admin_op op = { .cluster = cluster, .verb = "change the settings of topic",
+				       .object = alteration->topic, .right = right };
+
+		snprintf(right, sizeof(right), "ALTER_CONFIGS on Topic %s", alteration->topic);
+		for (int32_t i = 0; i < res->responses.n; i++)
+			if (str_is(res->responses.items[i].resource_name, alteration->topic))
+				alteration->rc = admin_code(&op, res->responses.items[i].error_code,
+							    res->responses.items[i].error_message, &alteration->err);
+	}
+}
+
+int admin_alter_topics(struct cluster *cluster, struct admin_alteration *topics, int n, int64_t deadline_ns,
+		       struct err *err)
+{
+	struct alterations all = { topics, n };
+	struct admin_controller_op c = {
+		.op = { .cluster = cluster, .deadline_ns = deadline_ns, .verb = "change the settings of",
+			.object = n == 1 ? topics[0].topic : "topics" },
+		.api = &incremental_alter_configs_api, .build = alter_build, .code = alter_code, .arg = &all,
+	};
+	struct call call;
+	int rc, asked = 0;
+
+	for (int i = 0; i < n; i++) {
+		asked += topics[i].n > 0;
+		topics[i].rc = topics[i].n > 0 ? err_set(&topics[i].err, RC_PROTO, "%s: no answer for topic %s",
+							 cluster_options(cluster)->side, topics[i].topic) : RC_OK;
+	}
+	if (asked == 0)
+		return RC_OK;
+	rc = admin_controller_call(&c, &call, err);
+	if (rc == RC_OK)
+		alter_take(cluster, &call, &all);
+	call_fini(&call);
+	return rc;
 }
 
 int admin_alter_configs(struct cluster *cluster, const char *topic, const struct admin_setting *settings, int n,
 			int64_t deadline_ns, struct err *err)
 {
-	char right[RIGHT_MAX];
-	struct alteration alteration = { topic, settings, n };
-	struct admin_controller_op c = {
-		.op = { .cluster = cluster, .deadline_ns = deadline_ns, .verb = "change the settings of topic",
-			.object = topic, .right = right },
-		.api = &incremental_alter_configs_api, .build = alter_build, .code = alter_code, .arg = &alteration,
-	};
-	struct call call;
-	int rc;
+	struct admin_alteration one = { .topic = topic, .settings = settings, .n = n };
+	int rc = admin_alter_topics(cluster, &one, 1, deadline_ns, err);
 
-	if (n == 0)
-		return RC_OK;
-	snprintf(right, sizeof(right), "ALTER_CONFIGS on Topic %s", topic);
-	rc = admin_controller_call(&c, &call, err);
-	call_fini(&call);
-	return rc;
+	if (rc == RC_OK && one.rc != RC_OK)
+		*err = one.err;
+	return rc == RC_OK ? one.rc : rc;
 }

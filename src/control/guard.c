@@ -159,27 +159,58 @@ enum outcome guard_set(struct session *session, const struct guard_of *of, struc
 
 /* --- lifting ------------------------------------------------------------------------------------------------- */
 
-enum outcome guard_lift(struct session *session, const struct mirror_wish *wish, struct err *err)
+/* What is to stand at the end of one guard, and what is not, besides that of others. */
+static enum outcome gather(const struct mirror_wish *wish, json_t *present, json_t *absent, struct err *err)
 {
-	struct guard_of of = { .link = wish->link, .topic = wish->topic };
-	struct guarding g = begin(session, &of);
-	enum outcome outcome = guard_decode(&g.now, wish->guard, err) == RC_OK ? OUTCOME_DONE : OUTCOME_FAILED;
-	bool done;
+	json_t *here = NULL, *gone = NULL;
+	struct guard guard;
+	bool read = guard_decode(&guard, wish->guard, err) == RC_OK;
 
-	guard_ends(&g.now, &g.io.present, &g.io.absent);
-	done = json_array_size(g.io.present) == 0 && json_array_size(g.io.absent) == 0;
+	if (read) {
+		guard_ends(&guard, &here, &gone);
+		CHECK(json_array_extend(present, here) == 0 && json_array_extend(absent, gone) == 0);
+	}
+	json_decref(here);
+	json_decref(gone);
+	guard_fini(&guard);
+	return read ? OUTCOME_DONE : OUTCOME_FAILED;
+}
+
+static enum outcome lift(struct guard_io *io, struct err *err)
+{
+	bool done = json_array_size(io->present) == 0 && json_array_size(io->absent) == 0;
+	enum outcome outcome = OUTCOME_DONE;
+
 	while (outcome == OUTCOME_DONE && !done) {
-		int rc = guard_io_make(&g.io, err);
+		int rc = guard_io_make(io, err);
 
 		if (rc == RC_KAFKA && err->kafka == KERR_SECURITY_DISABLED)
 			break;   /* there is no authorizer any more */
-		outcome = rc == RC_OK ? guard_io_look(&g.io, err) : outcome_of(err, SIDE_DESTINATION);
-		done = g.io.settled || g.io.acls == NULL;
+		outcome = rc == RC_OK ? guard_io_look(io, err) : outcome_of(err, SIDE_DESTINATION);
+		done = io->settled || io->acls == NULL;
 		if (outcome == OUTCOME_DONE && !done)
-			outcome = guard_io_pause(&g.io, "not every broker has its own ACLs again yet", err);
+			outcome = guard_io_pause(io, "not every broker has its own ACLs again yet", err);
 	}
-	forget(&g);
 	return outcome;
+}
+
+enum outcome guard_lift_all(struct session *session, const struct mirror_wish *const *wishes, int n, struct err *err)
+{
+	struct guard_io io = { .cluster = session->destination, .topic = n == 1 ? wishes[0]->topic : NULL,
+			       .deadline_ns = session->deadline_ns, .present = json_array(), .absent = json_array() };
+	enum outcome outcome = OUTCOME_DONE;
+
+	for (int i = 0; i < n && outcome == OUTCOME_DONE; i++)
+		outcome = gather(wishes[i], io.present, io.absent, err);
+	if (outcome == OUTCOME_DONE)
+		outcome = lift(&io, err);
+	guard_io_fini(&io);
+	return outcome;
+}
+
+enum outcome guard_lift(struct session *session, const struct mirror_wish *wish, struct err *err)
+{
+	return guard_lift_all(session, &wish, 1, err);
 }
 
 /* --- telling ------------------------------------------------------------------------------------------------- */

@@ -19,6 +19,9 @@ struct guard_of {
 enum outcome guard_set(struct session *session, const struct guard_of *of, struct err *err) MUST_USE;
 /* The topic's own ACLs again, on every broker that answers. Nothing is recorded: it may be done twice. */
 enum outcome guard_lift(struct session *session, const struct mirror_wish *wish, struct err *err) MUST_USE;
+/* Of many, in one request each. */
+enum outcome guard_lift_all(struct session *session, const struct mirror_wish *const *wishes, int n,
+			    struct err *err) MUST_USE;
 
 /* The ACLs of all topics, in one answer; NULL: krmirror may not ask, nobody answers, or there are none because the cluster
  * has no authorizer. */

@@ -52,7 +52,7 @@ enum outcome guard_io_look(struct guard_io *io, struct err *err)
 	io->late = false;
 	for (int i = 0; i < MAX(n, 1) && rc != RC_AUTH && io->authorizer; i++) {
 		rc = ask_acls(io, ids[i], err);
-		if (rc == RC_OK && io->authorizer)
+		if (rc == RC_OK && io->authorizer && io->topic != NULL)
 			rc = ask_operations(io, ids[i], err);
 		answered += rc == RC_OK;
 	}
@@ -83,7 +83,7 @@ int guard_io_make(const struct guard_io *io, struct err *err)
 enum outcome guard_io_pause(const struct guard_io *io, const char *what, struct err *err)
 {
 	if (clock_mono_ns() >= io->deadline_ns) {
-		err_set(err, RC_TIMEOUT, "%s: %s", io->topic, what);
+		err_set(err, RC_TIMEOUT, "%s: %s", io->topic != NULL ? io->topic : "topics", what);
 		return OUTCOME_TIMED_OUT;
 	}
 	loop_wait_until(cluster_loop(io->cluster), clock_mono_ns() + AGAIN_MS * NS_PER_MS);

@@ -7,7 +7,7 @@
 
 struct guard_io {
 	struct cluster *cluster;
-	const char *topic;
+	const char *topic;             /* NULL: many; then krmirror's own operations are not asked */
 	int64_t deadline_ns;
 	/* what settled means; owned */
 	json_t *present, *absent;

@@ -98,4 +98,6 @@ int control_log_mirror_state(const struct control_log *log, const char *link, co
 int control_log_sync(const struct control_log *log, const char *link, struct sync_record *s, struct err *err) MUST_USE;
 /* Where the wish stands, for `seen`; -1: nowhere. */
 int64_t control_log_mirror_offset(const struct control_log *log, const char *link, const char *topic);
+/* How many partitions a mirror's records name; 0: none that can be read. */
+int32_t control_log_mirror_partitions(const struct control_log *log, const char *link, const char *topic);
 int64_t control_log_link_offset(const struct control_log *log, const char *link);

@@ -84,6 +84,16 @@ int64_t control_log_mirror_offset(const struct control_log *log, const char *lin
 	return r == NULL ? -1 : r->offset;
 }
 
+int32_t control_log_mirror_partitions(const struct control_log *log, const char *link, const char *topic)
+{
+	const struct control_record *wish = get(log, record_key_mirror(link, topic));
+	const struct control_record *state = get(log, record_key_mirror_state(link, topic));
+	json_int_t made = wish == NULL ? 0 : json_integer_value(json_object_get(wish->value, "partitions"));
+	json_int_t known = state == NULL ? 0 : (json_int_t)json_object_size(json_object_get(state->value, "partitions"));
+
+	return (int32_t)MIN(MAX(made, known), INT32_MAX);
+}
+
 int64_t control_log_link_offset(const struct control_log *log, const char *link)
 {
 	const struct control_record *r = get(log, record_key_link(link));

@@ -46,7 +46,8 @@ static enum outcome pause_or_resume(const struct change *change, struct mirror_w
 	if (mirror_is_stopped(state))
 		return finished(change, state, err);
 	if (wish->wish != WISH_MIRROR) {
-		err_set(err, RC_REFUSED, "mirror %s of link %s is being promoted", change->topic, change->link);
+		err_set(err, RC_REFUSED, "mirror %s of link %s is being %s", change->topic, change->link,
+			wish->wish == WISH_FAILOVER ? "failed over" : "promoted");
 		err_hint(err, "`krmirror mirror describe %s` shows how far it is", change->topic);
 		return OUTCOME_REFUSED;
 	}
@@ -67,7 +68,8 @@ static enum outcome delete_allowed(const struct change *change, const struct mir
 		return OUTCOME_DONE;
 	err_set(err, RC_REFUSED, "mirror %s of link %s is %s, not STOPPED", change->topic, change->link,
 		mirror_status_name(state->status));
-	err_hint(err, "promote it first: krmirror promote %s --link %s --wait", change->topic, change->link);
+	err_hint(err, "promote it first, or, without its source, fail it over: krmirror promote %s --link %s --wait",
+		 change->topic, change->link);
 	return OUTCOME_REFUSED;
 }
 

@@ -98,6 +98,7 @@ static const struct field partition_rows[] = {
 	FIELD(partition_state, throttled, FIELD_FLAG),
 	FIELD_AS(partition_state, tombstones, "tombstones", FIELD_I64, 0, false),
 	FIELD(partition_state, source_end, FIELD_I64),
+	FIELD(partition_state, source_end_ms, FIELD_I64),
 	FIELD(partition_state, lost, FIELD_TEXT),
 	FIELD(partition_state, lost_resumes, FIELD_I64),
 	FIELD(partition_state, seed_from, FIELD_I64),

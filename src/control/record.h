@@ -111,6 +111,7 @@ struct partition_state {
 	bool throttled;                   /* the link's rate limit holds it back */
 	int64_t tombstones;               /* offsets that were filled with tombstones, at least; 0 at first */
 	int64_t source_end;               /* last stable offset of the source as last seen; -1 */
+	int64_t source_end_ms;            /* when that was; -1 */
 	char *worker;                     /* who wrote this entry */
 	json_t *raw;
 };

@@ -345,7 +345,7 @@ static void measure_all(struct session *session, const struct report_opts *opts,
 		notes_add(&session->notes, "%s", err.text);
 	group.source = true;
 	/* The records are sorted by link. */
-	for (int i = 0; i < n;) {
+	for (int i = 0; i < n && !opts->no_source;) {
 		int j = i;
 
 		group.n = 0;
@@ -422,9 +422,17 @@ static void read_only(struct session *session, struct mirror_info *infos, int n)
 
 /* --- all ----------------------------------------------------------------------------------------------------- */
 
+static bool named(const struct report_opts *opts, const char *topic)
+{
+	for (int i = 0; i < opts->n_topics; i++)
+		if (strcmp(opts->topics[i], topic) == 0)
+			return true;
+	return opts->topics == NULL;
+}
+
 static bool wanted(const struct report_opts *opts, const struct control_record *r)
 {
-	return (opts->link == NULL || strcmp(opts->link, r->name) == 0) &&
+	return named(opts, r->topic) && (opts->link == NULL || strcmp(opts->link, r->name) == 0) &&
 	       (opts->topic == NULL || strcmp(opts->topic, r->topic) == 0);
 }
 

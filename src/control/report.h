@@ -80,6 +80,9 @@ struct status_info {
 struct report_opts {
 	const char *link;             /* NULL: all */
 	const char *topic;            /* NULL: all */
+	const char *const *topics;    /* [n_topics], only these; NULL: all */
+	int n_topics;
+	bool no_source;               /* measure: the destination alone */
 	const char *status;           /* mirror_status_name to keep; NULL: all */
 	bool measure;                 /* ask both clusters for their ends; else only what the log says */
 	bool partitions;              /* fill mirror_info.partitions */

@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "control/promote_read.h"
+#include "control/stop_priv.h"
 #include "mirror/mirror.h"
 #include "wire/msg/kerr_codes.h"
 
@@ -28,104 +28,189 @@ void door_filler_marker(struct admin_marker *marker)
 	marker->coordinator_epoch = INT32_MAX;
 }
 
-static int read_producer(struct session *session, const struct admin_marker *at, struct admin_producer *known,
-			 bool *is_known, struct err *err)
-{
-	struct admin_producers producers;
-	const struct admin_producer *found;
-	struct arena arena;
-	int rc;
+/* One marker, of one of the doors. */
+struct door_mark {
+	struct door *door;
+	bool data;
+	bool done;
+	int16_t tried;               /* the epoch that was sent and not answered; -1 */
+};
 
-	arena_init(&arena, 0);
-	rc = admin_describe_producers(session->destination, at->topic, at->partition, session->deadline_ns, &arena,
-				      &producers, err);
-	found = rc == RC_OK ? admin_producer_find(&producers, at->producer_id) : NULL;
-	*is_known = found != NULL;
-	if (found != NULL)
-		*known = *found;
-	arena_fini(&arena);
-	return rc;
+struct marks {
+	struct session *session;
+	struct admin_mark *items;
+	struct door_mark *of;
+	int n;
+	bool forbidden;              /* the right is missing */
+	struct err why;
+};
+
+static void add(struct marks *m, struct door *door, int32_t partition, int64_t id, bool data)
+{
+	m->items = xrealloc(m->items, (size_t)m->n + 1, sizeof(*m->items));
+	m->of = xrealloc(m->of, (size_t)m->n + 1, sizeof(*m->of));
+	m->of[m->n] = (struct door_mark){ .door = door, .data = data, .tried = -1 };
+	m->items[m->n] = (struct admin_mark){
+		.marker = { .topic = door->wish->topic, .partition = partition, .producer_id = id },
+	};
+	if (!data)
+		door_filler_marker(&m->items[m->n].marker);
+	m->n++;
 }
 
-/* Until it is written; RC_AUTH at once. */
-static int write_one(struct session *session, struct admin_marker *marker, bool data, struct err *err)
+static void add_door(struct marks *m, struct door *door)
 {
-	int16_t code;
-	int rc;
+	const struct mirror_wish *wish = door->wish;
 
-	for (;;) {
-		struct admin_producer known;
-		bool is_known = false;
+	for (int32_t p = 0; p < door->n_partitions; p++) {
+		const struct partition_state *entry = mirror_state_find(door->state, p);
 
-		rc = data ? read_producer(session, marker, &known, &is_known, err) : RC_OK;
-		if (rc != RC_OK)
-			return rc;
-		if (data)
-			door_data_marker(is_known ? &known : NULL, marker);
-		else
-			door_filler_marker(marker);
-		rc = admin_write_marker(session->destination, marker, session->deadline_ns, &code, err);
-		if (rc == RC_OK || rc == RC_AUTH || rc == RC_UNSUPPORTED || rc == RC_CANCELLED)
-			return rc;
-		if (clock_mono_ns() + TRY_PAUSE_MS * NS_PER_MS >= session->deadline_ns)
-			return rc;
+		add(m, door, p, mirror_data_id(wish->link, wish->topic, p), true);
+		for (int32_t rotation = 0; rotation <= (entry == NULL ? 0 : entry->rotation); rotation++)
+			add(m, door, p, mirror_filler_id(wish->link, wish->topic, p, rotation), false);
+	}
+}
+
+/* --- one round ------------------------------------------------------------------------------------------------ */
+
+/* What the brokers know of the data ids that are open. What was tried and stands is done. */
+static void read_producers(struct marks *m, struct err *err)
+{
+	struct admin_known_producer *items = xcalloc((size_t)m->n + 1, sizeof(*items));
+	int *at = xcalloc((size_t)m->n + 1, sizeof(*at)), n = 0;
+
+	for (int i = 0; i < m->n; i++) {
+		const struct admin_marker *marker = &m->items[i].marker;
+
+		if (m->of[i].done || !m->of[i].data)
+			continue;
+		at[n] = i;
+		items[n++] = (struct admin_known_producer){
+			.topic = marker->topic, .partition = marker->partition, .producer_id = marker->producer_id,
+		};
+	}
+	if (n > 0)
+		(void)!admin_find_producers(m->session->destination, items, n, stop_soon(m->session), err);
+	for (int i = 0; i < n; i++) {
+		struct door_mark *of = &m->of[at[i]];
+		struct admin_marker *marker = &m->items[at[i]].marker;
+
+		marker->producer_epoch = -1;
+		if (items[i].error != 0)
+			continue;
+		door_data_marker(items[i].known ? &items[i].producer : NULL, marker);
+		of->done = of->tried >= 0 && items[i].known && items[i].producer.epoch >= of->tried;
+	}
+	xfree(at);
+	xfree(items);
+}
+
+static void take_answer(struct marks *m, int i, const struct admin_mark *answered)
+{
+	struct door_mark *of = &m->of[i];
+	struct err err = { 0 };
+
+	of->done = answered->error == 0;
+	if (of->data && !of->done)
+		of->tried = answered->marker.producer_epoch;
+	if (of->done || admin_mark_code(m->session->destination, answered, &err) == RC_OK)
+		return;
+	of->door->err = err;
+	if (err.rc == RC_AUTH && err.kafka == KERR_CLUSTER_AUTHORIZATION_FAILED) {
+		m->forbidden = true;
+		m->why = err;
+	}
+}
+
+static bool all_done(const struct marks *m)
+{
+	for (int i = 0; i < m->n; i++)
+		if (!m->of[i].done)
+			return false;
+	return true;
+}
+
+/* True: all are done. */
+static bool write_round(struct marks *m)
+{
+	struct admin_mark *open = xcalloc((size_t)m->n + 1, sizeof(*open));
+	int *at = xcalloc((size_t)m->n + 1, sizeof(*at)), n = 0;
+	struct err err = { 0 };
+
+	read_producers(m, &err);
+	for (int i = 0; i < m->n; i++) {
+		if (m->of[i].done)
+			continue;
+		if (m->items[i].marker.producer_epoch < 0) {
+			if (err.rc != RC_OK)
+				m->of[i].door->err = err;
+			continue;
+		}
+		at[n] = i;
+		open[n++] = m->items[i];
+	}
+	if (n > 0)
+		(void)!admin_write_markers(m->session->destination, open, n, stop_soon(m->session), &err);
+	for (int i = 0; i < n; i++)
+		take_answer(m, at[i], &open[i]);
+	xfree(at);
+	xfree(open);
+	return all_done(m);
+}
+
+/* --- all ------------------------------------------------------------------------------------------------------ */
+
+/* Counted from the first attempt that found the right missing; an attempt that has less time goes on from there. */
+static void wait_leases(struct session *session, struct door *doors, int n, int32_t lease_ms, const struct err *why)
+{
+	for (int i = 0; i < n; i++) {
+		const struct mirror_wish *wish = doors[i].wish;
+		int64_t until = promote_lease_from(session, wish->link, wish->topic) + lease_ms * NS_PER_MS;
+
+		loop_wait_until(session->loop, MIN(until, session->deadline_ns));
+		if (clock_mono_ns() < until) {
+			doors[i].outcome = OUTCOME_TIMED_OUT;
+			err_set(&doors[i].err, RC_TIMEOUT, "%s: waiting out the lease of the workers (%d ms)", wish->topic,
+				lease_ms);
+			continue;
+		}
+		notes_add(&session->notes, "%s: %s; the lease was waited out instead", wish->topic, why->text);
+		doors[i].how = "lease";
+	}
+}
+
+static void judge(struct marks *m)
+{
+	for (int i = 0; i < m->n; i++) {
+		struct door *door = m->of[i].door;
+
+		if (m->of[i].done || door->outcome != OUTCOME_DONE)
+			continue;
+		door->how = NULL;
+		door->outcome = outcome_of(&door->err, SIDE_DESTINATION);
+	}
+}
+
+void doors_close(struct session *session, struct door *doors, int n, int32_t lease_ms)
+{
+	struct marks m = { .session = session };
+	int64_t until = stop_soon(session);
+
+	for (int i = 0; i < n; i++) {
+		doors[i].how = "marker";
+		doors[i].outcome = OUTCOME_DONE;
+		doors[i].err = (struct err){ 0 };
+		err_set(&doors[i].err, RC_TIMEOUT, "%s: the door could not be closed in time", doors[i].wish->topic);
+		add_door(&m, &doors[i]);
+	}
+	while (!write_round(&m) && !m.forbidden && clock_mono_ns() + TRY_PAUSE_MS * NS_PER_MS < until) {
 		loop_wait_until(session->loop, clock_mono_ns() + TRY_PAUSE_MS * NS_PER_MS);
 		cluster_refresh(session->destination);
 	}
-}
-
-static int close_partition(struct session *session, const struct door *door, int32_t partition, struct err *err)
-{
-	const struct mirror_wish *wish = door->wish;
-	const struct partition_state *p = mirror_state_find(door->state, partition);
-	struct admin_marker marker = {
-		.topic = wish->topic, .partition = partition,
-		.producer_id = mirror_data_id(wish->link, wish->topic, partition),
-	};
-	int rc = write_one(session, &marker, true, err);
-
-	for (int32_t rotation = 0; rc == RC_OK && rotation <= (p == NULL ? 0 : p->rotation); rotation++) {
-		marker.producer_id = mirror_filler_id(wish->link, wish->topic, partition, rotation);
-		rc = write_one(session, &marker, false, err);
-	}
-	return rc;
-}
-
-/* Counted from the first attempt that found the right missing; an attempt that has less time goes on from there. */
-static enum outcome wait_lease(struct session *session, const struct door *door, const struct err *why,
-			       const char **how, struct err *err)
-{
-	const struct mirror_wish *wish = door->wish;
-	int64_t until = promote_lease_from(session, wish->link, wish->topic) + door->lease_ms * NS_PER_MS;
-
-	loop_wait_until(session->loop, MIN(until, session->deadline_ns));
-	if (clock_mono_ns() < until) {
-		err_set(err, RC_TIMEOUT, "%s: waiting out the lease of the workers (%d ms)", wish->topic, door->lease_ms);
-		return OUTCOME_TIMED_OUT;
-	}
-	notes_add(&session->notes, "%s: %s; the lease was waited out instead", wish->topic, why->text);
-	*how = "lease";
-	return OUTCOME_DONE;
-}
-
-enum outcome door_close(struct session *session, const struct door *door, const char **how, struct err *err)
-{
-	const char *topic = door->wish->topic;
-	int rc = RC_OK;
-
-	/* Tracked, so that leaders are known once for all calls. */
-	cluster_track(session->destination, topic);
-	for (int32_t p = 0; p < door->n_partitions && rc == RC_OK; p++)
-		rc = close_partition(session, door, p, err);
-	cluster_untrack(session->destination, topic);
-	if (rc == RC_OK) {
-		*how = "marker";
-		return OUTCOME_DONE;
-	}
-	if (rc == RC_AUTH && err->kafka == KERR_CLUSTER_AUTHORIZATION_FAILED) {
-		struct err why = *err;
-
-		return wait_lease(session, door, &why, how, err);
-	}
-	return outcome_of(err, SIDE_DESTINATION);
+	if (m.forbidden)
+		wait_leases(session, doors, n, lease_ms, &m.why);
+	else
+		judge(&m);
+	xfree(m.items);
+	xfree(m.of);
 }

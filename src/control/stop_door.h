@@ -9,11 +9,15 @@ struct door {
 	const struct mirror_wish *wish;
 	const struct mirror_state *state;   /* for the rotations */
 	int32_t n_partitions;
-	int32_t lease_ms;                   /* how long to wait where the right to write markers is missing */
+	/* out */
+	const char *how;                    /* "marker", "lease" */
+	enum outcome outcome;               /* other than OUTCOME_DONE: not closed yet, with err */
+	struct err err;
 };
 
-/* Writes the markers on every partition, or waits out the lease. *how: "marker", "lease". May be run again. */
-enum outcome door_close(struct session *session, const struct door *door, const char **how, struct err *err) MUST_USE;
+/* Writes the markers on every partition, one request to each leader, or waits out the lease where the right to write
+ * them is missing. May be run again. */
+void doors_close(struct session *session, struct door *doors, int n, int32_t lease_ms);
 
 /* The marker on a data id of which the broker says so much; NULL: the id is not known. Pure. */
 void door_data_marker(const struct admin_producer *known, struct admin_marker *marker);

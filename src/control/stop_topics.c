@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Promotion from the command line: the wishes first; then whoever acts, this process or a worker, is watched until all
- * is done or the time is up.
+/* Promotion and failover from the command line: the wishes first; then whoever acts, this process or a worker, is watched
+ * until all is done or the time is up.
  *
- * This process acts where no worker is a member of the group, or none has taken the wish within 3 s. */
-#include "control/stop.h"
+ * This process acts where no worker is a member of the group, or none has taken the wish within 3 s; for a failover also
+ * where whoever took it has written nothing for 5 s, and at once with force. */
+#include "control/stop_priv.h"
 
 #include "base/clock.h"
 #include "base/mem.h"
@@ -13,7 +14,9 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { TAKEN_MS = 3000, WORKERS_MS = 2000, LOOK_MS = 200, GRACE_MS = 1000, TELL_MS = 1000, STEP_MS = 90000 };
+enum {
+	TAKEN_MS = 3000, SILENT_MS = 5000, WORKERS_MS = 2000, LOOK_MS = 200, GRACE_MS = 1000, TELL_MS = 1000, STEP_MS = 90000
+};
 
 struct item {
 	char *link;
@@ -31,6 +34,7 @@ struct run {
 	int n;
 	int workers;
 	int64_t began_ns, told_ns, asked_ns, deadline_ns;   /* of the command */
+	int64_t position, moved_ns;   /* of the control log, and since when it stands */
 	bool acting, claimed;
 	struct stop_actor actor;
 };
@@ -78,53 +82,105 @@ static void collect(struct run *run)
 
 /* --- wishes -------------------------------------------------------------------------------------------------- */
 
-static void wish_one(struct run *run, struct item *item)
+static void find_links(struct run *run)
 {
-	struct session *session = run->session;
-	enum outcome outcome = OUTCOME_DONE;
-	struct err err = { 0 };
-	bool changed;
+	for (int i = 0; i < run->n; i++) {
+		struct item *item = &run->items[i];
+		struct err err = { 0 };
+		enum outcome outcome = OUTCOME_DONE;
 
-	if (item->link == NULL)
-		outcome = session_resolve(session, run->opts->link, item->topic, &item->link, &err);
-	if (outcome == OUTCOME_DONE && stopped(session->log, item->link, item->topic)) {
-		item->result->finished = true;
-		settle(item, OUTCOME_DONE, NULL);
-		return;
+		if (item->link == NULL)
+			outcome = session_resolve(run->session, run->opts->link, item->topic, &item->link, &err);
+		if (outcome != OUTCOME_DONE)
+			settle(item, outcome, &err);
 	}
-	if (outcome == OUTCOME_DONE && run->opts->dry_run)
-		outcome = promote_check(session, item->link, item->topic, &err);
-	else if (outcome == OUTCOME_DONE)
-		outcome = promote_wish(session, item->link, item->topic, &changed, &err);
-	if (outcome != OUTCOME_DONE || run->opts->dry_run)
-		settle(item, outcome, &err);
+}
+
+/* As items of an attempt; the caller frees with xfree. at: which of ours each one is. */
+static struct stop_item *items_of(struct run *run, int from, int **at, int *n)
+{
+	struct stop_item *items = xcalloc((size_t)run->n + 1, sizeof(*items));
+	int32_t partitions = 0;
+
+	*at = xcalloc((size_t)run->n + 1, sizeof(**at));
+	*n = 0;
+	for (int i = from; i < run->n && *n < STOP_ITEMS_MAX && partitions < STOP_PARTITIONS_MAX; i++) {
+		if (!run->items[i].open)
+			continue;
+		items[*n] = (struct stop_item){ .link = run->items[i].link, .topic = run->items[i].topic };
+		(*at)[(*n)++] = i;
+		partitions += control_log_mirror_partitions(run->session->log, run->items[i].link, run->items[i].topic);
+	}
+	return items;
+}
+
+static void take_wish(struct run *run, struct item *item, const struct stop_item *of)
+{
+	if (of->outcome == OUTCOME_DONE && of->at == STOP_DONE)
+		item->result->finished = true;
+	if (of->outcome != OUTCOME_DONE || item->result->finished || run->opts->dry_run)
+		settle(item, of->outcome, &of->err);
 	else
-		item->wish = control_log_mirror_offset(session->log, item->link, item->topic);
+		item->wish = control_log_mirror_offset(run->session->log, item->link, item->topic);
+}
+
+static void record_wishes(struct run *run)
+{
+	int n, *at, from = 0;
+
+	do {
+		struct stop_item *items = items_of(run, from, &at, &n);
+
+		stop_wish(run->session, items, n, run->opts->kind, run->opts->dry_run);
+		for (int i = 0; i < n; i++)
+			take_wish(run, &run->items[at[i]], &items[i]);
+		from = n > 0 ? at[n - 1] + 1 : run->n;
+		xfree(items);
+		xfree(at);
+	} while (from < run->n);
 }
 
 /* --- acting -------------------------------------------------------------------------------------------------- */
 
-/* Lanes of workers that live close when they see `closing`, and say so; their lease ends the wait. */
-static enum outcome wait_for_workers(struct stop_actor *actor, const char *link, const char *topic, struct err *err)
+static bool closed_elsewhere(const struct session *session, const struct stop_item *item)
+{
+	struct mirror_state state;
+	struct err unused;
+	bool closed = control_log_mirror_state(session->log, item->link, item->topic, &state, &unused) == RC_OK;
+
+	for (int i = 0; i < state.n_partitions; i++)
+		if (state.partitions[i].worker != NULL && strcmp(state.partitions[i].state, "STOPPED") != 0)
+			closed = false;
+	mirror_state_fini(&state);
+	return closed;
+}
+
+/* Lanes of workers that live close when they see `closing`, and say so; their lease ends the wait. A failover does not
+ * wait: its door shuts them out. */
+static void wait_for_workers(struct stop_actor *actor, struct stop_item *const *items, int n)
 {
 	struct run *run = actor->owner;
 	struct session *session = run->session;
 	int64_t until = MIN(clock_mono_ns() + (session->conf->session_timeout_ms + GRACE_MS) * NS_PER_MS,
 			    session->deadline_ns);
-	enum outcome outcome = OUTCOME_DONE;
 	bool closed = run->workers == 0;
+	struct err err;
 
-	while (!closed && outcome == OUTCOME_DONE && clock_mono_ns() < until) {
-		struct mirror_state state;
+	while (!closed && clock_mono_ns() < until) {
+		enum outcome outcome = control_log_poll(session->log, LOOK_MS, session->deadline_ns, NULL, &err);
 
-		outcome = control_log_poll(session->log, LOOK_MS, session->deadline_ns, NULL, err);
-		closed = control_log_mirror_state(session->log, link, topic, &state, err) == RC_OK;
-		for (int i = 0; i < state.n_partitions; i++)
-			if (state.partitions[i].worker != NULL && strcmp(state.partitions[i].state, "STOPPED") != 0)
-				closed = false;
-		mirror_state_fini(&state);
+		closed = true;
+		for (int i = 0; i < n; i++) {
+			if (items[i]->kind == WISH_FAILOVER || items[i]->outcome != OUTCOME_DONE)
+				continue;
+			if (outcome != OUTCOME_DONE) {
+				items[i]->outcome = outcome;
+				items[i]->err = err;
+			} else {
+				closed = closed && closed_elsewhere(session, items[i]);
+			}
+		}
 	}
-	return outcome;
 }
 
 static enum outcome claim(struct run *run, struct err *err)
@@ -141,42 +197,37 @@ static enum outcome claim(struct run *run, struct err *err)
 	return control_log_claim(run->session->log, name, run->session->deadline_ns, &n, err);
 }
 
-static void act_one(struct run *run, struct item *item)
+static void take_attempt(struct run *run, struct item *item, const struct stop_item *of)
 {
-	struct session *session = run->session;
-	enum stop_at at = STOP_WAITING;
-	struct err err = { 0 };
-	enum outcome outcome = claim(run, &err);
+	enum outcome outcome = of->outcome;
 
-	if (outcome == OUTCOME_DONE)
-		outcome = stop_act(session, item->link, item->topic, &run->actor, &at, &err);
-	if (outcome != OUTCOME_DONE && err.rc == RC_TIMEOUT && clock_mono_ns() >= run->deadline_ns) {
+	if (outcome != OUTCOME_DONE && of->err.rc == RC_TIMEOUT && clock_mono_ns() >= run->deadline_ns) {
 		/* The end of the command's time cut the step short: what was waited for before is what is told. */
 		item->result->outcome = OUTCOME_TIMED_OUT;
 	} else if (outcome != OUTCOME_DONE) {
-		item->result->err = err;
+		item->result->err = of->err;
 		/* What may pass by itself is tried again until the deadline. */
 		if (outcome != OUTCOME_TIMED_OUT && outcome != OUTCOME_SOURCE_UNREACHABLE &&
 		    outcome != OUTCOME_DESTINATION_UNREACHABLE)
-			settle(item, outcome, &err);
+			settle(item, outcome, &of->err);
 		else
 			item->result->outcome = outcome;
-	} else if (at == STOP_DONE) {
+	} else if (of->at == STOP_DONE) {
 		settle(item, OUTCOME_DONE, NULL);
-	} else if (at == STOP_WITHDRAWN) {
-		settle(item, OUTCOME_REFUSED, &err);
+	} else if (of->at == STOP_WITHDRAWN) {
+		settle(item, OUTCOME_REFUSED, &of->err);
 	} else {
 		item->result->outcome = OUTCOME_TIMED_OUT;
-		item->result->err = err;
+		item->result->err = of->err;
 	}
 }
 
 static enum outcome refused(const struct item *item, const struct mirror_state *state, struct err *err)
 {
 	const char *why = state->refused == NULL ? "withdrawn" : state->refused;
-	size_t len = strlen(PROMOTE_DIVERGED);
+	size_t len = strlen(STOP_DIVERGED);
 
-	if (strncmp(why, PROMOTE_DIVERGED, len) == 0) {
+	if (strncmp(why, STOP_DIVERGED, len) == 0) {
 		err_set(err, RC_DIVERGED, "%s: %s", item->topic, why + len);
 		err_hint(err, "the promotion was taken back; `krmirror mirror describe %s` shows the partitions", item->topic);
 		return OUTCOME_DIVERGED;
@@ -201,12 +252,12 @@ static void look_one(struct run *run, struct item *item, bool *taken)
 		settle(item, OUTCOME_DONE, NULL);
 	} else if (state.refused_wish == item->wish) {
 		settle(item, refused(item, &state, &err), &err);
-	} else if (control_log_mirror(log, item->link, item->topic, &wish, &err) != RC_OK || wish.wish != WISH_PROMOTE) {
+	} else if (control_log_mirror(log, item->link, item->topic, &wish, &err) != RC_OK || wish.wish == WISH_MIRROR) {
 		if (err.rc == RC_OK)
-			err_set(&err, RC_REFUSED, "%s: somebody else has taken the promotion back", item->topic);
+			err_set(&err, RC_REFUSED, "%s: somebody else has taken the wish back", item->topic);
 		settle(item, OUTCOME_REFUSED, &err);
 	} else {
-		*taken = state.seen >= item->wish;
+		*taken = state.seen >= item->wish && wish.wish == run->opts->kind;
 	}
 	mirror_wish_fini(&wish);
 	mirror_state_fini(&state);
@@ -243,14 +294,29 @@ static void tell(struct run *run)
 			run->opts->progress(run->opts->progress_arg, run->items[i].topic,
 					    run->items[i].result->err.text[0] != '\0' ?
 					    run->items[i].result->err.text : run->acting ?
-					    "no worker takes the wish; acting from here" : "waiting for the worker");
+					    "acting from here" : "waiting for the worker");
 }
 
 static void act_all(struct run *run)
 {
-	for (int i = 0; i < run->n; i++)
-		if (run->items[i].open)
-			act_one(run, &run->items[i]);
+	int n, *at, from = 0;
+	struct err err = { 0 };
+	enum outcome outcome = claim(run, &err);
+
+	do {
+		struct stop_item *items = items_of(run, from, &at, &n);
+
+		if (outcome == OUTCOME_DONE)
+			stop_act(run->session, items, n, &run->actor);
+		for (int i = 0; i < n; i++) {
+			if (outcome != OUTCOME_DONE)
+				items[i] = (struct stop_item){ .outcome = outcome, .err = err };
+			take_attempt(run, &run->items[at[i]], &items[i]);
+		}
+		from = n > 0 ? at[n - 1] + 1 : run->n;
+		xfree(items);
+		xfree(at);
+	} while (from < run->n);
 }
 
 /* A worker that took the wish may have died since; whoever comes in its place takes it by itself, but nobody may come. */
@@ -265,6 +331,17 @@ static bool left_alone(struct run *run)
 	return session_workers(run->session, &n, &unused) == OUTCOME_DONE && n == 0;
 }
 
+/* Of a failover: whoever took it writes at every step, so one who is silent is gone, or as good as gone. */
+static bool silent(struct run *run)
+{
+	int64_t now = clock_mono_ns();
+
+	if (run->position != control_log_position(run->session->log))
+		run->moved_ns = now;
+	run->position = control_log_position(run->session->log);
+	return run->opts->kind == WISH_FAILOVER && now > run->moved_ns + SILENT_MS * NS_PER_MS;
+}
+
 /* Rounds until nothing is open. With no deadline of the command each step has one of its own. */
 static enum outcome see_through(struct run *run, struct err *err)
 {
@@ -273,8 +350,8 @@ static enum outcome see_through(struct run *run, struct err *err)
 	enum outcome outcome = OUTCOME_DONE;
 
 	run->deadline_ns = deadline;
-	run->began_ns = run->asked_ns = clock_mono_ns();
-	run->acting = run->workers == 0;
+	run->began_ns = run->asked_ns = run->moved_ns = clock_mono_ns();
+	run->acting = run->workers == 0 || run->opts->force;
 	while (outcome == OUTCOME_DONE && clock_mono_ns() < deadline) {
 		bool taken;
 
@@ -288,7 +365,7 @@ static enum outcome see_through(struct run *run, struct err *err)
 		tell(run);
 		if (!taken && clock_mono_ns() > run->began_ns + TAKEN_MS * NS_PER_MS)
 			run->acting = true;
-		run->acting = run->acting || left_alone(run);
+		run->acting = run->acting || silent(run) || left_alone(run);
 		if (run->acting)
 			act_all(run);
 		else
@@ -350,18 +427,21 @@ static void fill_info(struct run *run, struct item *item, const struct mirror_in
 	result->door = result->info.door;
 }
 
-/* All are measured together; one alone. */
+/* All are measured together; one alone. A failover asks no source but for what is missing. */
 static enum outcome conclude(struct run *run, enum outcome outcome)
 {
 	bool alone = run->n == 1 && run->items[0].link != NULL;
+	const char **topics = arena_new(run->arena, const char *, run->n);
 	struct report_opts opts = {
-		.link = alone ? run->items[0].link : run->opts->link, .topic = alone ? run->items[0].topic : NULL,
-		.measure = true, .partitions = true,
+		.link = alone ? run->items[0].link : run->opts->link, .topics = topics, .n_topics = run->n,
+		.measure = true, .partitions = true, .no_source = run->opts->kind == WISH_FAILOVER,
 	};
 	struct mirror_info *infos = NULL;
 	struct err unused;
 	int n = 0;
 
+	for (int i = 0; i < run->n; i++)
+		topics[i] = run->items[i].topic;
 	/* The time of the command may be over; what was measured is told nevertheless. */
 	run->session->deadline_ns = MAX(run->session->deadline_ns, clock_mono_ns() + 10 * NS_PER_S);
 	if (run->n > 0 && report_mirrors(run->session, &opts, run->arena, &infos, &n, &unused) != OUTCOME_DONE)
@@ -371,6 +451,8 @@ static enum outcome conclude(struct run *run, enum outcome outcome)
 		outcome = outcome_worse(outcome, run->items[i].result->outcome);
 		xfree(run->items[i].link);
 	}
+	if (run->n > 0 && run->opts->kind == WISH_FAILOVER)
+		stop_ask_missing(run->session, run->arena, run->items[0].result, run->n);
 	xfree(run->items);
 	return outcome;
 }
@@ -399,18 +481,18 @@ enum outcome stop_topics(struct session *session, const struct stop_opts *opts, 
 	collect(&run);
 	*n = run.n;
 	*results = arena_new(arena, struct stop_result, run.n);
-	for (int i = 0; i < run.n; i++) {
+	for (int i = 0; i < run.n; i++)
 		run.items[i].result = &(*results)[i];
-		wish_one(&run, &run.items[i]);
-	}
+	find_links(&run);
+	record_wishes(&run);
 	if (count_open(&run) > 0)
 		outcome = session_workers(session, &run.workers, err);
 	run.actor = (struct stop_actor){
 		.close_lanes = wait_for_workers, .owner = &run,
 		.lease_ms = run.workers > 0 ? session->conf->session_timeout_ms + GRACE_MS : GRACE_MS,
 	};
-	if (outcome == OUTCOME_DONE && opts->wait && count_open(&run) > 0) {
-		if (opts->wait_until_ns != 0)
+	if (outcome == OUTCOME_DONE && (opts->wait || opts->force) && count_open(&run) > 0) {
+		if (opts->wait && opts->wait_until_ns != 0)
 			session->deadline_ns = opts->wait_until_ns;
 		outcome = see_through(&run, err);
 		if (outcome == OUTCOME_DONE)

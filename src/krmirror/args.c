@@ -54,6 +54,8 @@ static const struct opt_row rows[] = {
 	{ OPT_WAIT, "wait", 0, ARG_OPTIONAL, "DURATION",
 	  "return when all are STOPPED; at the deadline exit 7" },
 	{ OPT_DRY_RUN, "dry-run", 0, ARG_NONE, NULL, "check everything, change nothing" },
+	{ OPT_FORCE, "force", 0, ARG_NONE, NULL, "close the door from here, without a worker's confirmation" },
+	{ OPT_FAILOVER, "failover", 0, ARG_NONE, NULL, "fail over all its mirrors first" },
 	{ OPT_YES, "yes", 0, ARG_NONE, NULL, "do not ask" },
 	{ OPT_YES, "no-confirm", 0, ARG_NONE, NULL, NULL },
 	{ OPT_FROM, "from", 0, ARG_NEEDED, "OFFSET", "of each partition; default: where both sides begin" },

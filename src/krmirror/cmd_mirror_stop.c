@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* promote: the wish is recorded for each topic; then, with --wait or where nobody else acts, it is seen
- * through. */
+/* promote and failover: the wish is recorded for each topic; then, with --wait or --force, it is seen through. */
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/units.h"
@@ -49,40 +48,94 @@ static const char *how(const struct mirror_info *info)
 											  : "promoted";
 }
 
-static void tell(struct cli *cli, const struct stop_result *result)
+static bool is_stopped(const struct stop_result *result)
+{
+	const char *status = result->info.mirror_status;
+
+	return status != NULL && strcmp(status, "STOPPED") == 0;
+}
+
+/* What a failover loses, as one part of a sentence. */
+static void tell_missing(const struct stop_result *result, char *text, size_t size)
+{
+	int64_t records = 0, by_last = 0, age = 0;
+	char ago[48];
+
+	for (int32_t i = 0; i < result->info.num_partition; i++) {
+		const struct stop_missing *m = &result->missing[i];
+
+		records = m->records < 0 || records < 0 ? -1 : records + m->records;
+		by_last = m->by_last_end < 0 || by_last < 0 ? -1 : by_last + m->by_last_end;
+		age = MAX(age, m->source_end_age_ms);
+	}
+	if (records >= 0)
+		snprintf(text, size, "%lld offsets of the source are not in it", (long long)records);
+	else if (by_last >= 0)
+		snprintf(text, size, "the source does not answer; by its end as recorded %s, %lld of its offsets are not in it",
+			 text_ago(age, ago, sizeof(ago)), (long long)by_last);
+	else
+		snprintf(text, size, "the source does not answer, and no end of it is recorded: what is not in it is not known");
+}
+
+static void tell_open(struct cli *cli, const struct stop_result *result, bool failover)
+{
+	const char *topic = result->info.mirror_topic_name, *verb = failover ? "failover" : "promote";
+
+	output_say(&cli->output,
+		   "Recorded the %s of mirror topic \"%s\". Watch it: "
+		   "krmirror mirror describe %s, or wait for it: krmirror %s %s --wait",
+		   failover ? "failover" : "promotion", topic, topic, verb, topic);
+}
+
+static void tell(struct cli *cli, const struct stop_result *result, bool failover)
 {
 	const struct mirror_info *info = &result->info;
 	const char *topic = info->mirror_topic_name;
-	char lag[32];
+	char lag[32], missing[200] = "";
 
+	if (result->missing != NULL)
+		tell_missing(result, missing, sizeof(missing));
 	if (result->outcome != OUTCOME_DONE)
 		cli_item_failed(cli, topic, &result->err);
 	else if (result->finished)
-		output_say(&cli->output, "Mirror topic \"%s\" was %s before; nothing was changed.", topic,
-			   how(info));
+		output_say(&cli->output, "Mirror topic \"%s\" was %s before; nothing was changed.", topic, how(info));
+	else if (cli->args.given[OPT_DRY_RUN] && failover)
+		output_say(&cli->output, "Would fail over mirror topic \"%s\": %s. Nothing was changed.", topic, missing);
 	else if (cli->args.given[OPT_DRY_RUN])
 		output_say(&cli->output, "Would promote mirror topic \"%s\": lag %s. Nothing was changed.", topic,
 			   text_known(info->max_lag, lag, sizeof(lag)));
-	else if (info->mirror_status != NULL && strcmp(info->mirror_status, "STOPPED") == 0)
-		output_say(&cli->output,
-			   "Promoted mirror topic \"%s\": it is an ordinary, writable topic now.", topic);
+	else if (!is_stopped(result))
+		tell_open(cli, result, failover);
+	else if (failover)
+		output_say(&cli->output, "Failed over mirror topic \"%s\": it is an ordinary, writable topic now; %s.", topic,
+			   missing);
 	else
 		output_say(&cli->output,
-			   "Recorded the promotion of mirror topic \"%s\". Watch it: "
-			   "krmirror mirror describe %s, or wait for it: krmirror promote %s --wait",
-			   topic, topic, topic);
+			   "Promoted mirror topic \"%s\": it is an ordinary, writable topic now.", topic);
+}
+
+/* The last line: how long producers had to wait. */
+static void tell_time(struct cli *cli, const struct stop_result *results, int n, int64_t began_ns)
+{
+	int64_t took_ms = (clock_mono_ns() - began_ns) / NS_PER_MS;
+	int stopped = 0;
+
+	if (cli->args.given[OPT_DRY_RUN] || (!cli->args.given[OPT_WAIT] && !cli->args.given[OPT_FORCE]) || n == 0)
+		return;
+	for (int i = 0; i < n; i++)
+		stopped += is_stopped(&results[i]);
+	output_say(&cli->output, "%d of %d topics writable after %lld.%lld s.", stopped, n, (long long)(took_ms / 1000),
+		   (long long)(took_ms % 1000 / 100));
 }
 
 /* A wish that nobody acts on yet. */
 static bool is_recorded(const struct stop_result *result)
 {
-	const char *status = result->info.mirror_status;
-
-	return result->outcome == OUTCOME_DONE && (status == NULL || strcmp(status, "STOPPED") != 0);
+	return result->outcome == OUTCOME_DONE && !is_stopped(result);
 }
 
 /* With --wait this command acts itself where no worker does; but it copies nothing. */
-static void warn_no_worker(struct cli *cli, const struct stop_result *results, int n)
+static void warn_no_worker(struct cli *cli, const struct stop_result *results, int n, bool failover)
 {
 	bool recorded = false, late = false;
 
@@ -90,13 +143,15 @@ static void warn_no_worker(struct cli *cli, const struct stop_result *results, i
 		recorded = recorded || is_recorded(&results[i]);
 		late = late || results[i].outcome == OUTCOME_TIMED_OUT;
 	}
-	if (late)
+	if (late && !failover)
 		cli_check_worker(cli, "nothing is copied, so lag stays as it is, until one runs");
 	else if (recorded && !cli->args.given[OPT_WAIT] && !cli->args.given[OPT_DRY_RUN])
-		cli_check_worker(cli, "nobody acts on the wish until one runs, or until promote is run with --wait");
+		cli_check_worker(cli, failover ?
+				 "nobody acts on the wish until one runs, or until failover is run with --wait" :
+				 "nobody acts on the wish until one runs, or until promote is run with --wait");
 }
 
-static json_t *document(const struct stop_result *results, int n)
+static json_t *document(const struct stop_result *results, int n, bool failover)
 {
 	json_t *array = json_array();
 
@@ -108,6 +163,8 @@ static json_t *document(const struct stop_result *results, int n)
 			.error_message = well ? NULL : results[i].err.text,
 			.door = results[i].door,
 			.has_door = true,
+			.missing = results[i].missing,
+			.has_missing = failover,
 		};
 
 		mirror_result_json(array, &result);
@@ -124,19 +181,23 @@ static int64_t wait_until(const struct args *args)
 	return clock_mono_ns() + ms * NS_PER_MS;
 }
 
-enum outcome cmd_mirror_promote(struct cli *cli)
+static enum outcome run(struct cli *cli, enum mirror_wish_kind kind)
 {
 	struct stop_opts opts = {
+		.kind = kind,
 		.link = cli->args.values[OPT_LINK],
 		.topics = cli->args.operands,
 		.n_topics = cli->args.n_operands,
 		.all = cli->args.given[OPT_ALL],
 		.dry_run = cli->args.given[OPT_DRY_RUN],
+		.force = cli->args.given[OPT_FORCE],
 		.wait = cli->args.given[OPT_WAIT],
 		.progress = progress,
 		.progress_arg = &cli->output,
 	};
+	bool failover = kind == WISH_FAILOVER;
 	struct stop_result *results = NULL;
+	int64_t began_ns = clock_mono_ns();
 	struct err err = { 0 };
 	int n = 0;
 	enum outcome outcome = cli_connect(cli);
@@ -151,10 +212,21 @@ enum outcome cmd_mirror_promote(struct cli *cli)
 	if (n == 0 && outcome != OUTCOME_DONE)
 		return cli_fail(cli, outcome, &err);
 	if (n == 0)
-		output_say(&cli->output, "No mirror topics to promote.");
+		output_say(&cli->output, "No mirror topics to %s.", failover ? "fail over" : "promote");
 	for (int i = 0; i < n; i++)
-		tell(cli, &results[i]);
-	warn_no_worker(cli, results, n);
-	output_document(&cli->output, document(results, n));
+		tell(cli, &results[i], failover);
+	warn_no_worker(cli, results, n, failover);
+	tell_time(cli, results, n, began_ns);
+	output_document(&cli->output, document(results, n, failover));
 	return outcome;
+}
+
+enum outcome cmd_mirror_promote(struct cli *cli)
+{
+	return run(cli, WISH_PROMOTE);
+}
+
+enum outcome cmd_mirror_failover(struct cli *cli)
+{
+	return run(cli, WISH_FAILOVER);
 }

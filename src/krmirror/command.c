@@ -10,6 +10,7 @@
 	(B(OPT_TOPIC_FILTERS_JSON) | B(OPT_TOPIC_FILTERS_JSON_FILE) | B(OPT_CONSUMER_GROUP_FILTERS_JSON) | \
 	 B(OPT_CONSUMER_GROUP_FILTERS_JSON_FILE) | B(OPT_ACL_FILTERS_JSON) | B(OPT_ACL_FILTERS_JSON_FILE))
 #define PROMOTE_OPTIONS (B(OPT_ALL) | B(OPT_LINK) | B(OPT_DRY_RUN) | B(OPT_WAIT))
+#define FAILOVER_OPTIONS (PROMOTE_OPTIONS | B(OPT_FORCE))
 
 static const struct command commands[] = {
 	{ { "link", "create" }, "NAME", 0, 1,
@@ -32,8 +33,8 @@ static const struct command commands[] = {
 	{ { "link", "rekey" }, "", 0, 0, B(OPT_NEW_KEY_FILE), 0, "encrypt the secrets of all links with another key",
 	  cmd_link_rekey },
 	{ { "link", "template" }, "", 0, 0, 0, 0, "print a link.config with every key", cmd_link_template },
-	{ { "link", "delete" }, "NAME", 0, 1, B(OPT_YES), B(OPT_LINK), "forget a link whose mirrors are all STOPPED",
-	  cmd_link_delete },
+	{ { "link", "delete" }, "NAME", 0, 1, B(OPT_YES) | B(OPT_FAILOVER), B(OPT_LINK),
+	  "forget a link whose mirrors are all STOPPED", cmd_link_delete },
 	{ { "group", "list" }, "", 0, 0, B(OPT_LINK), 0, "consumer groups: in step, behind, or skipped and why",
 	  cmd_group_list },
 	{ { "mirror", "create" }, "TOPIC", 1, 1,
@@ -50,6 +51,8 @@ static const struct command commands[] = {
 	  "go on copying, also after a failure; acknowledges a DATA_LOSS", cmd_mirror_resume },
 	{ { "mirror", "promote" }, "TOPIC...", 0, -1, PROMOTE_OPTIONS, 0,
 	  "make mirror topics writable, with nothing lost", cmd_mirror_promote },
+	{ { "mirror", "failover" }, "TOPIC...", 0, -1, FAILOVER_OPTIONS, 0,
+	  "make mirror topics writable as they are, without the source", cmd_mirror_failover },
 	{ { "mirror", "delete" }, "TOPIC", 1, 1, B(OPT_LINK) | B(OPT_YES), 0,
 	  "forget a STOPPED mirror; the topic stays", cmd_mirror_delete },
 	{ { "topic", "diff" }, "TOPIC", 1, 1, B(OPT_LINK) | B(OPT_EXPORT), 0,
@@ -58,6 +61,8 @@ static const struct command commands[] = {
 	  "compare both sides offset by offset", cmd_verify },
 	{ { "promote", NULL }, "TOPIC...", 0, -1, PROMOTE_OPTIONS, 0, "short for mirror promote",
 	  cmd_mirror_promote },
+	{ { "failover", NULL }, "TOPIC...", 0, -1, FAILOVER_OPTIONS, 0, "short for mirror failover",
+	  cmd_mirror_failover },
 	{ { "status", NULL }, "", 0, 0, 0, 0, "all links on one screen, worst first, each with the next command",
 	  cmd_status },
 };

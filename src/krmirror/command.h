@@ -45,6 +45,7 @@ enum outcome cmd_mirror_describe(struct cli *cli);
 enum outcome cmd_mirror_pause(struct cli *cli);
 enum outcome cmd_mirror_resume(struct cli *cli);
 enum outcome cmd_mirror_promote(struct cli *cli);
+enum outcome cmd_mirror_failover(struct cli *cli);
 enum outcome cmd_mirror_delete(struct cli *cli);
 enum outcome cmd_status(struct cli *cli);
 enum outcome cmd_topic_diff(struct cli *cli);

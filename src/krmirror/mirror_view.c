@@ -82,6 +82,13 @@ json_t *mirror_partition_json(const struct mirror_info *mirror, const struct par
 	return object;
 }
 
+static void set_missing(json_t *object, const struct stop_missing *missing)
+{
+	set(object, "records_missing", json_known(missing != NULL ? missing->records : -1));
+	set(object, "last_source_end", json_known(missing != NULL ? missing->source_end : -1));
+	set(object, "last_source_end_age_ms", json_known(missing != NULL ? missing->source_end_age_ms : -1));
+}
+
 void mirror_result_json(json_t *array, const struct verb_result *result)
 {
 	static const struct partition_info unknown = {
@@ -109,6 +116,8 @@ void mirror_result_json(json_t *array, const struct verb_result *result)
 		set(object, "error_message", json_text(result->error_message));
 		if (result->has_door)
 			set(object, "door", json_text(result->door));
+		if (result->has_missing)
+			set_missing(object, known && result->missing != NULL ? &result->missing[i] : NULL);
 		json_array_append_new(array, object);
 	}
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "control/report.h"
+#include "control/stop.h"
 #include "krmirror/output.h"
 
 /* The object of `mirror list`. */
@@ -10,7 +11,7 @@ json_t *mirror_json(const struct mirror_info *mirror);
 /* The object of `mirror describe` for one partition. */
 json_t *mirror_partition_json(const struct mirror_info *mirror, const struct partition_info *p);
 
-/* What promote, pause and resume tell about one topic: describe's objects, each with error_code and error_message, are
+/* What promote, failover, pause and resume tell about one topic: describe's objects, each with error_code and error_message, are
  * appended to array. A mirror of which nothing is known (mirror->partitions NULL) gives one object of nulls. */
 struct verb_result {
 	const struct mirror_info *mirror;
@@ -18,6 +19,8 @@ struct verb_result {
 	const char *error_message;    /* NULL: none */
 	const char *door;             /* NULL: not known; only where has_door */
 	bool has_door;
+	const struct stop_missing *missing;  /* [mirror->num_partition], or NULL; only where has_missing */
+	bool has_missing;
 };
 void mirror_result_json(json_t *array, const struct verb_result *result);
 

@@ -11,7 +11,7 @@ enum { THROTTLED_MS = 10000,      /* so long a lane counts as throttled: it must
 /* What the entry of a lane should say; false: what it says stands. */
 struct entry_news {
 	const char *state, *reason, *error;
-	int64_t since_ms, offset, source_end;
+	int64_t since_ms, offset, source_end, source_end_ms;
 	int32_t epoch;
 	int64_t resumes;
 	const char *lost;        /* a loss of data that stands; NULL: none */
@@ -77,7 +77,8 @@ static bool news_of_open(const struct mirror_row *row, const struct lane_row *la
 	*news = (struct entry_news){
 		.state = lane_state_name(lane->state), .reason = lane_reason_name(lane->reason), .error = lane->error,
 		.since_ms = lane->since_ms, .offset = lane->offset, .epoch = lane->epoch,
-		.source_end = lane->source_end, .resumes = lane->resumes_at, .rotation = lane->rotation_wanted,
+		.source_end = lane->source_end, .source_end_ms = lane->source_end_ms,
+		.resumes = lane->resumes_at, .rotation = lane->rotation_wanted,
 		.txn_filler_id = lane->txn_filler_wanted, .fills_by_transactions = lane->fills_by_transactions,
 		.tombstones = lane->tombstones_before + lane->tombstones,
 		.throttled = lane->held_ns != 0 && clock_mono_ns() - lane->held_ns < THROTTLED_MS * NS_PER_MS,
@@ -103,7 +104,8 @@ static bool news_of_closed(const struct mirror_row *row, int32_t partition, cons
 			   struct entry_news *news)
 {
 	*news = (struct entry_news){
-		.since_ms = clock_wall_ms(), .offset = row->lanes[partition].offset, .source_end = -1, .epoch = -1,
+		.since_ms = clock_wall_ms(), .offset = row->lanes[partition].offset, .epoch = -1,
+		.source_end = row->lanes[partition].source_end, .source_end_ms = row->lanes[partition].source_end_ms,
 		.resumes = row->wish.resumes, .txn_filler_id = -1,
 		.seed_from = -1, .seed_to = -1, .emptied_end = -1,
 	};
@@ -174,7 +176,12 @@ static bool transition(const struct entry_news *news, const struct partition_sta
 static bool offsets_due(const struct lane_row *lane, const struct entry_news *news,
 			const struct partition_state *entry)
 {
-	if (news->offset < 0 || (entry->offset == news->offset && entry->epoch == news->epoch))
+	bool moved = news->source_end >= 0 && entry->source_end != news->source_end;
+
+	/* A failover without the source tells from it what is missing. */
+	if (moved && entry->source_end < 0)
+		return true;
+	if (news->offset < 0 || (entry->offset == news->offset && entry->epoch == news->epoch && !moved))
 		return false;
 	return lane->written_ns == 0 || clock_mono_ns() - lane->written_ns >= OFFSETS_MS * NS_PER_MS;
 }
@@ -211,8 +218,10 @@ static void entry_write(const struct worker *worker, const struct entry_news *ne
 		entry->epoch = news->epoch;
 		entry->time_ms = clock_wall_ms();
 	}
-	if (news->source_end >= 0)
+	if (news->source_end >= 0 && news->source_end_ms >= entry->source_end_ms) {
 		entry->source_end = news->source_end;
+		entry->source_end_ms = news->source_end_ms > 0 ? news->source_end_ms : -1;
+	}
 	entry->fills_by_transactions = news->fills_by_transactions;
 	entry->throttled = news->throttled;
 	entry->tombstones = MAX(entry->tombstones, news->tombstones);

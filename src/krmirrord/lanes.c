@@ -317,7 +317,10 @@ static void take_status(struct lane_row *lane, const struct lane_status *status)
 	lane->state = status->state;
 	lane->reason = status->reason;
 	lane->since_ms = status->since_wall_ms;
-	lane->source_end = status->source_last_stable_offset;
+	if (status->source_last_stable_offset >= 0) {
+		lane->source_end = status->source_last_stable_offset;
+		lane->source_end_ms = status->last_fetch_wall_ms;
+	}
 	lane->txn_filler_wanted = status->txn_filler_wanted;
 	lane->fills_by_transactions = status->fills_by_transactions;
 	lane->tombstones = (int64_t)status->tombstones;

@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What one worker does for all, the group's leader: it carries out promotions, adds the partitions that a source topic
- * got, and releases the claims of workers that are gone for longer than their lease. Each is sequential and may be cut
- * short at any point: the next leader goes on from what the log and the clusters say. */
+/* What one worker does for all, the group's leader: it carries out promotions and failovers, many at once, adds the
+ * partitions that a source topic got, and releases the claims of workers that are gone for longer than their lease. Each is
+ * sequential and may be cut short at any point: the next leader goes on from what the log and the clusters say. */
 #include "krmirrord/worker.h"
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "client/admin.h"
 #include "control/stop.h"
 #include "krmirrord/claims.h"
 
 enum {
-	STEP_DEADLINE_MS = 10000, /* of one attempt at a promotion */
+	STEP_DEADLINE_MS = 10000, /* of one attempt at promotions and failovers */
+	CLOSE_MS = 3000,          /* of it for closing lanes, */
+	OTHERS_MS = 1500,         /* and for those of others before a failover, whose door shuts them out */
 	WAITING_MS = 500,         /* until the next look at a lag */
 	FAILED_MS = 5000,         /* until the next attempt after a failure */
 	GROW_DEADLINE_MS = 10000, GROW_AGAIN_MS = 30000,
@@ -30,16 +33,16 @@ static bool others_live(const struct worker *worker)
 	return false;
 }
 
-/* ---- promotion ---- */
+/* ---- promotion and failover ---- */
 
 /* An entry of another worker that does not say STOPPED may belong to a lane that still runs. */
-static bool others_closed(struct worker *worker, const char *link, const char *topic)
+static bool others_closed(const struct worker *worker, const struct stop_item *item)
 {
 	struct mirror_state state;
 	struct err err;
 	bool closed = true;
 
-	if (control_log_mirror_state(worker->session.log, link, topic, &state, &err) == RC_OK)
+	if (control_log_mirror_state(worker->session.log, item->link, item->topic, &state, &err) == RC_OK)
 		for (int i = 0; i < state.n_partitions; i++) {
 			const struct partition_state *p = &state.partitions[i];
 
@@ -52,77 +55,128 @@ static bool others_closed(struct worker *worker, const char *link, const char *t
 }
 
 /* A worker that lives closes its lanes within a look at the log and says so; one that does not has no lease after a
- * session timeout. A lane must not open anew behind the door's marker, so both are waited for. */
-static enum outcome wait_for_others(struct worker *worker, const char *link, const char *topic, struct err *err)
+ * session timeout, and a promotion must know that nothing more comes. A failover need not: the door's marker shuts out
+ * whoever is late, or the lease is waited out there. */
+static void wait_for_others(struct worker *worker, struct stop_item *const *items, int n)
 {
-	int64_t deadline = worker_deadline(worker->conf->session_timeout_ms + GRACE_MS);
-	enum outcome outcome;
+	int64_t began = clock_mono_ns(), soon = began + OTHERS_MS * NS_PER_MS;
+	int64_t late = began + (worker->conf->session_timeout_ms + GRACE_MS) * NS_PER_MS;
+	bool wait = others_live(worker);
+	struct err err;
 
-	if (!others_live(worker))
-		return OUTCOME_DONE;
-	while (clock_mono_ns() < deadline && !others_closed(worker, link, topic)) {
-		outcome = control_log_poll(worker->session.log, 100, worker_deadline(GRACE_MS * 5), NULL, err);
-		if (outcome != OUTCOME_DONE)
-			return outcome;
+	while (wait) {
+		int64_t now = clock_mono_ns();
+
+		wait = false;
+		for (int i = 0; i < n; i++)
+			wait = wait || (items[i]->outcome == OUTCOME_DONE && !others_closed(worker, items[i]) &&
+					now < (items[i]->kind == WISH_FAILOVER ? soon : late));
+		if (wait && control_log_poll(worker->session.log, 100, worker_deadline(GRACE_MS * 5), NULL, &err) !=
+		    OUTCOME_DONE)
+			break;
 	}
-	return OUTCOME_DONE;
+	for (int i = 0; i < n && wait; i++) {
+		if (items[i]->outcome != OUTCOME_DONE)
+			continue;
+		items[i]->outcome = outcome_of(&err, SIDE_DESTINATION);
+		items[i]->err = err;
+	}
 }
 
-static enum outcome close_lanes(struct stop_actor *actor, const char *link, const char *topic, struct err *err)
+/* All are asked first, then waited for together. */
+static void close_lanes(struct stop_actor *actor, struct stop_item *const *items, int n)
 {
 	struct worker *worker = actor->owner;
-	struct mirror_row *row = model_mirror(&worker->model, link, topic);
+	int64_t deadline = MIN(worker->session.deadline_ns, worker_deadline(CLOSE_MS));
 
-	if (row != NULL && !lanes_close(worker, row, worker->session.deadline_ns)) {
-		err_set(err, RC_TIMEOUT, "the lanes of %s are not closed yet: an append is still unanswered", topic);
-		return OUTCOME_TIMED_OUT;
-	}
-	return wait_for_others(worker, link, topic, err);
+	for (int pass = 0; pass < 2; pass++)
+		for (int i = 0; i < n; i++) {
+			struct mirror_row *row = model_mirror(&worker->model, items[i]->link, items[i]->topic);
+
+			if (row == NULL || lanes_close(worker, row, pass == 0 ? 0 : deadline) || pass == 0)
+				continue;
+			items[i]->outcome = OUTCOME_TIMED_OUT;
+			err_set(&items[i]->err, RC_TIMEOUT, "the lanes of %s are not closed yet: an append is still unanswered",
+				row->topic);
+		}
+	wait_for_others(worker, items, n);
 }
 
-static void tell_promotion(struct mirror_row *row, enum stop_at at, const struct err *err)
+static void tell_stop(struct mirror_row *row, const struct stop_item *item)
 {
 	int64_t now = clock_mono_ns();
+	const char *what = item->kind == WISH_FAILOVER ? "failover" : "promotion";
 
-	row->act_ns = now + (at == STOP_WAITING ? WAITING_MS : 0) * NS_PER_MS;
-	if (at == STOP_DONE) {
-		log_info("mirror", "promoted", "link=%s topic=%s", row->link, row->topic);
-	} else if (at == STOP_WITHDRAWN) {
-		log_warn("mirror", "the promotion is withdrawn; it is mirrored on", "link=%s topic=%s why=" LOG_Q,
-			 row->link, row->topic, err->text);
+	row->act_ns = now + (item->at == STOP_WAITING ? WAITING_MS : 0) * NS_PER_MS;
+	if (item->outcome != OUTCOME_DONE) {
+		log_warn("mirror", item->outcome == OUTCOME_DIVERGED ? "the promotion was taken back"
+								     : "it did not get on; trying again",
+			 "wish=%s link=%s topic=%s outcome=%s error=" LOG_Q, what, row->link, row->topic,
+			 outcome_word(item->outcome, &item->err), item->err.text);
+		row->act_ns = worker_deadline(item->outcome == OUTCOME_TIMED_OUT ? WAITING_MS : FAILED_MS);
+	} else if (item->at == STOP_DONE) {
+		log_info("mirror", item->kind == WISH_FAILOVER ? "failed over" : "promoted", "link=%s topic=%s", row->link,
+			 row->topic);
+	} else if (item->at == STOP_WITHDRAWN) {
+		log_warn("mirror", "the promotion is withdrawn; it is mirrored on", "link=%s topic=%s why=" LOG_Q, row->link,
+			 row->topic, item->err.text);
 	} else if (now >= row->told_ns) {
-		log_info("mirror", "the promotion waits", "link=%s topic=%s for=" LOG_Q, row->link, row->topic,
-			 err->text);
+		log_info("mirror", "waits to be stopped", "wish=%s link=%s topic=%s for=" LOG_Q, what, row->link, row->topic,
+			 item->err.text);
 		row->told_ns = now + TELL_MS * NS_PER_MS;
 	}
 }
 
-static void promote(struct worker *worker, struct mirror_row *row)
+static bool may_act(const struct mirror_row *row)
+{
+	return row->present && row->readable && plan_stops(&row->plan) && clock_mono_ns() >= row->act_ns;
+}
+
+/* Failovers first: nobody waits for a source there. */
+static int gather(const struct worker *worker, struct mirror_row **rows)
+{
+	static const enum mirror_wish_kind kinds[] = { WISH_FAILOVER, WISH_PROMOTE };
+	int32_t partitions = 0;
+	int n = 0;
+
+	for (size_t k = 0; k < ARRAY_LEN(kinds); k++)
+		for (int i = 0; i < worker->model.n_mirrors && n < STOP_ITEMS_MAX && partitions < STOP_PARTITIONS_MAX; i++) {
+			struct mirror_row *row = worker->model.mirrors[i];
+
+			if (row->plan.wish != kinds[k] || !may_act(row))
+				continue;
+			rows[n++] = row;
+			partitions += row->n_lanes;
+		}
+	return n;
+}
+
+static void stop_mirrors(struct worker *worker)
 {
 	struct stop_actor actor = {
 		.close_lanes = close_lanes, .owner = worker,
 		.lease_ms = others_live(worker) ? worker->conf->session_timeout_ms + GRACE_MS : 0,
 	};
-	struct err err = { 0 };
-	enum stop_at at = STOP_WAITING;
-	enum outcome outcome;
+	struct mirror_row **rows = xcalloc((size_t)worker->model.n_mirrors + 1, sizeof(struct mirror_row *));
+	int n = gather(worker, rows);
+	struct stop_item *items = xcalloc((size_t)n + 1, sizeof(*items));
 
+	for (int i = 0; i < n; i++)
+		items[i] = (struct stop_item){ .link = rows[i]->link, .topic = rows[i]->topic };
 	worker->session.deadline_ns = worker_deadline(STEP_DEADLINE_MS);
-	outcome = stop_act(&worker->session, row->link, row->topic, &actor, &at, &err);
-	if (outcome == OUTCOME_DONE) {
-		tell_promotion(row, at, &err);
-	} else {
-		log_warn("mirror", outcome == OUTCOME_DIVERGED ? "the promotion was taken back"
-							       : "the promotion did not get on; trying again",
-			 "link=%s topic=%s outcome=%s error=" LOG_Q, row->link, row->topic,
-			 outcome_word(outcome, &err), err.text);
-		row->act_ns = worker_deadline(FAILED_MS);
-	}
+	if (n > 0)
+		stop_act(&worker->session, items, n, &actor);
+	for (int i = 0; i < n; i++)
+		tell_stop(rows[i], &items[i]);
 	for (int i = 0; i < worker->session.notes.n; i++)
 		log_info("mirror", "note", "text=" LOG_Q, worker->session.notes.lines[i]);
 	notes_fini(&worker->session.notes);
-	worker->plan_wanted = true;
-	model_update(&worker->model, worker->session.log);
+	if (n > 0) {
+		worker->plan_wanted = true;
+		model_update(&worker->model, worker->session.log);
+	}
+	xfree(items);
+	xfree(rows);
 }
 
 /* ---- partitions that the source got ---- */
@@ -219,14 +273,11 @@ void leader_work(struct worker *worker)
 	if (!worker->member.leader || !worker->member.applied || worker->member.lapsed)
 		return;
 	release_dead(worker);
+	stop_mirrors(worker);
 	for (int i = 0; i < worker->model.n_mirrors; i++) {
 		struct mirror_row *row = worker->model.mirrors[i];
 
-		if (!row->present || !row->readable)
-			continue;
-		if (plan_promotes(&row->plan) && clock_mono_ns() >= row->act_ns)
-			promote(worker, row);
-		else
+		if (row->present && row->readable && !plan_stops(&row->plan))
 			follow_growth(worker, row);
 		if (worker_asked_to_stop(worker) || worker->member.fenced || !worker->member.leader)
 			return;

@@ -210,7 +210,7 @@ static void grow_lanes(struct mirror_row *row)
 		return;
 	row->lanes = xrealloc(row->lanes, (size_t)n, sizeof(*row->lanes));
 	for (int32_t p = row->n_lanes; p < n; p++)
-		row->lanes[p] = (struct lane_row){ .offset = -1, .epoch = -1, .source_end = -1 };
+		row->lanes[p] = (struct lane_row){ .offset = -1, .epoch = -1, .source_end = -1, .source_end_ms = -1 };
 	row->n_lanes = n;
 }
 

@@ -25,7 +25,7 @@ struct lane_row {
 	int64_t since_ms;
 	int64_t offset;
 	int32_t epoch;
-	int64_t source_end;
+	int64_t source_end, source_end_ms;   /* as last seen, and when */
 	int64_t claim_used;          /* this claim number must not be used by it again; -1 */
 	int64_t source_start, local_start;
 	int64_t seed_from, seed_to;  /* what it seeds, as in lane_status */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "krmirrord/plan.h"
 
-bool plan_promotes(const struct plan_mirror *mirror)
+bool plan_stops(const struct plan_mirror *mirror)
 {
-	return mirror->created && !mirror->upgrade_needed && !mirror->stopped && mirror->wish == WISH_PROMOTE &&
+	return mirror->created && !mirror->upgrade_needed && !mirror->stopped && mirror->wish != WISH_MIRROR &&
 	       mirror->wish_offset != mirror->refused_wish;
 }
 
@@ -26,7 +26,7 @@ enum mirror_status plan_status(const struct plan_link *link, const struct plan_m
 {
 	if (mirror->stopped)
 		return MIRROR_STOPPED;
-	if (mirror->closing || mirror->wish == WISH_FAILOVER || plan_promotes(mirror))
+	if (mirror->closing || plan_stops(mirror))
 		return MIRROR_PENDING_STOPPED;
 	if (!link->known || link->failed)
 		return MIRROR_LINK_FAILED;

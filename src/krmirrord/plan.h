@@ -41,8 +41,8 @@ enum plan_want {
 enum plan_want plan_want(const struct plan_link *link, const struct plan_mirror *mirror);
 /* The status that the leader records. */
 enum mirror_status plan_status(const struct plan_link *link, const struct plan_mirror *mirror);
-/* True when a promotion is wished, not withdrawn, not finished: the leader acts. */
-bool plan_promotes(const struct plan_mirror *mirror);
+/* True when a promotion or failover is wished, not withdrawn, not finished: the leader acts. */
+bool plan_stops(const struct plan_mirror *mirror);
 enum link_state_kind plan_link_state(const struct plan_link *link);
 
 /* A worker's last word, claim/WORKER: the shares that it may still act on. More than one while lanes of an older one

@@ -16,7 +16,7 @@ from collections import deque
 from .fakes import Server, read_exact
 from .util import hostport
 
-FETCH, PRODUCE, LIST_OFFSETS, DELETE_RECORDS, WRITE_TXN_MARKERS = 1, 0, 2, 21, 27
+FETCH, PRODUCE, LIST_OFFSETS, DELETE_RECORDS, WRITE_TXN_MARKERS, INCREMENTAL_ALTER_CONFIGS = 1, 0, 2, 21, 27, 44
 
 
 def read_frame(s):
@@ -188,5 +188,9 @@ class Proxies:
         return self
 
     def __exit__(self, *exc):
-        for p in self.all:
-            p.__exit__()
+        self.cut()
+
+    def cut(self):
+        """For whoever comes through them the cluster is gone."""
+        while self.all:
+            self.all.pop().__exit__()

@@ -49,7 +49,7 @@ static const struct row rows[] = {
 	{ &good_link, { PROMOTED, .refused_wish = -1, .upgrade_needed = true }, WANT_NOTHING, MIRROR_ACTIVE, false },
 	/* failover stops them at once */
 	{ &good_link, { .created = true, .wish = WISH_FAILOVER, .refused_wish = -1 }, WANT_STOPPED,
-	  MIRROR_PENDING_STOPPED, false },
+	  MIRROR_PENDING_STOPPED, true },
 };
 
 START_TEST(wishes)
@@ -57,7 +57,7 @@ START_TEST(wishes)
 	const struct row *row = &rows[_i];
 
 	ck_assert_int_eq(plan_want(row->link, &row->mirror), row->want);
-	ck_assert_int_eq(plan_promotes(&row->mirror), row->promotes);
+	ck_assert_int_eq(plan_stops(&row->mirror), row->promotes);
 	if (!row->mirror.upgrade_needed)
 		ck_assert_int_eq(plan_status(row->link, &row->mirror), row->status);
 }
