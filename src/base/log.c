@@ -128,9 +128,9 @@ static size_t put_line(char *line, size_t size, enum log_level level, const char
 		n = (size_t)snprintf(line, size - 1, "%s %s [%s] %s", when, level_names[level], subject, sentence);
 		return put_pairs(line, MIN(n, size - 2), size - 1, pairs);
 	}
-	n = (size_t)snprintf(line, size, "{\"time\":\"%s\",\"level\":\"%s\",\"subject\":\"", when, level_names[level]);
+	n = (size_t)snprintf(line, size, "{\"ts\":\"%s\",\"level\":\"%s\",\"module\":\"", when, level_names[level]);
 	n = put_json(line, n, size / 4, subject, strlen(subject));
-	n += (size_t)snprintf(line + n, size - n, "\",\"message\":\"");
+	n += (size_t)snprintf(line + n, size - n, "\",\"msg\":\"");
 	n = put_json(line, n, size / 2, sentence, strlen(sentence));
 	n += (size_t)snprintf(line + n, size - n, "\"");
 	n = put_pairs(line, n, size - 4, pairs);

@@ -3,6 +3,7 @@
  *
  *   log_info("lane orders/3", "opened", "end=%lld", (long long)end);
  *
+ * With LOG_JSON a line is one object: ts, level, module (the subject), msg (the sentence), and the pairs as strings.
  * The subject is a short printable owner; the sentence never varies; the pairs are separated by blanks, and values
  * that may hold blanks or quotes are marked by the caller with LOG_Q: they come out in double quotes, escaped. Format
  * and level are process-wide and set once, before threads start. A line is written with one write(2), so threads do

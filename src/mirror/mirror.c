@@ -45,6 +45,7 @@ static void free_lane(struct mirror_lane *ml)
 	snapshot_counts(ml, totals_lane(&m->totals, link->name, ml->topic, ml->partition));
 	if (ml->fill.fence.unproven.id != 0)
 		claims_leave(&m->claims_left, &ml->fill.fence.unproven);
+	log_info(ml->subject, "closed", "offset=%lld again=%s", (long long)ml->lane.acked, successor != NULL ? "yes" : "no");
 	list_del(&ml->node);
 	lane_table_remove(&ml->link->table, ml->source_topic, ml->partition);
 	lane_table_remove(&ml->mirror->table, ml->local_topic, ml->partition);
@@ -62,6 +63,12 @@ static void free_lane(struct mirror_lane *ml)
 	link_settle(link);
 }
 
+/* Being opened for the first time, and being aligned, have lines of their own. */
+static bool told_elsewhere(enum lane_state state, enum lane_state before)
+{
+	return state == LANE_ALIGNED || (state == LANE_PROBING && before == LANE_UNBOUND);
+}
+
 static void tell_changes(struct mirror_lane *ml)
 {
 	enum lane_state state = snapshot_state(ml);
@@ -72,8 +79,9 @@ static void tell_changes(struct mirror_lane *ml)
 		log_warn(ml->subject, "failed", "reason=%s offset=%lld error=" LOG_Q,
 			 lane_reason_name(ml->lane.reason), (long long)ml->lane.acked, ml->lane.error);
 	else
-		log_debug(ml->subject, "state", "from=%s to=%s offset=%lld", lane_state_name(ml->told_state),
-			  lane_state_name(state), (long long)ml->lane.acked);
+		log_at(told_elsewhere(state, ml->told_state) ? LOG_DEBUG : LOG_INFO, ml->subject, "state",
+		       "from=%s to=%s offset=%lld", lane_state_name(ml->told_state), lane_state_name(state),
+		       (long long)ml->lane.acked);
 	ml->told_state = state;
 	ml->told_reason = ml->lane.reason;
 	ml->since_wall_ms = clock_wall_ms();

@@ -37,7 +37,7 @@ START_TEST(a_value_with_quotes_and_newlines_stays_one_value)
 	line_of(LOG_KV, "link \"a\" says\nno\\yes");
 	ck_assert_str_eq(got, " info [lane a/0] fails offset=7 error=\"link \\\"a\\\" says\\u000ano\\\\yes\" after=x\n");
 	line_of(LOG_JSON, "link \"a\" says\nno\\yes");
-	ck_assert_str_eq(got, "\",\"level\":\"info\",\"subject\":\"lane a/0\",\"message\":\"fails\",\"offset\":\"7\","
+	ck_assert_str_eq(got, "\",\"level\":\"info\",\"module\":\"lane a/0\",\"msg\":\"fails\",\"offset\":\"7\","
 			      "\"error\":\"link \\\"a\\\" says\\u000ano\\\\yes\",\"after\":\"x\"}\n");
 }
 END_TEST
