@@ -23,6 +23,8 @@ enum task_code {
 	TASK_UNKNOWN_TOPIC_OR_PARTITION_ERROR, TASK_INVALID_TOPIC, TASK_INVALID_REQUEST_ERROR, TASK_SUPPRESSED_ERRORS
 };
 
+enum { TASK_CODES = TASK_SUPPRESSED_ERRORS + 1 };
+
 const char *task_name(enum task_kind kind);          /* "ConsumerOffsetSync" */
 const char *task_state_name(enum task_state state);
 const char *task_code_name(enum task_code code);

@@ -67,7 +67,7 @@ static void link_states(struct doc *doc, const struct page *page)
 			    .help = "1 for the state that the link is in, as this worker sees it." };
 
 	for (int i = 0; i < page->n_links; i++)
-		for (int s = LINK_ACTIVE; s <= LINK_FAILED; s++)
+		for (int s = LINK_ACTIVE; s <= LINK_FAILED && !page->links[i].inbound; s++)   /* those dial nothing */
 			family_number(&f, LABELS({ "link", page->links[i].name },
 						 { "state", link_state_name((enum link_state_kind)s) }),
 				      (int)page->links[i].state == s);
@@ -172,6 +172,26 @@ static void rate_limited(struct doc *doc, const struct page *page)
 	}
 }
 
+/* ---- tasks ---- */
+
+static void tasks(struct doc *doc, const struct page *page)
+{
+	struct family states = { .doc = doc, .name = "krmirror_task_state", .type = "gauge",
+				 .help = "1 for the state that the sync task is in; the group's leader tells." };
+	struct family errors = { .doc = doc, .name = "krmirror_task_errors_total", .type = "counter",
+				 .help = "Errors of runs of sync tasks on this worker, by code." };
+
+	for (int i = 0; page->leader && i < page->n_links; i++)
+		for (int k = 0; k < TASK_KINDS; k++)
+			for (int s = TASK_ACTIVE; s <= TASK_LINK_FAILED; s++)
+				family_number(&states, LABELS({ "link", page->links[i].name },
+							      { "task", task_name((enum task_kind)k) },
+							      { "state", task_state_name((enum task_state)s) }),
+					      (int)page->links[i].tasks[k] == s);
+	for (int c = 0; c < TASK_CODES; c++)
+		family_number(&errors, LABELS({ "code", task_code_name((enum task_code)c) }), page->task_errors[c]);
+}
+
 /* ---- clients ---- */
 
 static void put_errors(struct family *f, const char *side, const char *link, const struct client_counts *counts)
@@ -231,5 +251,6 @@ void metrics_write(struct doc *doc, const struct page *page, int64_t wall_ms)
 	failures(doc, page);
 	rate_limited(doc, page);
 	metrics_lanes(doc, page, wall_ms);
+	tasks(doc, page);
 	clients(doc, page);
 }

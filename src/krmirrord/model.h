@@ -62,6 +62,8 @@ struct link_row {
 	struct cluster_watch watch;
 	struct err source_error;     /* of the last attempt; rc RC_OK: it answered */
 	int told_rc;                 /* of the last log line about it */
+	bool state_told;             /* changes.c: */
+	enum link_state_kind told_state;
 	int writing_rc, written_rc;  /* of what the control log is to say, and says: a new reason is written */
 	struct err refused;          /* the source is another cluster; rc RC_OK: it is not, or has not told */
 	struct err data_error;       /* the data loops found the link FAILED; rc RC_OK: they did not */
@@ -93,6 +95,8 @@ struct mirror_row {
 	int64_t limit_ns;            /* limits.c: when max.message.bytes may be looked at again */
 	bool policy_refused;         /* trims.c: the last DeleteRecords was not allowed by it */
 	int64_t told_ns;             /* when its lag was logged last */
+	bool status_told;            /* changes.c: */
+	enum mirror_status told_status;
 };
 
 struct model {

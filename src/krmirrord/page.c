@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "krmirrord/tasks.h"
 #include "krmirrord/worker.h"
 
 #include <stdlib.h>
@@ -178,6 +179,7 @@ static void take_link(struct page *page, const struct link_row *row)
 		.error_message = bad ? xstrdup(err->text) : NULL, .contact_wall_ms = row->contact_wall_ms,
 		.stale_ms = MAX(STALE_MIN_MS, PERIODS * links_metadata_age_ms(row)),
 	};
+	tasks_states(row, page->links[page->n_links - 1].tasks);
 }
 
 static void take_workers(struct worker *worker, struct page *page)
@@ -245,6 +247,7 @@ struct page *page_make(struct worker *worker)
 		page->destination_contact_wall_ms = clock_wall_ms() -
 			(clock_mono_ns() - cluster_last_contact_ns(destination)) / NS_PER_MS;
 	page->foreign = model->position >= 0 ? control_log_foreign(worker->session.log) : -1;
+	memcpy(page->task_errors, worker->task_errors, sizeof(page->task_errors));
 	judge_ready(worker, page);
 	take_loops(worker, page);
 	page->links = xcalloc((size_t)MAX(model->n_links, 1), sizeof(*page->links));

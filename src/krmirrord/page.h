@@ -5,6 +5,7 @@
 #pragma once
 
 #include "control/record.h"
+#include "control/task.h"
 #include "mirror/mirror.h"
 
 #include <pthread.h>
@@ -34,6 +35,7 @@ struct page_link {
 	bool inbound;
 	char *error, *error_message;     /* NULL: none */
 	int64_t contact_wall_ms;         /* 0: never */
+	enum task_state tasks[TASK_KINDS];   /* where this worker leads */
 	int64_t stale_ms;                /* what was learned of the source so long ago is not known any more */
 };
 
@@ -52,6 +54,7 @@ struct page {
 	bool leader, by_partition;
 	int32_t n_members;               /* of the group, by the newest assignment; 0: none yet */
 	int64_t foreign;                 /* records of the control log that are not krmirror's; -1: it was not read */
+	uint64_t task_errors[TASK_CODES];
 	struct page_link *links;
 	struct page_mirror *mirrors;
 	struct page_worker *workers;

@@ -128,6 +128,12 @@ json_t *tasks_json(struct link_row *row, const json_t *was)
 	return object;
 }
 
+void tasks_states(const struct link_row *row, enum task_state states[TASK_KINDS])
+{
+	for (int i = 0; i < TASK_KINDS; i++)
+		states[i] = state_of(row, (enum task_kind)i);
+}
+
 /* ---- running ---- */
 
 void task_failed(struct task_run *run, const struct err *err)
@@ -209,6 +215,8 @@ static void run_one(struct worker *worker, struct link_row *row, enum task_kind 
 	if (run.silent && took > SILENT_MS * NS_PER_MS)
 		row->tasks->rest_ns = began + took + MIN(REST_TIMES * took, REST_MAX_MS * NS_PER_MS);
 	tell(row, kind, &task->errors, &errors);
+	for (int i = 0; i < errors.n; i++)
+		worker->task_errors[errors.items[i].code]++;
 	task_errors_fini(&task->errors);
 	task->errors = errors;
 	task->ran = true;

@@ -37,5 +37,7 @@ void link_tasks_free(struct link_tasks *tasks);
 void tasks_renew(struct link_row *row);
 /* As leader: runs what is due, until a share of the round is used up. */
 void tasks_work(struct worker *worker);
+/* The states, where this worker leads. */
+void tasks_states(const struct link_row *row, enum task_state states[TASK_KINDS]);
 /* What state/LINK should say of the tasks (a new reference), where this worker leads; was: what it says, or NULL. */
 json_t *tasks_json(struct link_row *row, const json_t *was);

@@ -245,6 +245,7 @@ static void act(struct worker *worker)
 		lanes_assign(worker);
 		lanes_apply(worker);
 	}
+	changes_tell(worker);
 	links_close(worker);
 	model_sweep(&worker->model);
 	member_claim_again(worker);

@@ -74,6 +74,8 @@ struct worker {
 	struct signals signals;
 	bool told_first;             /* the first log line is out */
 
+	uint64_t task_errors[TASK_CODES];   /* of runs of sync tasks, by enum task_code */
+
 	/* publish.c */
 	struct board board;
 	struct http *http;           /* NULL: off, or its address cannot be had */
@@ -106,6 +108,11 @@ void worker_log_trouble(struct worker *worker, const char *what, const struct er
 void publish_start(struct worker *worker);
 /* No page is made, and none is read, after it. */
 void publish_stop(struct worker *worker);
+
+/* ---- changes.c ---- */
+
+/* Logs what has another state than when it was told last. */
+void changes_tell(struct worker *worker);
 
 /* ---- member.c ---- */
 

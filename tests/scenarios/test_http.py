@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a worker says over HTTP: metrics that a stock parser reads and a stock client can check, health, and what becomes
 of clients that mean no good."""
+import json
 import os
 import socket
 import time
@@ -75,12 +76,14 @@ def test_metrics_agree_with_what_a_stock_client_counts(site, counts):
 
 
 def test_what_a_dead_source_said_is_not_told(make_site, matrix, pool):
-    """Folded to topics; while the source is away its end is not known, and no lag is told in place of one."""
+    """Folded to topics; while the source is away its end is not known, and no lag is told in place of one. The log, as
+    JSON, has one line for each change of state."""
     source, destination, engine = matrix
     behind = pool.new(source, "dying").start()
     site = make_site(behind, pool.get("destination", destination), engine)
     topic = site.mirrored("dies", 2, availability__check__consecutive__failure__threshold=2)
-    web = Web(site.worker(metrics__partitions="false")).wait_up()
+    worker = site.worker(metrics__partitions="false", log__format="json")
+    web = Web(worker).wait_up()
     produce(site.source, topic, 100, 2)
     site.wait_caught_up(topic)
     s = wait_sum(web, "krmirror_records_written_total", 100, link=site.link)
@@ -99,6 +102,14 @@ def test_what_a_dead_source_said_is_not_told(make_site, matrix, pool):
                "UNAVAILABLE", every=0.3)
     row = [r for r in web.status()["partitions"] if r["mirror_topic_name"] == topic][0]
     assert row["partition_mirror_lag"] is None and row["lag_ms"] is None
+    worker.terminate()
+    lines = [json.loads(line) for line in worker.text().splitlines()]
+    assert all(line.keys() >= {"ts", "level", "module", "msg"} for line in lines)
+    changes = [(line["module"], line.get("from"), line["to"]) for line in lines if line["msg"] == "state"]
+    assert changes.count(("link", "ACTIVE", "UNAVAILABLE")) == 1, changes
+    assert changes.count(("mirror", "ACTIVE", "SOURCE_UNAVAILABLE")) == 1, changes
+    for p in range(2):
+        assert changes.count((f"lane {topic}/{p}", "ALIGNED", "COPYING")) == 1, changes
 
 
 def test_health_and_readiness(make_site, matrix, pool):
