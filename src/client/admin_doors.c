@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ANSWERED_NONE = INT16_MAX, DOORS_MAX = 1000 };
+enum { ANSWERED_NONE = INT16_MAX, DOORS_MAX = 250 };
 
 /* One item of the caller's, where it goes. */
 struct slot {

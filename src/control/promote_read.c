@@ -217,6 +217,13 @@ void promote_readings_free(struct session *session)
 
 /* --- names --------------------------------------------------------------------------------------------------- */
 
+/* A partition of the source. */
+struct reading_where {
+	const char *topic;
+	int32_t partition;
+	int64_t deadline_ns;
+};
+
 /* The one with an open transaction, else the one that wrote last. */
 static const struct admin_producer *suspect(const struct admin_producers *producers)
 {
@@ -233,29 +240,44 @@ static const struct admin_producer *suspect(const struct admin_producers *produc
 	return found;
 }
 
+/* With the line of Kafka's own tool that ends it. */
+static void name_transaction(struct cluster *source, const struct reading_where *at, const struct admin_producer *p,
+			     char *text, size_t size)
+{
+	const struct cluster_opts *opts = cluster_options(source);
+	char id[128], named[160] = "", server[300] = "HOST:PORT";
+
+	admin_transactional_id(source, p->producer_id, at->deadline_ns, id, sizeof(id));
+	if (id[0] != '\0')
+		snprintf(named, sizeof(named), ", transactional id %s", id);
+	if (opts->n_bootstrap > 0)
+		snprintf(server, sizeof(server), "%s:%u", opts->bootstrap[0].host, opts->bootstrap[0].port);
+	snprintf(text, size, "producer id %lld (epoch %d)%s, transaction open since offset %lld, last record %lld s ago; "
+		 "it ends by itself, or by: kafka-transactions.sh --bootstrap-server %s abort --topic %s --partition %d "
+		 "--start-offset %lld", (long long)p->producer_id, p->epoch, named, (long long)p->transaction_start,
+		 (long long)MAX(clock_wall_ms() - p->last_timestamp, 0) / 1000,
+		 server, at->topic, at->partition,
+		 (long long)p->transaction_start);
+}
+
 void reading_name_producer(struct cluster *source, const char *topic, int32_t partition, int64_t deadline_ns,
 			   char *text, size_t size)
 {
+	struct reading_where at = { topic, partition, deadline_ns };
 	struct admin_producers producers;
 	const struct admin_producer *p;
 	struct arena arena;
 	struct err err;
-	long long ago;
 
 	text[0] = '\0';
 	arena_init(&arena, 0);
 	if (admin_describe_producers(source, topic, partition, deadline_ns, &arena, &producers, &err) == RC_OK) {
 		p = suspect(&producers);
-		if (p != NULL) {
-			ago = (long long)MAX(clock_wall_ms() - p->last_timestamp, 0) / 1000;
-			if (p->transaction_start >= 0)
-				snprintf(text, size, "producer id %lld (epoch %d), transaction open since offset %lld, "
-					 "last record %lld s ago", (long long)p->producer_id, p->epoch,
-					 (long long)p->transaction_start, ago);
-			else
-				snprintf(text, size, "producer id %lld (epoch %d), last record %lld s ago",
-					 (long long)p->producer_id, p->epoch, ago);
-		}
+		if (p != NULL && p->transaction_start >= 0)
+			name_transaction(source, &at, p, text, size);
+		else if (p != NULL)
+			snprintf(text, size, "producer id %lld (epoch %d), last record %lld s ago", (long long)p->producer_id,
+				 p->epoch, (long long)MAX(clock_wall_ms() - p->last_timestamp, 0) / 1000);
 	}
 	arena_fini(&arena);
 }

@@ -82,6 +82,7 @@ struct stop_result {
 	struct err err;
 	const char *door;                 /* "marker", "lease" or NULL */
 	bool finished;                    /* was STOPPED before */
+	int64_t settled_ns;               /* when it was decided; monotonic */
 	struct stop_missing *missing;     /* [info.num_partition] of a failover; or NULL */
 };
 

@@ -12,7 +12,7 @@
 #include "mirror/mirror.h"
 #include "wire/msg/kerr_codes.h"
 
-enum { FILLER_EPOCH = 32767, TRY_PAUSE_MS = 200 };
+enum { FILLER_EPOCH = 32767, TRY_PAUSE_MS = 200, ANSWERS_MS = 10000 };
 
 void door_data_marker(const struct admin_producer *known, struct admin_marker *marker)
 {
@@ -73,6 +73,12 @@ static void add_door(struct marks *m, struct door *door)
 
 /* --- one round ------------------------------------------------------------------------------------------------ */
 
+/* Many markers take a busy broker a while. */
+static int64_t answers_until(const struct session *session)
+{
+	return MIN(session->deadline_ns, clock_mono_ns() + ANSWERS_MS * NS_PER_MS);
+}
+
 /* What the brokers know of the data ids that are open. What was tried and stands is done. */
 static void read_producers(struct marks *m, struct err *err)
 {
@@ -90,7 +96,7 @@ static void read_producers(struct marks *m, struct err *err)
 		};
 	}
 	if (n > 0)
-		(void)!admin_find_producers(m->session->destination, items, n, stop_soon(m->session), err);
+		(void)!admin_find_producers(m->session->destination, items, n, answers_until(m->session), err);
 	for (int i = 0; i < n; i++) {
 		struct door_mark *of = &m->of[at[i]];
 		struct admin_marker *marker = &m->items[at[i]].marker;
@@ -150,7 +156,7 @@ static bool write_round(struct marks *m)
 		open[n++] = m->items[i];
 	}
 	if (n > 0)
-		(void)!admin_write_markers(m->session->destination, open, n, stop_soon(m->session), &err);
+		(void)!admin_write_markers(m->session->destination, open, n, answers_until(m->session), &err);
 	for (int i = 0; i < n; i++)
 		take_answer(m, at[i], &open[i]);
 	xfree(at);

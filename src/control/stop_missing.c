@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-enum { SOURCE_WAIT_MS = 2000 };
+enum { SOURCE_WAIT_MS = 1000 };
 
 /* Where the mirror ends, or ended when its door was closed. */
 static int64_t mirror_end(const struct mirror_state *state, const struct partition_info *p)

@@ -68,5 +68,5 @@ void stop_finish(const struct stop_run *run);
 
 /* --- what a failover lacks: stop_missing.c --- */
 
-/* Of results that follow each other; sources that do not answer within 2 s are not waited for. */
+/* Of results that follow each other; sources that do not answer within 1 s are not waited for. */
 void stop_ask_missing(struct session *session, struct arena *arena, struct stop_result *results, int n);

@@ -42,6 +42,7 @@ struct run {
 static void settle(struct item *item, enum outcome outcome, const struct err *err)
 {
 	item->open = false;
+	item->result->settled_ns = clock_mono_ns();
 	item->result->outcome = outcome;
 	if (outcome != OUTCOME_DONE)
 		item->result->err = *err;

@@ -117,13 +117,16 @@ static void tell(struct cli *cli, const struct stop_result *result, bool failove
 /* The last line: how long producers had to wait. */
 static void tell_time(struct cli *cli, const struct stop_result *results, int n, int64_t began_ns)
 {
-	int64_t took_ms = (clock_mono_ns() - began_ns) / NS_PER_MS;
+	int64_t last_ns = began_ns, took_ms;
 	int stopped = 0;
 
 	if (cli->args.given[OPT_DRY_RUN] || (!cli->args.given[OPT_WAIT] && !cli->args.given[OPT_FORCE]) || n == 0)
 		return;
-	for (int i = 0; i < n; i++)
+	for (int i = 0; i < n; i++) {
 		stopped += is_stopped(&results[i]);
+		last_ns = MAX(last_ns, results[i].settled_ns);
+	}
+	took_ms = (last_ns - began_ns) / NS_PER_MS;
 	output_say(&cli->output, "%d of %d topics writable after %lld.%lld s.", stopped, n, (long long)(took_ms / 1000),
 		   (long long)(took_ms % 1000 / 100));
 }

@@ -12,7 +12,7 @@
 #include "krmirrord/claims.h"
 
 enum {
-	STEP_DEADLINE_MS = 10000, /* of one attempt at promotions and failovers */
+	STEP_DEADLINE_MS = 20000, /* of one attempt at promotions and failovers */
 	CLOSE_MS = 3000,          /* of it for closing lanes, */
 	OTHERS_MS = 1500,         /* and for those of others before a failover, whose door shuts them out */
 	WAITING_MS = 500,         /* until the next look at a lag */

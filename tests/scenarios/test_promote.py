@@ -76,8 +76,9 @@ def test_while_a_client_still_writes_to_the_source(site):
     """The source never stands still: the deadline comes, nothing is lost, and the mirror goes on."""
     topic = caught_up(site)
     with Load(site.source, topic, 2, rate=500) as load:
-        got = site.cli("promote", topic, "--link", site.link, "--wait=8s")
-        got.expect(contract.TIMED_OUT, contract.REFUSED)
+        got = site.cli("promote", topic, "--link", site.link, "--wait=20s")
+        got.expect(contract.REFUSED).says(r"a producer still writes to .*: producer id \d+ ")
+        assert site.row(topic)["mirror_status"] == "ACTIVE"
     site.ok("promote", topic, "--link", site.link, "--wait=60s")
     site.assert_equal(topic, 200 + load.done.count, upto=site.source.ends(topic), ends=False)
 
@@ -85,7 +86,9 @@ def test_while_a_client_still_writes_to_the_source(site):
 def test_open_transaction_on_the_source(site):
     topic = caught_up(site)
     keep = transaction(site.source, topic, [3], f"open-{site.id}", commit=None)
-    site.cli("promote", topic, "--link", site.link, "--wait=15s").expect(contract.REFUSED).says("transaction")
+    got = site.cli("promote", topic, "--link", site.link, "--wait=15s").expect(contract.REFUSED)
+    got.says("transaction open since offset", f"transactional id open-{site.id}",
+             rf"kafka-transactions.sh --bootstrap-server \S+ abort --topic {topic} --partition \d --start-offset \d+")
     assert site.row(topic)["stopped_how"] is None
     keep.abort_transaction(30)
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A worker SIGSTOPped with a produce unsent, the topic promoted, a client writes, SIGCONT: no foreign record."""
+"""A worker SIGSTOPped with a produce unsent, the topic promoted or failed over, a client writes, SIGCONT: no foreign
+record."""
 import pytest
 
 from lib import contract, judge
@@ -30,7 +31,11 @@ def stop_with_produces_unsent(site, topic, worker, count, first):
 
 def promote_write_and_wake(site, topic, zombie, total):
     site.ok("promote", topic, "--link", site.link, "--wait=60s", "-o", "json")
-    ends = site.source.ends(topic)
+    write_and_wake(site, topic, zombie, total, site.source.ends(topic))
+
+
+def write_and_wake(site, topic, zombie, total, ends):
+    """ends: of what is mirrored."""
     site.assert_equal(topic, total, upto=ends, ends=False)
     produce(site.destination, topic, 30, PARTITIONS, seed=99, first=500000)
     at = len(zombie.text())
@@ -76,3 +81,20 @@ def test_zombie_alone(site):
     site.wait_caught_up(topic)
     zombie.pause()
     promote_write_and_wake(site, topic, zombie, 300)
+
+
+@pytest.mark.parametrize("force", (False, True), ids=("waits", "forced"))
+def test_zombie_of_a_failover(site, force):
+    """No heir, and produces unsent: the command line fails over what there is; the worker wakes up behind the door."""
+    topic = backlog(site, f"over{int(force)}")
+    zombie = site.worker(session__timeout__ms=6000)
+    produce(site.source, topic, 300, PARTITIONS)
+    site.wait_caught_up(topic)
+    stop_with_produces_unsent(site, topic, zombie, 30000, 300)
+    got = site.ok("failover", topic, "--link", site.link, *(["--force"] if force else ["--wait=60s"]), "-o", "json")
+    assert force == (got.seconds < 3), got
+    assert {r["door"] for r in got.json} == {"marker"}
+    missing = {r["partition"]: r["records_missing"] for r in got.json}
+    ends = {p: end - missing[p] for p, end in site.source.ends(topic).items()}
+    assert sum(missing.values()) > 0
+    write_and_wake(site, topic, zombie, sum(ends.values()), ends)
