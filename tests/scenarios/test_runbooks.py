@@ -59,7 +59,7 @@ class Shop:
         self.room.configure(secret__key__file=os.path.join(self.room.dir, file))
 
 
-@pytest.mark.parametrize("page", ["krmirror-migration.7", "krmirror-security.7"])
+@pytest.mark.parametrize("page", ["krmirror-failover.7", "krmirror-migration.7", "krmirror-security.7"])
 def test_a_runbook_as_it_is_written(room, page):
     shop = Shop(room)
     room.follow(page, shop.words)
