@@ -7,6 +7,49 @@
 
 #include <string.h>
 
+enum { SKIPPED_MAX = 500 };
+
+json_t *group_skipped_json(const struct group_info *groups, int n)
+{
+	json_t *object = json_object();
+
+	for (int i = 0; i < n && json_object_size(object) < SKIPPED_MAX; i++) {
+		json_t *group;
+
+		if (groups[i].reason == GROUP_REASON_NONE)
+			continue;
+		group = json_object();
+		json_object_set_new(group, "reason", json_string(group_reason_word(groups[i].reason)));
+		json_object_set_new(group, "since_ms", json_integer(groups[i].since_ms));
+		json_object_set_new(object, groups[i].group_id, group);
+	}
+	return object;
+}
+
+const json_t *group_skipped_of(const struct link_state *state)
+{
+	return json_object_get(json_object_get(state->tasks, "ConsumerOffsetSync"), "groups");
+}
+
+void group_memory_recall(struct group_memory *memory, const json_t *skipped)
+{
+	const char *id;
+	json_t *group;
+
+	json_object_foreach((json_t *)(uintptr_t)skipped, id, group) {
+		const char *word = json_string_value(json_object_get(group, "reason"));
+		enum group_reason reason;
+		struct group_known *known;
+
+		if (!group_reason_parse(word, &reason))
+			continue;
+		known = group_memory_get(memory, id);
+		known->state = GROUP_SKIPPED;
+		known->reason = reason;
+		known->since_ms = json_integer_value(json_object_get(group, "since_ms"));
+	}
+}
+
 struct group_memory *group_memory_create(void)
 {
 	return xcalloc(1, sizeof(struct group_memory));

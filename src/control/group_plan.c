@@ -3,6 +3,7 @@
 
 #include "base/map.h"
 #include "base/mem.h"
+#include "base/str.h"
 #include "control/filters.h"
 
 #include <string.h>
@@ -35,6 +36,16 @@ const char *group_reason_word(enum group_reason reason)
 	};
 
 	return words[reason];
+}
+
+bool group_reason_parse(const char *word, enum group_reason *reason)
+{
+	for (int i = GROUP_REASON_NONE + 1; i <= GROUP_ERROR; i++)
+		if (text_eq(word, group_reason_word((enum group_reason)i))) {
+			*reason = (enum group_reason)i;
+			return true;
+		}
+	return false;
 }
 
 /* ---- kinds ---- */

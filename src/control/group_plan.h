@@ -29,6 +29,7 @@ enum group_reason {
 
 const char *group_state_word(enum group_state state);
 const char *group_reason_word(enum group_reason reason);   /* NULL for GROUP_REASON_NONE */
+bool group_reason_parse(const char *word, enum group_reason *reason);
 
 /* A group as ListGroups tells it; NULL or "": not told. */
 struct group_kind {

@@ -18,6 +18,48 @@ static int worst_first(const void *a, const void *b)
 	return strcmp(x->group_id, y->group_id);
 }
 
+static struct group_info *find(const struct group_report *report, const char *id)
+{
+	for (int i = 0; i < report->n; i++)
+		if (strcmp(report->groups[i].group_id, id) == 0)
+			return &report->groups[i];
+	return NULL;
+}
+
+/* What a worker recorded: since when, and groups that are gone at the source. */
+static void recall(struct session *session, const struct group_pass *pass, struct group_report *report)
+{
+	struct link_state state = { 0 };
+	const json_t *skipped;
+	struct group_info *all;
+	struct err unused;
+	const char *id;
+	json_t *group;
+
+	if (control_log_link_state(session->log, pass->link, &state, &unused) == RC_OK &&
+	    (skipped = group_skipped_of(&state)) != NULL) {
+		all = arena_new(pass->arena, struct group_info, report->n + (int)json_object_size(skipped));
+		for (int i = 0; i < report->n; i++)
+			all[i] = report->groups[i];
+		report->groups = all;
+		json_object_foreach((json_t *)(uintptr_t)skipped, id, group) {
+			struct group_info *info = find(report, id);
+			enum group_reason reason;
+
+			if (!group_reason_parse(json_string_value(json_object_get(group, "reason")), &reason))
+				continue;
+			if (info == NULL && reason == GROUP_GONE_AT_SOURCE) {
+				info = &all[report->n++];
+				*info = (struct group_info){ .group_id = arena_strdup(pass->arena, id),
+							     .state = GROUP_SKIPPED, .reason = reason, .offsets_behind = -1 };
+			}
+			if (info != NULL && info->reason == reason)
+				info->since_ms = json_integer_value(json_object_get(group, "since_ms"));
+		}
+	}
+	link_state_fini(&state);
+}
+
 static enum outcome look(struct session *session, struct group_pass *pass, struct group_report *report, struct err *err)
 {
 	struct cluster *source;
@@ -34,10 +76,11 @@ static enum outcome look(struct session *session, struct group_pass *pass, struc
 	if (pass->trouble.rc != RC_OK)
 		notes_add(&session->notes, "%s%s%s", pass->trouble.text, pass->trouble.hint[0] != '\0' ? "; " : "",
 			  pass->trouble.hint);
-	if (pass->n_groups > 0)
-		qsort(pass->groups, (size_t)pass->n_groups, sizeof(*pass->groups), worst_first);
 	report->groups = pass->groups;
 	report->n = pass->n_groups;
+	recall(session, pass, report);
+	if (report->n > 0)
+		qsort(report->groups, (size_t)report->n, sizeof(*report->groups), worst_first);
 	return OUTCOME_DONE;
 }
 

@@ -543,7 +543,7 @@ static void commit(struct pass *pass, int n)
 
 static void show(struct group_known *known, enum group_state state, enum group_reason reason)
 {
-	if (known->state != state || known->reason != reason)
+	if (known->reason != reason || (reason == GROUP_REASON_NONE && known->state != state))
 		known->since_ms = clock_wall_ms();
 	known->state = state;
 	known->reason = reason;

@@ -23,6 +23,14 @@ struct group_topic {
 struct group_memory *group_memory_create(void);
 void group_memory_destroy(struct group_memory *memory);
 
+/* What the log keeps of skipped groups, so that how long they stand so survives the worker and is known everywhere:
+ * {group: {"reason": ..., "since_ms": ...}}, of some hundreds at most. */
+struct group_info;
+json_t *group_skipped_json(const struct group_info *groups, int n);
+void group_memory_recall(struct group_memory *memory, const json_t *skipped);
+/* Where the record of a link's state has it; NULL: nowhere. Borrowed. */
+const json_t *group_skipped_of(const struct link_state *state);
+
 struct group_info {
 	const char *group_id;         /* of the source */
 	enum group_state state;

@@ -39,6 +39,18 @@ struct group_topic *task_groups_topics(const struct task_run *run, struct arena 
 	return topics;
 }
 
+static struct group_memory *recall(const struct task_run *run)
+{
+	struct group_memory *memory = group_memory_create();
+	struct link_state state = { 0 };
+	struct err unused;
+
+	if (control_log_link_state(run->worker->session.log, run->link->name, &state, &unused) == RC_OK)
+		group_memory_recall(memory, group_skipped_of(&state));
+	link_state_fini(&state);
+	return memory;
+}
+
 void task_groups_run(struct task_run *run)
 {
 	struct arena arena = { 0 };
@@ -46,13 +58,15 @@ void task_groups_run(struct task_run *run)
 	struct err err = { 0 };
 
 	if (*run->data == NULL)
-		*run->data = group_memory_create();
+		*run->data = recall(run);
 	pass.memory = *run->data;
 	pass.topics = task_groups_topics(run, &arena, &pass.n_topics);
 	if (group_pass_run(&run->worker->session, run->source, &pass, &err) != OUTCOME_DONE)
 		task_failed(run, &err);
 	else if (pass.trouble.rc != RC_OK)
 		task_failed(run, &pass.trouble);
+	if (err.rc == RC_OK)
+		run->groups = group_skipped_json(pass.groups, pass.n_groups);
 	log_debug("task", "group offsets", "link=%s groups=%d committed=%d left=%d", run->link->name, pass.n_groups,
 		  pass.n_commits, pass.n_left);
 	arena_fini(&arena);

@@ -32,6 +32,7 @@ struct link_task {
 	int64_t next_ns;
 	bool ran;                    /* since this worker leads */
 	struct task_errors errors;   /* of the last run */
+	json_t *groups;              /* of the last run that told; NULL: none */
 	void *data;
 };
 
@@ -46,6 +47,7 @@ static void forget(struct link_tasks *all)
 		struct link_task *task = &all->of[i];
 
 		task_errors_fini(&task->errors);
+		json_decref(task->groups);
 		if (task->data != NULL && tasks[i].forget != NULL)
 			tasks[i].forget(task->data);
 		*task = (struct link_task){ 0 };
@@ -102,6 +104,15 @@ static bool keeps(const struct link_row *row, enum task_kind kind, enum task_sta
 	       strcmp(word, task_state_name(TASK_IN_ERROR)) == 0;
 }
 
+/* What the log says stays until the first run under this leader has told. */
+static void set_groups(json_t *now, const struct link_task *task, enum task_state state, const json_t *old)
+{
+	json_t *groups = task != NULL && task->groups != NULL ? task->groups : json_object_get(old, "groups");
+
+	if (groups != NULL && json_object_size(groups) > 0 && state != TASK_NOT_CONFIGURED)
+		json_object_set(now, "groups", groups);
+}
+
 json_t *tasks_json(struct link_row *row, const json_t *was)
 {
 	static const struct task_errors none = { 0 };
@@ -123,6 +134,7 @@ json_t *tasks_json(struct link_row *row, const json_t *was)
 		} else {
 			now = task_json(state, task != NULL ? &task->errors : &none);
 		}
+		set_groups(now, task, state, old);
 		json_object_set_new(object, task_name((enum task_kind)i), now);
 	}
 	return object;
@@ -219,6 +231,10 @@ static void run_one(struct worker *worker, struct link_row *row, enum task_kind 
 		worker->task_errors[errors.items[i].code]++;
 	task_errors_fini(&task->errors);
 	task->errors = errors;
+	if (run.groups != NULL) {
+		json_decref(task->groups);
+		task->groups = run.groups;
+	}
 	task->ran = true;
 	for (int i = 0; i < worker->session.notes.n; i++)
 		log_warn("task", "note", "link=%s task=%s text=" LOG_Q, row->name, task_name(kind),

@@ -17,6 +17,7 @@ struct task_run {
 	 * or another worker leads: then it is not known any more what others did meanwhile. */
 	void **data;
 	bool more;                   /* set by the run: it is to go on in the next round */
+	json_t *groups;              /* set by the run: what state/LINK is to say besides, a new reference; NULL: nothing */
 	bool silent;                 /* set by the run: a cluster did not answer, and the link's tasks are to rest */
 };
 

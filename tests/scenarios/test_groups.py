@@ -83,6 +83,10 @@ def test_groups_stand_where_they_stood(site, counts):
     commit(site.source, f"{group}-simple", topic, {0: ends[0] + 5})
     wait_committed(site.destination, f"{group}-simple", topic, {0: ends[0] + 5, 1: 2, 2: 1})
     assert committed(site.destination, f"{group}-drops", topic) == {0: 5}, "deleted at the source, kept here"
+    wait_until(lambda: f"{group}-drops" in [g["group_id"] for g in groups(site)], 20, lambda: str(groups(site)))
+    gone = shown(site, f"{group}-drops")
+    assert gone["reason"] == "GONE_AT_SOURCE" and 0 <= gone["age_ms"] < 60000
+    assert shown(site, f"{group}-beyond")["offsets_behind"] >= 900
     assert wait_task(site, "ConsumerOffsetSync", "ACTIVE")["errors"] == []
 
 
@@ -202,3 +206,30 @@ def test_the_progress_is_committed_at_the_source(site):
         assert error["error_code"] == "CONSUMER_GROUP_IN_USE_ERROR" and group in error["error_message"]
     wait_committed(site.source, group, topic, site.source.ends(topic))
     wait_task(site, "SourceProgress", "ACTIVE")
+
+
+def test_promote_and_failover_settle_groups(site):
+    """Promote: once more the source's offsets, with the period far away. Failover: nothing beyond the end stays."""
+    group = f"g-{site.id}"
+    topic, other = site.mirrored(**of(site, consumer__offset__sync__ms=3600000)), site.topic("other")
+    site.source.create_topic(other)
+    site.create_mirror(other)
+    for name in (topic, other):
+        produce(site.source, name, 100)
+    commit(site.source, group, topic, {0: 10})
+    commit(site.destination, f"{group}-beyond", topic, {0: 5000})
+    commit(site.destination, f"{group}-beyond", other, {0: 5000})
+    commit(site.destination, f"{group}-within", other, {0: 20})
+    commit(site.destination, f"x{group}", other, {0: 5000})
+    site.worker()
+    site.wait_caught_up(topic)
+    site.wait_caught_up(other)
+    wait_committed(site.destination, group, topic, {0: 10})
+    commit(site.source, group, topic, {0: 90})
+    site.ok("promote", topic, "--link", site.link, "--wait=60s")
+    assert committed(site.destination, group, topic) == {0: 90}
+    site.ok("failover", other, "--link", site.link, "--wait=60s")
+    ends = site.destination.ends(other)
+    assert committed(site.destination, f"{group}-beyond", other) == ends
+    assert committed(site.destination, f"{group}-within", other) == {0: 20}
+    assert committed(site.destination, f"x{group}", other) == {0: 5000}, "the link's filters do not take it"
