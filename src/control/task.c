@@ -75,7 +75,7 @@ int32_t task_period_ms(enum task_kind kind, const struct link_conf *conf)
 	case TASK_AUTO_CREATE_MIRROR:
 		return conf->auto_create_ms;
 	case TASK_SOURCE_PROGRESS:
-		return PROGRESS_MS;
+		return MIN((int32_t)PROGRESS_MS, conf->offset_sync_ms);
 	}
 	return INT32_MAX;
 }

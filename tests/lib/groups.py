@@ -23,8 +23,19 @@ def commit(cluster, group, topic, offsets, metadata=None):
     wait_until(stored, TIMEOUT, f"a commit of {group}", swallow=(KafkaException,))
 
 
+def metadata(cluster, group):
+    """{(topic, partition): metadata}. Asked of kafka-python: librdkafka copies metadata without an end, and what comes
+    behind it in memory is read along now and then."""
+    client = cluster.python_admin()
+    try:
+        got, = client.list_group_offsets(group).values()
+        return {(tp.topic, tp.partition): o.metadata for tp, o in got.items()}
+    finally:
+        client.close()
+
+
 def committed(cluster, group, topic=None):
-    """{(topic, partition): (offset, metadata)} or, of one topic, {partition: offset}."""
+    """{(topic, partition): offset} or, of one topic, {partition: offset}."""
     future, = cluster.admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(group)]).values()
     try:
         parts = [p for p in future.result(TIMEOUT).topic_partitions if p.offset >= 0]
@@ -34,7 +45,7 @@ def committed(cluster, group, topic=None):
         raise
     if topic is not None:
         return {p.partition: p.offset for p in parts if p.topic == topic}
-    return {(p.topic, p.partition): (p.offset, p.metadata) for p in parts}
+    return {(p.topic, p.partition): p.offset for p in parts}
 
 
 def wait_committed(cluster, group, topic, offsets, deadline=30):

@@ -7,7 +7,7 @@ import pytest
 from confluent_kafka import KafkaException
 
 from lib import contract
-from lib.groups import Member, commit, commit_many, committed, committed_many, delete, wait_committed
+from lib.groups import Member, commit, commit_many, committed, committed_many, delete, metadata, wait_committed
 from lib.produce import produce
 from lib.util import wait_until
 
@@ -73,7 +73,7 @@ def test_groups_stand_where_they_stood(site, counts):
         wait_committed(site.destination, f"{group}-simple", topic, {0: 0, 1: 7, 2: ends[2]})
         wait_committed(site.destination, f"{group}-beyond", topic, {0: ends[0]})
         wait_committed(site.destination, f"{group}-member", topic, ends)
-    assert committed(site.destination, f"{group}-simple")[(topic, 1)] == (7, "where and why")
+    assert metadata(site.destination, f"{group}-simple")[(topic, 1)] == "where and why"
     assert committed(site.destination, f"other-{site.id}") == {}
     # a tool resets the group at the source: what krmirror wrote itself it follows
     commit(site.source, f"{group}-simple", topic, {1: 2, 2: 1})
@@ -224,7 +224,8 @@ def test_promote_and_failover_settle_groups(site):
     site.worker()
     site.wait_caught_up(topic)
     site.wait_caught_up(other)
-    wait_committed(site.destination, group, topic, {0: 10})
+    # The one pass of this hour was made when the mirror had some of its records, or none.
+    wait_until(lambda: committed(site.destination, group, topic).get(0, 99) <= 10, 30, "the first pass")
     commit(site.source, group, topic, {0: 90})
     site.ok("promote", topic, "--link", site.link, "--wait=60s")
     assert committed(site.destination, group, topic) == {0: 90}
