@@ -132,14 +132,14 @@ static bool may_act(const struct mirror_row *row)
 	return row->present && row->readable && plan_stops(&row->plan) && clock_mono_ns() >= row->act_ns;
 }
 
-/* Failovers first: nobody waits for a source there. */
+/* Failovers first, and alone: they wait neither for a source nor for the workers that a promotion waits for. */
 static int gather(const struct worker *worker, struct mirror_row **rows)
 {
 	static const enum mirror_wish_kind kinds[] = { WISH_FAILOVER, WISH_PROMOTE };
 	int32_t partitions = 0;
 	int n = 0;
 
-	for (size_t k = 0; k < ARRAY_LEN(kinds); k++)
+	for (size_t k = 0; k < ARRAY_LEN(kinds) && n == 0; k++)
 		for (int i = 0; i < worker->model.n_mirrors && n < STOP_ITEMS_MAX && partitions < STOP_PARTITIONS_MAX; i++) {
 			struct mirror_row *row = worker->model.mirrors[i];
 

@@ -181,10 +181,24 @@ static bool set_policy(struct worker *worker, const struct mirror_row *row, cons
 	return false;
 }
 
+/* Who slept meanwhile must leave the settings of a topic alone that was promoted or failed over. */
+static bool still_mirrored(struct worker *worker, struct mirror_row *row)
+{
+	struct err err;
+
+	if (control_log_read(worker->session.log, worker_deadline(DEADLINE_MS), &err) != OUTCOME_DONE)
+		return false;
+	worker->plan_wanted |= model_update(&worker->model, worker->session.log);
+	mirror_row_plan(row);
+	return row->want == WANT_COPY;
+}
+
 /* Brokers take a moment to follow: refused again, it is set again, which changes nothing. */
 static void open_policy(struct worker *worker, struct mirror_row *row)
 {
 	row->policy_refused = false;
+	if (!still_mirrored(worker, row))
+		return;
 	row->policy_ns = worker_deadline(POLICY_MS);
 	if (row->mirror_state.policy_opened || record_policy(worker, row, true))
 		set_policy(worker, row, "compact,delete");

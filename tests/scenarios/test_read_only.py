@@ -156,6 +156,26 @@ def test_others_cannot_write_until_it_is_promoted(closed, case):
     assert may_write(site.destination, "app", topic)
 
 
+@pytest.mark.parametrize("super_user", (True, False), ids=("super", "ordinary"))
+def test_a_failover_lifts_it(closed, super_user):
+    """Of several topics at once, by the command line, before they are STOPPED: an ordinary principal writes at once."""
+    site = closed(super_user, False)
+    first, own = guarded(site, APP)
+    second = site.topic("second")
+    site.source.create_topic(second)
+    site.destination.create_acl("TOPIC", second, "User:other", "WRITE")
+    before = {first: own, second: acls(site.destination, second)}
+    site.create_mirror(second)
+    wait_until(lambda: site.row(second)["read_only"] == ENFORCED, 30, "the second is guarded", every=0.3)
+    assert not may_write(site.destination, "app", first) and not may_write(site.destination, "other", second)
+    site.workers[0].terminate()
+    site.ok("failover", "--all", "--link", site.link, "--wait=60s")
+    assert may_write(site.destination, "app", first) and may_write(site.destination, "other", second)
+    for topic, was in before.items():
+        assert acls(site.destination, topic) == was
+        assert site.row(topic)["read_only"] == "lifted"
+
+
 def test_where_it_cannot_be_enforced(closed):
     """Without an ACL on the topic, and nobody who says that everyone may read it; where everyone writes by an ACL that
     is not the topic's alone; without the right to change ACLs."""
