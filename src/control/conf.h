@@ -19,6 +19,7 @@ struct conf {
 	char *http_listener;                 /* "": off */
 	struct endpoint http;                /* host NULL: off; port 0: any */
 	char *http_advertised_listener;      /* NULL: none */
+	char *metrics_drill_report;          /* a file; NULL: none */
 	bool metrics_partitions;             /* series of each partition, not of topics only */
 	char *secret_key_file;               /* NULL: none */
 	struct secret_key *secret_key;       /* what was read from it */

@@ -248,6 +248,7 @@ struct page *page_make(struct worker *worker)
 			(clock_mono_ns() - cluster_last_contact_ns(destination)) / NS_PER_MS;
 	page->foreign = model->position >= 0 ? control_log_foreign(worker->session.log) : -1;
 	memcpy(page->task_errors, worker->task_errors, sizeof(page->task_errors));
+	page->drills = worker->drills;
 	judge_ready(worker, page);
 	take_loops(worker, page);
 	page->links = xcalloc((size_t)MAX(model->n_links, 1), sizeof(*page->links));

@@ -6,6 +6,7 @@
 
 #include "control/record.h"
 #include "control/task.h"
+#include "krmirrord/drills.h"
 #include "mirror/mirror.h"
 
 #include <pthread.h>
@@ -55,6 +56,7 @@ struct page {
 	int32_t n_members;               /* of the group, by the newest assignment; 0: none yet */
 	int64_t foreign;                 /* records of the control log that are not krmirror's; -1: it was not read */
 	uint64_t task_errors[TASK_CODES];
+	struct drills drills;
 	struct page_link *links;
 	struct page_mirror *mirrors;
 	struct page_worker *workers;

@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "krmirrord/http.h"
 
-enum { PERIOD_MS = 1000, RETRY_MS = 5000, FIRST_MS = 50 };
+enum { PERIOD_MS = 1000, RETRY_MS = 5000, FIRST_MS = 50, DRILLS_MS = 30000 };
 
 static void listen_again(struct worker *worker, int64_t now)
 {
@@ -27,6 +27,16 @@ static void listen_again(struct worker *worker, int64_t now)
 	worker->http_trouble = worker->http == NULL;
 }
 
+static void look_at_drills(struct worker *worker, int64_t now)
+{
+	const char *path = worker->conf->metrics_drill_report;
+
+	if (path == NULL || path[0] == '\0' || (worker->drills_ns != 0 && now < worker->drills_ns + DRILLS_MS * NS_PER_MS))
+		return;
+	worker->drills_ns = now;
+	drills_read(path, &worker->drills);
+}
+
 static void publish_due(struct timer *timer)
 {
 	struct worker *worker = container_of(timer, struct worker, publish_timer);
@@ -34,8 +44,10 @@ static void publish_due(struct timer *timer)
 
 	if (worker->http == NULL && worker->told_first)   /* another line comes first */
 		listen_again(worker, now);
-	if (worker->http != NULL)
+	if (worker->http != NULL) {
+		look_at_drills(worker, now);
 		board_publish(&worker->board, page_make(worker));
+	}
 	loop_timer_set(worker->loop, timer, now + (worker->told_first ? PERIOD_MS : FIRST_MS) * NS_PER_MS);
 }
 

@@ -77,6 +77,8 @@ struct worker {
 	uint64_t task_errors[TASK_CODES];   /* of runs of sync tasks, by enum task_code */
 
 	/* publish.c */
+	struct drills drills;        /* as they were told at drills_ns */
+	int64_t drills_ns;
 	struct board board;
 	struct http *http;           /* NULL: off, or its address cannot be had */
 	struct timer publish_timer;

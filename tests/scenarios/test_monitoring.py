@@ -16,7 +16,7 @@ RULES = os.path.join(krm.TOP, "tools", "prometheus-alerts.yml")
 DASHBOARD = os.path.join(krm.TOP, "tools", "grafana-dashboard.json")
 PAGE = os.path.join(krm.TOP, "man", "krmirror-monitoring.7")
 # Told when there is something to tell of only: a failure.
-SOMETIMES = {"krmirror_failed_partitions", "krmirror_client_errors_total"}
+SOMETIMES = {"krmirror_failed_partitions", "krmirror_client_errors_total", "krmirror_drill_last_rpo_records"}
 
 
 def promtool(*args, **more):
@@ -40,7 +40,12 @@ def queries(dashboard):
 @pytest.mark.one_engine
 def test_what_is_installed_names_metrics_that_are_there(site, tmp_path):
     topic = site.mirrored("watched", 2)
-    web = Web(site.worker()).wait_up()
+    report = tmp_path / "drills"
+    line = {"plan": "weekly", "started": "2026-11-22T04:00:00Z", "ok": True, "rto_ms": 1500, "rpo_records": 7, "rpo_ms": 250,
+            "steps": []}
+    report.write_text("half a line}\n" + json.dumps(line) + "\n" +
+                      json.dumps(line | {"started": "2026-11-22T05:00:00Z", "ok": False, "rpo_records": None}) + "\n")
+    web = Web(site.worker(metrics__drill__report=report)).wait_up()
     web.wait_code("/readyz", 200)
     produce(site.source, topic, 100, 2)
     site.wait_caught_up(topic)
@@ -48,6 +53,9 @@ def test_what_is_installed_names_metrics_that_are_there(site, tmp_path):
     told = web.scrape()
     promtool("check", "metrics", input=told.text)
     there = set(told.samples) | SOMETIMES
+    success = told.one("krmirror_drill_last_success_timestamp_seconds", plan="weekly")
+    assert success == 1795320000 and told.one("krmirror_drill_last_run_timestamp_seconds") == success + 3600
+    assert told.one("krmirror_drill_last_ok") == 0 and told.one("krmirror_drill_last_rto_seconds") == 1.5
 
     promtool("check", "rules", RULES)
     with open(RULES) as f:
