@@ -169,6 +169,9 @@ static enum outcome gather(const struct mirror_wish *wish, json_t *present, json
 	if (read) {
 		guard_ends(&guard, &here, &gone);
 		CHECK(json_array_extend(present, here) == 0 && json_array_extend(absent, gone) == 0);
+		/* And what AclSync withheld, where the mirror becomes an ordinary topic. */
+		if (wish->created)
+			json_array_extend(present, json_object_get(wish->acls, "intended"));
 	}
 	json_decref(here);
 	json_decref(gone);

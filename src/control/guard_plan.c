@@ -98,6 +98,7 @@ struct admin_acl *acls_of(const json_t *array, int *n)
 		out[i] = (struct admin_acl){
 			.resource = text(a, "resource"), .pattern = text(a, "pattern"), .principal = text(a, "principal"),
 			.host = text(a, "host"), .operation = text(a, "operation"), .permission = text(a, "permission"),
+			.type = json_string_value(json_object_get(a, "type")),
 		};
 	}
 	return out;

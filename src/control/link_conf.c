@@ -2,6 +2,7 @@
 #include "control/link_conf.h"
 
 #include "base/mem.h"
+#include "control/config_plan.h"
 #include "control/filters.h"
 #include "control/topic_rules.h"
 
@@ -65,7 +66,7 @@ static int rules_check(const struct props *props, struct err *err)
 	int rc = topic_rules_read(&rules, props, NULL, err);
 
 	topic_rules_fini(&rules);
-	return rc;
+	return rc == RC_OK ? config_include_check(text(props, "topic.config.sync.include"), err) : rc;
 }
 
 struct task {
@@ -105,6 +106,9 @@ static int tasks_check(const struct props *props, struct notes *notes, struct er
 		notes_add(notes, "consumer.group.prefix.enable has no effect: cluster.link.prefix is not set");
 	if (flag(props, "acl.sync.enable") && given(props, "cluster.link.prefix"))
 		return err_set(err, RC_USAGE, "acl.sync.enable does not go with cluster.link.prefix: "
+			       "the topics have other names");
+	if (flag(props, "acl.sync.enable") && strcmp(text(props, "mirror.topic.rename.format"), "${topic}") != 0)
+		return err_set(err, RC_USAGE, "acl.sync.enable does not go with mirror.topic.rename.format: "
 			       "the topics have other names");
 	return RC_OK;
 }

@@ -52,6 +52,7 @@ static const struct field mirror_wish_rows[] = {
 	FIELD(mirror_wish, producer_epochs, FIELD_OBJECT),
 	FIELD(mirror_wish, own_settings, FIELD_OBJECT),
 	FIELD(mirror_wish, start_offsets, FIELD_OBJECT),
+	FIELD(mirror_wish, acls, FIELD_OBJECT),
 	FIELD(mirror_wish, guard, FIELD_OBJECT),
 };
 static const struct fields mirror_wish_fields = FIELDS(mirror_wish_rows);

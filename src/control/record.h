@@ -61,12 +61,13 @@ struct mirror_wish {
 	int64_t created_ms;
 	int16_t replication_factor;       /* as asked; -1: the destination's default */
 	json_t *settings;                 /* object: setting -> value at promotion; null: back to the broker's default */
-	json_t *given_settings;           /* object: which of them were given, and do not follow the source; NULL: none */
+	json_t *given_settings;           /* object: what was given, and does not follow the source; NULL: none */
 	json_t *create_settings;          /* object: what the topic is created with */
 	json_t *adopted_end;              /* object: partition -> offset; NULL: not adopted */
 	json_t *producer_epochs;          /* object: partition -> epoch of the data id, where a door had been closed; NULL */
 	json_t *own_settings;             /* object: what an adopted topic had of create_settings before, null: not set;
 	                                   * NULL: the topic was made by krmirror */
+	json_t *acls;                     /* object: `intended`, what AclSync withholds until promotion (acl_plan.h); NULL */
 	json_t *guard;                    /* object: what keeps others from writing (guard_plan.h); NULL: nothing */
 	json_t *start_offsets;            /* object: partition -> where the mirror begins; NULL: where the source does */
 	json_t *raw;
@@ -126,7 +127,7 @@ struct mirror_state {
 	bool policy_opened;               /* cleanup.policy allows DeleteRecords for a while, and is to be set back */
 	bool sealed;                      /* a marker of the door may be in the log: no way back to mirroring */
 	json_t *ends;                     /* object: partition -> the end that both sides had at `closing`; NULL */
-	json_t *latest_settings;          /* object: what the source had of `settings` at `closing`; NULL: not known */
+	json_t *latest_settings;          /* object: what of the source was followed, as it was at `closing`; NULL: not known */
 	char *stopped_how;                /* "promoted", "failed_over"; NULL */
 	char *door;                       /* "marker", "lease"; NULL */
 	char *refused;                    /* why the last promote was withdrawn; NULL */

@@ -137,16 +137,6 @@ static void promise(const struct settings_in *in, const json_t *create, json_t *
 	}
 }
 
-json_t *settings_latest(const struct admin_configs *source)
-{
-	const struct admin_config *limit = admin_config_find(source, "max.message.bytes");
-	json_t *latest = json_object();
-
-	if (limit != NULL)
-		set(latest, limit->name, limit->source == SOURCE_TOPIC ? limit->value : NULL);
-	return latest;
-}
-
 static void copy_own(const struct settings_in *in, json_t *create)
 {
 	for (int i = 0; i < in->source->n; i++) {
@@ -167,12 +157,8 @@ static int take_given(const struct settings_in *in, struct settings_out *out, st
 			err_set(err, RC_USAGE, "--config: the destination knows no topic setting \"%s\"", prop->key);
 			return RC_USAGE;
 		}
-		if (setting_is_forced(prop->key)) {
-			set(out->promotion, prop->key, prop->value);
-			set(out->given, prop->key, prop->value);
-		} else {
-			set(out->create, prop->key, prop->value);
-		}
+		set(out->given, prop->key, prop->value);
+		set(setting_is_forced(prop->key) ? out->promotion : out->create, prop->key, prop->value);
 	}
 	return RC_OK;
 }

@@ -16,13 +16,10 @@ struct settings_in {
 struct settings_out {
 	json_t *create;      /* name -> value */
 	json_t *promotion;   /* name -> value, or null: back to the broker's default */
-	json_t *given;       /* name -> value: what of it was given, and does not follow the source */
+	json_t *given;       /* name -> value: what was given, and does not follow the source */
 };
 
 /* RC_USAGE for a given setting that the destination does not know. The caller drops the references. */
 int settings_plan(const struct settings_in *in, struct settings_out *out, struct err *err) MUST_USE;
-/* What a promotion sets of those that krmirror raises after the source while it mirrors: name -> value, or null, as
- * the source has them now. The caller drops the reference. */
-json_t *settings_latest(const struct admin_configs *source);
 /* True for the settings that a topic must have as they are while it is mirrored. */
 bool setting_is_forced(const char *name);

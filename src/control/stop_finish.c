@@ -334,13 +334,18 @@ static const char *restored(const struct stopping *s, const char *key, const jso
 
 static struct admin_setting *settings_of(struct stopping *s, struct arena *arena, int *n)
 {
-	struct admin_setting *list = arena_new(arena, struct admin_setting, (int)json_object_size(s->wish.settings) + 1);
+	size_t most = json_object_size(s->wish.settings) + json_object_size(s->state.latest_settings);
+	struct admin_setting *list = arena_new(arena, struct admin_setting, (int)most + 1);
 	const char *key;
 	json_t *value;
 
 	*n = 0;
 	json_object_foreach(s->wish.settings, key, value)
 		list[(*n)++] = (struct admin_setting){ key, restored(s, key, value) };
+	/* And what was as the source had it all along: its last change. */
+	json_object_foreach(s->state.latest_settings, key, value)
+		if (json_object_get(s->wish.settings, key) == NULL && json_object_get(s->wish.given_settings, key) == NULL)
+			list[(*n)++] = (struct admin_setting){ key, json_string_value(value) };
 	return list;
 }
 

@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "client/admin.h"
-#include "control/settings.h"
+#include "control/config_plan.h"
 #include "control/verbs.h"
 
 #include <string.h>
@@ -142,8 +142,25 @@ static bool compare(struct stopping *s, struct reading *now)
 	return false;
 }
 
-/* The source's limit may have been raised since the creation, and the destination's with it. NULL: it does not tell; what
- * was recorded stands. */
+/* By topic.config.sync.include; the default list, where the link's settings cannot be read. */
+static json_t *followed(const struct stopping *s, const struct admin_configs *source)
+{
+	struct link_wish link = { 0 };
+	struct link_conf conf = { 0 };
+	struct err unused;
+	const char *include = NULL;
+	json_t *latest;
+
+	if (control_log_link(s->session->log, s->link, &link, &unused) == RC_OK &&
+	    link_conf_of(&link, s->session->conf->secret_key, &conf, &unused) == RC_OK)
+		include = props_get(&conf.props, "topic.config.sync.include");
+	latest = config_latest(&s->wish, source, include);
+	link_conf_fini(&conf);
+	link_wish_fini(&link);
+	return latest;
+}
+
+/* What the source has now of what follows it. NULL: it does not tell; what was recorded stands. */
 static json_t *latest_settings(struct stopping *s)
 {
 	struct admin_configs configs;
@@ -155,9 +172,9 @@ static json_t *latest_settings(struct stopping *s)
 	arena_init(&arena, 0);
 	if (session_source(s->session, s->link, s->session->deadline_ns, &source, &err) == OUTCOME_DONE &&
 	    admin_describe_configs(source, s->wish.source_topic, s->session->deadline_ns, &arena, &configs, &err) == RC_OK)
-		latest = settings_latest(&configs);
+		latest = followed(s, &configs);
 	else
-		notes_add(&s->session->notes, "%s: it gets the source's settings as they were when it was made: %s", s->topic,
+		notes_add(&s->session->notes, "%s: it gets the source's settings as they were last seen: %s", s->topic,
 			  err.text);
 	arena_fini(&arena);
 	return latest;

@@ -8,3 +8,12 @@
 
 void auto_create_run(struct task_run *run);
 void auto_create_forget(void *data);
+
+/* ---- config_sync.c ---- */
+
+void config_sync_run(struct task_run *run);
+void config_sync_forget(void *data);
+
+/* ---- acl_sync.c ---- */
+
+void acl_sync_run(struct task_run *run);

@@ -22,7 +22,7 @@ enum {
 /* One row per task, in the order of enum task_kind. */
 static const struct task tasks[TASK_KINDS] = {
 	{ TASK_CONSUMER_OFFSET_SYNC, 5000, task_groups_run, task_groups_forget },
-	{ TASK_TOPIC_CONFIGS_SYNC, 5000, NULL, NULL },
+	{ TASK_TOPIC_CONFIGS_SYNC, 10000, config_sync_run, config_sync_forget },
 	{ TASK_ACL_SYNC, 5000, NULL, NULL },
 	{ TASK_AUTO_CREATE_MIRROR, 15000, auto_create_run, auto_create_forget },
 	{ TASK_SOURCE_PROGRESS, 5000, task_progress_run, task_groups_forget },
@@ -33,6 +33,7 @@ struct link_task {
 	bool ran;                    /* since this worker leads */
 	struct task_errors errors;   /* of the last run */
 	json_t *groups;              /* of the last run that told; NULL: none */
+	struct task_errors pending;  /* of the runs so far that want to go on */
 	void *data;
 };
 
@@ -48,6 +49,7 @@ static void forget(struct link_tasks *all)
 
 		task_errors_fini(&task->errors);
 		json_decref(task->groups);
+		task_errors_fini(&task->pending);
 		if (task->data != NULL && tasks[i].forget != NULL)
 			tasks[i].forget(task->data);
 		*task = (struct link_task){ 0 };
@@ -207,9 +209,8 @@ static void run_one(struct worker *worker, struct link_row *row, enum task_kind 
 {
 	struct link_task *task = &row->tasks->of[kind];
 	int64_t began = clock_mono_ns(), took;
-	struct task_errors errors = { 0 };
 	struct task_run run = {
-		.worker = worker, .link = row, .errors = &errors, .data = &task->data,
+		.worker = worker, .link = row, .errors = &task->pending, .data = &task->data,
 		.deadline_ns = began + tasks[kind].deadline_ms * NS_PER_MS,
 	};
 	struct err err = { 0 };
@@ -226,16 +227,19 @@ static void run_one(struct worker *worker, struct link_row *row, enum task_kind 
 		task->next_ns = began + took;
 	if (run.silent && took > SILENT_MS * NS_PER_MS)
 		row->tasks->rest_ns = began + took + MIN(REST_TIMES * took, REST_MAX_MS * NS_PER_MS);
-	tell(row, kind, &task->errors, &errors);
-	for (int i = 0; i < errors.n; i++)
-		worker->task_errors[errors.items[i].code]++;
-	task_errors_fini(&task->errors);
-	task->errors = errors;
+	if (!run.more) {
+		tell(row, kind, &task->errors, &task->pending);
+		for (int i = 0; i < task->pending.n; i++)
+			worker->task_errors[task->pending.items[i].code]++;
+		task_errors_fini(&task->errors);
+		task->errors = task->pending;
+		task->pending = (struct task_errors){ 0 };
+		task->ran = true;
+	}
 	if (run.groups != NULL) {
 		json_decref(task->groups);
 		task->groups = run.groups;
 	}
-	task->ran = true;
 	for (int i = 0; i < worker->session.notes.n; i++)
 		log_warn("task", "note", "link=%s task=%s text=" LOG_Q, row->name, task_name(kind),
 			 worker->session.notes.lines[i]);

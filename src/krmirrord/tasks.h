@@ -16,7 +16,7 @@ struct task_run {
 	/* What the task knows of this link between runs; NULL at first. Forgotten with task->forget when the link goes
 	 * or another worker leads: then it is not known any more what others did meanwhile. */
 	void **data;
-	bool more;                   /* set by the run: it is to go on in the next round */
+	bool more;                   /* set by the run: it is to go on in the next round; its errors are told at the end */
 	json_t *groups;              /* set by the run: what state/LINK is to say besides, a new reference; NULL: nothing */
 	bool silent;                 /* set by the run: a cluster did not answer, and the link's tasks are to rest */
 };

@@ -25,6 +25,7 @@ int main(void)
 	suite_add_tcase(suite, task_tests());
 	suite_add_tcase(suite, auto_tests());
 	suite_add_tcase(suite, group_plan_tests());
+	suite_add_tcase(suite, acl_plan_tests());
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);

@@ -24,3 +24,4 @@ TCase *rights_tests(void);
 TCase *task_tests(void);
 TCase *auto_tests(void);
 TCase *group_plan_tests(void);
+TCase *acl_plan_tests(void);
