@@ -2,6 +2,7 @@
 /* The destination comes first: only its control log tells where the source is. What cannot be gone on with is an item of
  * its own, and the rest is still done. */
 #include "control/inspect_priv.h"
+#include "control/topic_rules.h"
 
 #include "base/clock.h"
 #include "control/verbs.h"
@@ -95,6 +96,17 @@ static void not_dialled(struct inspection *inspection)
 	item->hint = "create that link, of the same name";
 }
 
+static bool mirrors_widely(const struct link_conf *conf)
+{
+	struct topic_rules rules;
+	struct err unused;
+	bool wide = topic_rules_read(&rules, &conf->props, NULL, &unused) == RC_OK && conf->auto_create &&
+		    topic_rules_are_wide(&rules);
+
+	topic_rules_fini(&rules);
+	return wide;
+}
+
 static void look_at_source(struct inspection *inspection, struct inspected *it, const struct link_wish *wish)
 {
 	struct secret_rules rules = conf_secret_rules(it->session->conf);
@@ -116,6 +128,7 @@ static void look_at_source(struct inspection *inspection, struct inspected *it, 
 	line = props_get(conf.mode == LINK_MODE_SOURCE ? &conf.local : &conf.props, "sasl.jaas.config");
 	it->prefix = arena_strdup(inspection->arena, conf.prefix);
 	collect_groups(inspection, it, &conf);
+	it->wide = mirrors_widely(&conf);
 	it->reached[SIDE_SOURCE] = inspect_listeners(it->session, inspection, SIDE_SOURCE, &conf.source,
 						     wish->source_cluster_id, NULL);
 	inspect_login_flows(inspection, SIDE_SOURCE, &conf.source);

@@ -18,6 +18,8 @@ struct inspected {
 	struct session *session;
 	const char *link;                /* NULL: it could not be read */
 	const char *prefix;
+	bool wide;                       /* topics are mirrored by themselves that no filter names literally */
+	bool source_log;                 /* the source has a control topic of its own, as far as can be seen */
 	bool reached[2];                 /* by enum side */
 	struct rights_topic *topics;     /* that are mirrored and not STOPPED */
 	int n_topics;

@@ -13,6 +13,7 @@ enum { ASK_MS = 10000, MARKS_BY_ALTER = 11 /* Produce v11: Kafka 3.8 */ };
 
 /* A topic that nobody has: what is granted on it is granted on all, or on all with the prefix. */
 #define PROBE "krmirror-check"
+#define SOURCE_LOG "_krmirror"
 
 struct asking {
 	struct inspection *inspection;
@@ -90,6 +91,8 @@ static void ask_topics(struct asking *a, struct cluster *cluster, enum side side
 		keep(a, (struct rights_answer){ .side = side, .resource = RIGHT_TOPIC, .name = asked->kept[i],
 						.denied = denied,
 						.operations = denied ? INT32_MIN : topics[i].authorized });
+		a->it->source_log |= side == SIDE_SOURCE && strcmp(asked->kept[i], SOURCE_LOG) == 0 &&
+				     topics[i].error != KERR_UNKNOWN_TOPIC_OR_PARTITION;
 		for (int k = 0; k < a->it->n_topics && side == SIDE_DESTINATION; k++)
 			if (a->it->topics[k].destination == asked->kept[i])
 				a->it->topics[k].exists = topics[i].error != KERR_UNKNOWN_TOPIC_OR_PARTITION;
@@ -113,8 +116,9 @@ static void ask_side(struct asking *a, struct cluster *cluster, enum side side)
 	}
 	asked.names[asked.n] = inspect_text(a->inspection, "%s%s", prefix, PROBE);
 	asked.kept[asked.n++] = prefix;
-	if (side == SIDE_DESTINATION) {
-		asked.names[asked.n] = asked.kept[asked.n] = it->session->conf->control_topic;
+	if (side == SIDE_DESTINATION || it->wide) {
+		asked.names[asked.n] = side == SIDE_DESTINATION ? it->session->conf->control_topic : SOURCE_LOG;
+		asked.kept[asked.n] = asked.names[asked.n];
 		asked.n++;
 	}
 	ask_topics(a, cluster, side, &asked);
@@ -186,6 +190,7 @@ static struct rights_spec spec_of(const struct inspected *it)
 		.control_topic = it->session->conf->control_topic, .group = it->session->conf->group_id,
 		.link = it->link, .prefix = it->prefix, .topics = it->topics, .n = it->n_topics,
 		.groups = it->groups, .n_groups = it->n_groups,
+		.source_log = it->wide && it->source_log ? SOURCE_LOG : NULL,
 	};
 }
 

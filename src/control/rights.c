@@ -41,7 +41,15 @@ static const struct row source_topic[] = {
 	{ RIGHT_DESCRIBE_CONFIGS, true, "DescribeConfigs: the settings that the mirror gets", "mirror create is refused" },
 };
 static const struct row source_cluster[] = {
-	{ RIGHT_DESCRIBE, false, "DescribeAcls", "topic diff does not compare ACLs" },
+	{ RIGHT_DESCRIBE, false, "DescribeAcls: AclSync, topic diff",
+	  "ACLs do not follow the source's, and topic diff does not compare them" },
+};
+/* Of the source's own control topic, where a link mirrors topics by itself that no filter names literally. */
+static const struct row source_log[] = {
+	{ RIGHT_DESCRIBE, false, "Metadata, ListOffsets: whether the source has mirrors of its own",
+	  "only topics that a filter names literally are mirrored by themselves" },
+	{ RIGHT_READ, false, "Fetch: which topics of the source are mirrors",
+	  "only topics that a filter names literally are mirrored by themselves" },
 };
 static const struct row mirror_topic[] = {
 	{ RIGHT_DESCRIBE, true, "Metadata, ListOffsets: leaders and log ends", STOPS },
@@ -52,8 +60,8 @@ static const struct row mirror_topic[] = {
 	{ RIGHT_ALTER, true, "CreatePartitions: the topic grows with the source's", "new partitions are not mirrored" },
 	{ RIGHT_DESCRIBE_CONFIGS, true, "DescribeConfigs: what its settings are",
 	  "limits do not follow the source's, promote cannot restore settings" },
-	{ RIGHT_ALTER_CONFIGS, true, "IncrementalAlterConfigs: settings at promotion, max.message.bytes",
-	  "promote cannot restore settings" },
+	{ RIGHT_ALTER_CONFIGS, true, "IncrementalAlterConfigs: settings that follow the source's, and those at promotion",
+	  "settings do not follow the source's, promote cannot restore them" },
 };
 static const struct row creating = { RIGHT_CREATE, true, "CreateTopics", "mirror create is refused" };
 static const struct row control_topic[] = {
@@ -69,8 +77,8 @@ static const struct row workers_group[] = {
 static const struct row destination_cluster[] = {
 	{ RIGHT_CLUSTER_ACTION, false, "WriteTxnMarkers (from Kafka 3.8, ALTER will do): filling offsets without a record",
 	  "holes are filled by empty transactions, some 300 offsets a second; promote waits out the workers' lease" },
-	{ RIGHT_ALTER, false, "CreateAcls, DeleteAcls: keeping others from writing to mirror topics",
-	  "nothing keeps others from writing to mirror topics (read_only: unenforced: not permitted)" },
+	{ RIGHT_ALTER, false, "CreateAcls, DeleteAcls: keeping others from writing to mirror topics, AclSync",
+	  "nothing keeps others from writing to mirror topics (read_only: unenforced: not permitted), no ACLs follow" },
 	{ RIGHT_DESCRIBE, false, "DescribeAcls, DescribeCluster: read-only checks, and this one",
 	  "which rights krmirror has on the cluster, and who else may write to the control log, cannot be known" },
 };
@@ -121,6 +129,10 @@ static void source_rights(struct building *b, const struct rights_spec *spec)
 	}
 	b->thing = (struct right){ .side = SIDE_SOURCE, .resource = RIGHT_CLUSTER, .name = "kafka-cluster" };
 	ADD(b, source_cluster);
+	if (spec->source_log == NULL)
+		return;
+	b->thing = (struct right){ .side = SIDE_SOURCE, .resource = RIGHT_TOPIC, .name = spec->source_log };
+	ADD(b, source_log);
 }
 
 static void one_mirror(struct building *b, bool exists)

@@ -61,6 +61,7 @@ struct rights_spec {
 	int n;
 	const struct rights_group *groups;
 	int n_groups;
+	const char *source_log;      /* the source's control topic, where it is to be read; or NULL */
 	bool by_prefix;              /* as grants: one for all mirror topics where there is a prefix, and for those to come */
 };
 struct rights rights_needed(const struct rights_spec *spec, struct arena *arena);

@@ -212,9 +212,9 @@ static bool change_each(struct task_run *run, change_fn *change, const struct ad
 		if (rc == RC_OK) {
 			tell(run, &acls[i], what);
 		} else if (rc == RC_KAFKA) {
-			task_errors_add(run->errors, TASK_INVALID_REQUEST_ERROR, "%s %s %s of %s on %s %s: %s", acls[i].permission,
-					acls[i].operation, acls[i].pattern, acls[i].principal, acls[i].type, acls[i].resource,
-					err.text);
+			task_errors_add(run->errors, TASK_INVALID_REQUEST_ERROR, "%s %s %s of %s on %s %s: %s",
+					acls[i].permission, acls[i].operation, acls[i].pattern, acls[i].principal, acls[i].type,
+					acls[i].resource, err.text);
 		} else {
 			task_failed(run, &err);
 			return false;
@@ -261,7 +261,8 @@ static void carry_out(struct acl_run *a)
 	if (outcome == OUTCOME_DONE)
 		outcome = record_made(a, before, &err);
 	if (outcome == OUTCOME_DONE && change_all(run, admin_create_acls, a->plan.create, "made as at the source") &&
-	    change_all(run, admin_delete_acls, a->plan.remove, "removed: it is gone at the source, or lets write to a mirror"))
+	    change_all(run, admin_delete_acls, a->plan.remove,
+		       "removed: it is gone at the source, or lets write to a mirror"))
 		outcome = record_made(a, a->plan.made, &err);
 	if (outcome != OUTCOME_DONE)
 		task_failed(run, &err);

@@ -73,7 +73,8 @@ static struct both list(struct task_run *run, struct arena *arena)
 	struct config_sync *kept = *run->data;
 	struct row_of *rows = arena_new(arena, struct row_of, model->n_mirrors);
 	struct both both = {
-		.source = arena_new(arena, struct admin_configs_of, SLICE), .here = arena_new(arena, struct admin_configs_of, SLICE),
+		.source = arena_new(arena, struct admin_configs_of, SLICE),
+		.here = arena_new(arena, struct admin_configs_of, SLICE),
 	};
 	int n = 0;
 

@@ -23,7 +23,7 @@ enum {
 static const struct task tasks[TASK_KINDS] = {
 	{ TASK_CONSUMER_OFFSET_SYNC, 5000, task_groups_run, task_groups_forget },
 	{ TASK_TOPIC_CONFIGS_SYNC, 10000, config_sync_run, config_sync_forget },
-	{ TASK_ACL_SYNC, 5000, NULL, NULL },
+	{ TASK_ACL_SYNC, 5000, acl_sync_run, NULL },
 	{ TASK_AUTO_CREATE_MIRROR, 15000, auto_create_run, auto_create_forget },
 	{ TASK_SOURCE_PROGRESS, 5000, task_progress_run, task_groups_forget },
 };

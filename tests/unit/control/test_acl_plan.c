@@ -36,7 +36,8 @@ static const char *shown(const json_t *list, char *out, size_t size)
 		const char *type = json_string_value(json_object_get(a, "type"));
 		bool prefixed = strcmp(json_string_value(json_object_get(a, "pattern")), "PREFIXED") == 0;
 
-		at += (size_t)snprintf(out + at, size - at, "%s%s %s%s %s %s %s", i > 0 ? "|" : "", type != NULL ? type : "-",
+		at += (size_t)snprintf(out + at, size - at,
+	  "%s%s %s%s %s %s %s", i > 0 ? "|" : "", type != NULL ? type : "-",
 				       json_string_value(json_object_get(a, "resource")), prefixed ? "+" : "",
 				       json_string_value(json_object_get(a, "principal")),
 				       json_string_value(json_object_get(a, "operation")),
@@ -60,10 +61,12 @@ struct plan_case {
 
 static const struct plan_case cases[] = {
 	/* made, kept, removed */
-	{ "TOPIC t User:a READ ALLOW", BAN, "", "t", NULL, "TOPIC t User:a READ ALLOW", "", "TOPIC t User:a READ ALLOW", "", NULL },
+	{ "TOPIC t User:a READ ALLOW", BAN, "", "t", NULL, "TOPIC t User:a READ ALLOW", "",
+	  "TOPIC t User:a READ ALLOW", "", NULL },
 	{ "TOPIC t User:a READ ALLOW", BAN "|TOPIC t User:a READ ALLOW", "TOPIC t User:a READ ALLOW", "t", NULL, "", "",
 	  "TOPIC t User:a READ ALLOW", "", NULL },
-	{ "", BAN "|TOPIC t User:a READ ALLOW", "TOPIC t User:a READ ALLOW", "t", NULL, "", "TOPIC t User:a READ ALLOW", "", "",
+	{ "", BAN "|TOPIC t User:a READ ALLOW", "TOPIC t User:a READ ALLOW", "t", NULL, "",
+	  "TOPIC t User:a READ ALLOW", "", "",
 	  NULL },
 	/* what others made is theirs */
 	{ "TOPIC t User:a READ ALLOW", BAN "|TOPIC t User:a READ ALLOW", "", "t", NULL, "", "", "", "", NULL },
@@ -71,14 +74,17 @@ static const struct plan_case cases[] = {
 	/* what lets write is withheld, whatever its form */
 	{ "TOPIC t User:a WRITE ALLOW", BAN, "", "t", NULL, "", "", "", "- t User:a WRITE ALLOW", NULL },
 	{ "TOPIC * User:a WRITE ALLOW", BAN, "", "t", NULL, "", "", "", "- t User:a WRITE ALLOW", NULL },
-	{ "TOPIC t+ User:a WRITE ALLOW|TOPIC * User:a WRITE ALLOW", BAN, "", "tt", NULL, "", "", "", "- tt User:a WRITE ALLOW",
+	{ "TOPIC t+ User:a WRITE ALLOW|TOPIC * User:a WRITE ALLOW", BAN, "", "tt", NULL, "", "", "",
+	  "- tt User:a WRITE ALLOW",
 	  NULL },
 	{ "TOPIC t User:a ALL ALLOW", BAN, "", "t", NULL,
 	  "TOPIC t User:a READ ALLOW|TOPIC t User:a DESCRIBE ALLOW|TOPIC t User:a DESCRIBE_CONFIGS ALLOW", "",
 	  "TOPIC t User:a READ ALLOW|TOPIC t User:a DESCRIBE ALLOW|TOPIC t User:a DESCRIBE_CONFIGS ALLOW",
 	  "- t User:a ALL ALLOW", NULL },
-	{ "TOPIC t User:a WRITE DENY", BAN, "", "t", NULL, "TOPIC t User:a WRITE DENY", "", "TOPIC t User:a WRITE DENY", "", NULL },
-	{ "TOPIC u User:a WRITE ALLOW", BAN, "", "t", NULL, "TOPIC u User:a WRITE ALLOW", "", "TOPIC u User:a WRITE ALLOW", "",
+	{ "TOPIC t User:a WRITE DENY", BAN, "", "t", NULL, "TOPIC t User:a WRITE DENY", "",
+	  "TOPIC t User:a WRITE DENY", "", NULL },
+	{ "TOPIC u User:a WRITE ALLOW", BAN, "", "t", NULL, "TOPIC u User:a WRITE ALLOW", "",
+	  "TOPIC u User:a WRITE ALLOW", "",
 	  NULL },
 	/* made before there was such a mirror */
 	{ "TOPIC t+ User:a WRITE ALLOW", BAN "|TOPIC t+ User:a WRITE ALLOW", "TOPIC t+ User:a WRITE ALLOW", "tt", NULL, "",
@@ -86,13 +92,16 @@ static const struct plan_case cases[] = {
 	/* others let somebody write already: it is not the promotion's to make, nor ours to remove */
 	{ "TOPIC t User:a WRITE ALLOW", BAN "|TOPIC t User:a WRITE ALLOW", "", "t", NULL, "", "", "", "", NULL },
 	/* promoted: as at the source, or by name while another is live, and of everything always by name */
-	{ "TOPIC t User:a WRITE ALLOW", BAN, "", NULL, "t", "TOPIC t User:a WRITE ALLOW", "", "TOPIC t User:a WRITE ALLOW", "",
+	{ "TOPIC t User:a WRITE ALLOW", BAN, "", NULL, "t", "TOPIC t User:a WRITE ALLOW", "",
+	  "TOPIC t User:a WRITE ALLOW", "",
 	  NULL },
-	{ "TOPIC t+ User:a WRITE ALLOW", BAN, "", "t1", "t2", "TOPIC t2 User:a WRITE ALLOW", "", "TOPIC t2 User:a WRITE ALLOW",
+	{ "TOPIC t+ User:a WRITE ALLOW", BAN, "", "t1", "t2", "TOPIC t2 User:a WRITE ALLOW", "",
+	  "TOPIC t2 User:a WRITE ALLOW",
 	  "- t1 User:a WRITE ALLOW", NULL },
 	{ "TOPIC t+ User:a WRITE ALLOW", BAN "|TOPIC t2 User:a WRITE ALLOW", "TOPIC t2 User:a WRITE ALLOW", NULL, "t2",
 	  "TOPIC t+ User:a WRITE ALLOW", "", "TOPIC t+ User:a WRITE ALLOW|TOPIC t2 User:a WRITE ALLOW", "", NULL },
-	{ "TOPIC * User:a WRITE ALLOW", BAN, "", NULL, "t", "TOPIC t User:a WRITE ALLOW", "", "TOPIC t User:a WRITE ALLOW", "",
+	{ "TOPIC * User:a WRITE ALLOW", BAN, "", NULL, "t", "TOPIC t User:a WRITE ALLOW", "",
+	  "TOPIC t User:a WRITE ALLOW", "",
 	  NULL },
 	/* and when the mirror is forgotten, until the source takes it away */
 	{ "TOPIC * User:a WRITE ALLOW", BAN "|TOPIC t User:a WRITE ALLOW", "TOPIC t User:a WRITE ALLOW", NULL, NULL, "", "",
@@ -103,19 +112,23 @@ static const struct plan_case cases[] = {
 	{ "TOPIC t User:k READ ALLOW|TOPIC t User:s READ ALLOW|CLUSTER kafka-cluster User:a ALTER ALLOW|"
 	  "TOPIC _krmirror User:a READ ALLOW|TOPIC _+ User:a READ ALLOW|GROUP krmirror User:a READ ALLOW|"
 	  "GROUP k+ User:a READ ALLOW", BAN, "", "t", NULL, "", "", "", "", NULL },
-	{ "GROUP * User:a READ ALLOW", BAN, "", "t", NULL, "GROUP * User:a READ ALLOW", "", "GROUP * User:a READ ALLOW", "", NULL },
+	{ "GROUP * User:a READ ALLOW", BAN, "", "t", NULL, "GROUP * User:a READ ALLOW", "",
+	  "GROUP * User:a READ ALLOW", "", NULL },
 	/* no super user, as far as is known: what would shut it out is not made */
-	{ "TOPIC t User:* READ DENY|TOPIC * User:* DESCRIBE DENY|GROUP * User:* READ DENY", OWN, "", "t", NULL, "", "", "", "",
+	{ "TOPIC t User:* READ DENY|TOPIC * User:* DESCRIBE DENY|GROUP * User:* READ DENY", OWN, "",
+	  "t", NULL, "", "", "", "",
 	  NULL },
 	{ "TOPIC t User:a READ ALLOW|GROUP * User:a READ ALLOW", "", "", "t", NULL, "", "", "", "", NULL },
-	{ "TOPIC t User:a READ ALLOW", OWN, "", "t", NULL, "TOPIC t User:a READ ALLOW", "", "TOPIC t User:a READ ALLOW", "", NULL },
+	{ "TOPIC t User:a READ ALLOW", OWN, "", "t", NULL, "TOPIC t User:a READ ALLOW", "",
+	  "TOPIC t User:a READ ALLOW", "", NULL },
 	/* filters */
 	{ "TOPIC t User:a READ ALLOW|GROUP g User:a READ ALLOW|TRANSACTIONAL_ID x User:a WRITE ALLOW", BAN, "", "t", NULL,
 	  "TRANSACTIONAL_ID x User:a WRITE ALLOW", "", "TRANSACTIONAL_ID x User:a WRITE ALLOW", "",
 	  "[{\"resourceFilter\":{\"resourceType\":\"transactionalId\",\"patternType\":\"literal\"},"
 	  "\"accessFilter\":{\"operation\":\"write\",\"permissionType\":\"allow\",\"principal\":\"User:a\"}}]" },
 	{ "TOPIC t User:a READ ALLOW|TOPIC t+ User:a READ ALLOW|TOPIC u User:a READ ALLOW", BAN, "", NULL, NULL,
-	  "TOPIC t User:a READ ALLOW|TOPIC t+ User:a READ ALLOW", "", "TOPIC t User:a READ ALLOW|TOPIC t+ User:a READ ALLOW", "",
+	  "TOPIC t User:a READ ALLOW|TOPIC t+ User:a READ ALLOW", "",
+	  "TOPIC t User:a READ ALLOW|TOPIC t+ User:a READ ALLOW", "",
 	  "[{\"resourceFilter\":{\"resourceType\":\"TOPIC\",\"patternType\":\"MATCH\",\"name\":\"t\"},"
 	  "\"accessFilter\":{\"operation\":\"ANY\",\"permissionType\":\"ANY\"}}]" },
 };
