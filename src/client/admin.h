@@ -211,6 +211,21 @@ struct admin_fetch {
 int admin_fetch(struct cluster *cluster, struct call *call, const struct admin_fetch *what, int64_t deadline_ns,
 		struct admin_fetched *fetched, struct err *err) MUST_USE;
 
+/* A batch for one partition, acks=all. */
+struct admin_batch {
+	const char *topic;
+	int32_t partition;
+	struct bytes bytes;             /* as batch_build makes it */
+};
+
+/* Until the leader has taken it; it may stand there more than once. */
+int admin_produce(struct cluster *cluster, const struct admin_batch *batch, int64_t deadline_ns, int64_t *base_offset,
+		  struct err *err) MUST_USE;
+/* The same for who sends its calls itself: the request of a call that was initialised with produce_api, and what its answer
+ * says (Kafka's code). */
+void produce_ask(struct call *call, const char *topic, int32_t partition, struct bytes batch);
+int16_t produce_answer(struct call *call, int64_t *base_offset);
+
 struct admin_member {
 	const char *member_id, *instance_id, *client_host;   /* instance_id NULL: not static */
 };
@@ -225,6 +240,9 @@ struct admin_group {
 /* A group that does not exist is "Dead" without members. */
 int admin_describe_group(struct cluster *cluster, const char *group, int64_t deadline_ns, struct arena *arena,
 			 struct admin_group *out, struct err *err) MUST_USE;
+
+/* What does not exist is deleted. RC_KAFKA with NON_EMPTY_GROUP: it has members. */
+int admin_delete_group(struct cluster *cluster, const char *group, int64_t deadline_ns, struct err *err) MUST_USE;
 
 /* Operations of the caller on the cluster as a bit field; INT32_MIN: not told. */
 int admin_cluster_operations(struct cluster *cluster, int64_t deadline_ns, int32_t *operations,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who is in a group, and what the caller may do on the cluster. */
 #include "client/admin_priv.h"
+#include "wire/msg/delete_groups.h"
 #include "wire/msg/describe_acls.h"
 #include "wire/msg/describe_cluster.h"
 #include "wire/msg/describe_groups.h"
@@ -124,6 +125,54 @@ int admin_describe_group(struct cluster *cluster, const char *group, int64_t dea
 		rc = coordinator_find(&op, group, &node, err);
 		if (rc == RC_OK)
 			rc = group_once(&op, node, arena, out, err);
+	} while ((admin_rc_retries(rc) || (rc == RC_KAFKA && admin_code_retries(err->kafka))) && admin_pause(&op));
+	return rc;
+}
+
+/* --- delete -------------------------------------------------------------------------------------------------- */
+
+static int delete_once(struct admin_op *op, int32_t node, struct err *err)
+{
+	struct call call = { 0 };
+	struct delete_groups_request *req;
+	const struct delete_groups_response *res;
+	int16_t code = KERR_UNKNOWN_SERVER_ERROR;
+	int rc;
+
+	call_init(&call, &delete_groups_api, NULL, NULL);
+	req = call_req(&call, delete_groups);
+	req->groups_names.items = arena_new(&call.arena, struct str, 1);
+	req->groups_names.items[0] = str_of(op->object);
+	req->groups_names.n = 1;
+	rc = admin_call(op, node, &call, err);
+	if (rc == RC_OK) {
+		res = call_res(&call, delete_groups);
+		if (res->results.n == 1)
+			code = res->results.items[0].error_code;
+		rc = code == KERR_GROUP_ID_NOT_FOUND ? RC_OK : admin_code(op, code, STR_NULL, err);
+	} else {
+		admin_failed(op, err);
+	}
+	call_fini(&call);
+	return rc;
+}
+
+int admin_delete_group(struct cluster *cluster, const char *group, int64_t deadline_ns, struct err *err)
+{
+	char right[300];
+	struct admin_op op = { .cluster = cluster, .deadline_ns = deadline_ns, .verb = "delete group",
+			       .object = group, .right = right };
+	int32_t node = NODE_ANY;
+	int rc;
+
+	snprintf(right, sizeof(right), "DELETE on Group %s", group);
+	do {
+		rc = cluster_n_nodes(cluster) == 0 ? admin_refresh(&op, err) : RC_OK;
+		if (rc != RC_OK)
+			return rc;
+		rc = coordinator_find(&op, group, &node, err);
+		if (rc == RC_OK)
+			rc = delete_once(&op, node, err);
 	} while ((admin_rc_retries(rc) || (rc == RC_KAFKA && admin_code_retries(err->kafka))) && admin_pause(&op));
 	return rc;
 }

@@ -4,12 +4,11 @@
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "control/canary.h"
 #include "control/filters.h"
 
 #include <string.h>
 #include <strings.h>
-
-#define CANARY "krmirror-drill-"
 
 enum { DAY_S = 86400 };
 
@@ -112,5 +111,5 @@ int64_t group_plan_day(const char *group, int64_t wall_ms)
 
 bool group_filter_takes(const json_t *filters, const char *group)
 {
-	return strncmp(group, CANARY, strlen(CANARY)) != 0 && filters_take(filters, "groupFilters", group);
+	return !canary_is(group) && filters_take(filters, "groupFilters", group);
 }

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "control/guard.h"
 #include "control/mirror_adopt.h"
 #include "control/verbs.h"
 
@@ -213,6 +214,32 @@ enum outcome mirror_delete(struct session *session, const char *link, const char
 	struct change change = { link, topic, VERB_DELETE };
 
 	return carry_out(session, &change, NULL, err);
+}
+
+static enum outcome forget_decide(struct control_log *log, struct control_batch *batch, void *arg, struct err *err)
+{
+	const struct change *change = arg;
+	char *wish = record_key_mirror(change->link, change->topic);
+
+	(void)err;
+	if (control_log_get(log, wish) != NULL)
+		delete_records(log, change, batch);
+	xfree(wish);
+	return OUTCOME_DONE;
+}
+
+enum outcome mirror_remove(struct session *session, const char *link, const char *topic, struct err *err)
+{
+	struct change change = { link, topic, VERB_DELETE };
+	struct mirror_wish wish = { 0 };
+	enum outcome outcome = OUTCOME_DONE;
+
+	if (control_log_mirror(session->log, link, topic, &wish, err) == RC_OK)
+		outcome = guard_lift(session, &wish, err);
+	mirror_wish_fini(&wish);
+	if (outcome != OUTCOME_DONE)
+		return outcome;
+	return control_log_update(session->log, forget_decide, &change, session->deadline_ns, NULL, err);
 }
 
 enum outcome mirror_delete_check(struct session *session, const char *link, const char *topic, struct err *err)

@@ -59,5 +59,7 @@ enum outcome mirror_resume(struct session *session, const char *link, const char
 			   struct err *err) MUST_USE;
 /* Forgets a stopped mirror; the topic stays. */
 enum outcome mirror_delete(struct session *session, const char *link, const char *topic, struct err *err) MUST_USE;
+/* Whatever its state, the guard is lifted and the records go: for canaries, whose topic is deleted next. */
+enum outcome mirror_remove(struct session *session, const char *link, const char *topic, struct err *err) MUST_USE;
 enum outcome mirror_delete_check(struct session *session, const char *link, const char *topic,
 				 struct err *err) MUST_USE;

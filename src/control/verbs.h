@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the files of the verbs share. Only for control/. */
+/* What the files of the verbs share. Only for control/, and the drill, which does what verbs do. */
 #pragma once
 
 #include "control/session.h"

@@ -67,6 +67,8 @@ static const struct opt_row rows[] = {
 	{ OPT_DELETE_CONFIG, "delete-config", 0, ARG_NEEDED, "K,...", "settings that go back to their defaults" },
 	{ OPT_NEW_KEY_FILE, "new-key-file", 0, ARG_NEEDED, "FILE", "the key that is used from now on: 32 raw bytes" },
 	{ OPT_ADOPT, "adopt", 0, ARG_NONE, NULL, "take over a topic that is there, once it is proven equal" },
+	{ OPT_PLAN, "plan", 0, ARG_NEEDED, "FILE", "what is rehearsed, as `krmirror drill template` prints it" },
+	{ OPT_REPORT, "report", 0, ARG_NEEDED, "FILE", "append the result, as one line of JSON" },
 	{ OPT_LIST_COMMANDS, "list-commands", 0, ARG_NONE, NULL, NULL },
 };
 

@@ -47,6 +47,8 @@ enum outcome cmd_mirror_resume(struct cli *cli);
 enum outcome cmd_mirror_promote(struct cli *cli);
 enum outcome cmd_mirror_failover(struct cli *cli);
 enum outcome cmd_mirror_delete(struct cli *cli);
+enum outcome cmd_drill_run(struct cli *cli);
+enum outcome cmd_drill_template(struct cli *cli);
 enum outcome cmd_status(struct cli *cli);
 enum outcome cmd_topic_diff(struct cli *cli);
 enum outcome cmd_verify(struct cli *cli);

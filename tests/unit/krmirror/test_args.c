@@ -154,7 +154,7 @@ START_TEST(unknown_commands_name_their_neighbour)
 {
 	bad("lnk list", "unknown command 'lnk'", "did you mean 'krmirror link'?");
 	bad("link lsit", "unknown command 'link lsit'", "did you mean 'krmirror link list'?");
-	bad("drill run", "unknown command 'drill'", "--help lists the commands");
+	bad("rebalance run", "unknown command 'rebalance'", "--help lists the commands");
 	bad("link", "'link' alone is no command", "krmirror link --help");
 	bad("", "no command given", "krmirror --help");
 	bad("-o json", "no command given", "krmirror --help");

@@ -11,6 +11,7 @@ int main(void)
 
 	suite_add_tcase(suite, args_tests());
 	suite_add_tcase(suite, commands_tests());
+	suite_add_tcase(suite, drill_tests());
 	suite_add_tcase(suite, output_tests());
 	suite_add_tcase(suite, proof_tests());
 	suite_add_tcase(suite, view_tests());
