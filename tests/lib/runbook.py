@@ -120,7 +120,7 @@ class Room:
         with open(self.hosts_file, "w") as f:
             f.writelines(f"{address} {name}\n" for name, address in {"localhost": "127.0.0.1", **HOSTS}.items())
         self.east, self.west = (NamedCluster(dir, v, host, self.hosts_file, config) for v, host in zip(versions, HOSTS))
-        self.worker = None
+        self.workers = {}    # by their configuration files
         self.transcript = []
         self.bin = os.path.join(self.dir, "bin")
         self._make_commands()
@@ -160,18 +160,19 @@ class Room:
         self.transcript.append(f"$ {command}\n{got.stdout}[{got.returncode}]")
         return got
 
-    def krmirrord(self, verb):
+    def krmirrord(self, verb, config=None):
         """What the service manager does."""
+        config = config or self.env["KRMIRROR_CONFIG"]
         if verb == "start":
             with open(os.path.join(self.dir, "krmirrord.log"), "ab") as log:
-                self.worker = subprocess.Popen(
-                    self._inside(os.path.join(self.bin, "krmirrord"), "-c", self.env["KRMIRROR_CONFIG"], "--foreground"),
-                    stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd=self.dir, env=self.env,
+                self.workers[config] = subprocess.Popen(
+                    self._inside(os.path.join(self.bin, "krmirrord"), "-c", config, "--foreground"), stdout=log,
+                    stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd=self.dir, env=self.env,
                     start_new_session=True, preexec_fn=die_with_parent)
         else:
-            self.worker.terminate()
-            assert self.worker.wait(30) == 0
-            self.worker = None
+            worker = self.workers.pop(config)
+            worker.terminate()
+            assert worker.wait(30) == 0
 
     def do(self, step):
         """One command of a page."""
@@ -183,6 +184,10 @@ class Room:
         service = re.fullmatch(r"systemctl (start|stop) krmirrord", step.command)
         if service:
             self.krmirrord(service.group(1))
+            return
+        by_hand = re.fullmatch(r"krmirrord -c (\S+)", step.command)
+        if by_hand:
+            self.krmirrord("start", by_hand.group(1))
             return
         got = self.shell(step.command)
         assert got.returncode == step.code, f"line {step.line}: exit {got.returncode}, not {step.code}\n{self.report()}"
@@ -208,9 +213,9 @@ class Room:
             input=text, capture_output=True, text=True, timeout=60, env=self.env)
         assert got.returncode == 0, got.stderr
 
-    def wait_level(self, topic, deadline=90):
+    def wait_level(self, topic, options="", deadline=90):
         def level():
-            got = self.shell(f"krmirror mirror describe {topic} -o json")
+            got = self.shell(f"krmirror {options} mirror describe {topic} -o json")
             rows = json.loads(got.stdout) if got.returncode == 0 else []
             return rows and all(r["state"] == "COPYING" and r["partition_mirror_lag"] == 0 for r in rows)
         wait_until(level, deadline, lambda: f"{topic} has no lag\n{self.report()}", every=0.5)
@@ -229,9 +234,9 @@ class Room:
             return "\n".join(self.transcript[-6:]) + "\n-- krmirrord\n" + f.read()[-4000:]
 
     def close(self):
-        if self.worker is not None:
-            self.worker.kill()
-            self.worker.wait()
+        for worker in self.workers.values():
+            worker.kill()
+            worker.wait()
         for c in (self.east, self.west):
             c.stop()
         os.remove(self.hosts_file)

@@ -23,7 +23,8 @@ class Shop:
     def __init__(self, room):
         self.room = room
         self.words = {"orders": self.orders, "level": self.level, "groups": self.groups, "mirrored": self.mirrored,
-                      "east-is-lost": self.east_is_lost, "write-west": self.write_west, "key": self.key}
+                      "east-is-lost": self.east_is_lost, "write-west": self.write_west, "key": self.key,
+                      "failed-over": self.failed_over, "tail": self.tail, "level-back": self.level_back}
 
     def ok(self, command):
         got = self.room.shell(command)
@@ -55,11 +56,28 @@ class Shop:
     def write_west(self):
         self.room.write("orders", RECORDS, 5, cluster="west")
 
+    def failed_over(self):
+        """And east is there again."""
+        self.room.follow("krmirror-failover.7", self.words)
+        with self.room.namespace.inside():
+            self.room.east.brokers[0].start()
+
+    def tail(self):
+        """What was written on either side is not the same."""
+        for cluster, first in (("east", 0), ("west", 3)):
+            self.ok(f"kafka-topics.sh --bootstrap-server kafka1.{cluster}:9092 --create --topic carts --partitions 1")
+            self.room.write("carts", first, 5, cluster)
+
+    def level_back(self):
+        for topic in ("orders", "carts"):
+            self.room.wait_level(topic, "-c back.properties")
+
     def key(self, file):
         self.room.configure(secret__key__file=os.path.join(self.room.dir, file))
 
 
-@pytest.mark.parametrize("page", ["krmirror-failover.7", "krmirror-migration.7", "krmirror-security.7"])
+# krmirror-failback(7) begins after all of krmirror-failover(7).
+@pytest.mark.parametrize("page", ["krmirror-failback.7", "krmirror-migration.7", "krmirror-security.7"])
 def test_a_runbook_as_it_is_written(room, page):
     shop = Shop(room)
     room.follow(page, shop.words)
