@@ -3,6 +3,8 @@
 was given stays, and the promotion sets the latest."""
 import time
 
+import pytest
+
 from lib.produce import produce
 from lib.util import wait_until
 
@@ -36,6 +38,7 @@ def wait_config(site, topic, **wanted):
     wait_until(there, 30, lambda: f"{topic} {wanted}: {site.destination.topic_config(topic)}", every=0.1)
 
 
+@pytest.mark.real_only   # the sandbox takes no compression.type but producer
 def test_settings_follow_the_source(site):
     topic, given = site.topic(), site.topic("given")
     for t in (topic, given):
