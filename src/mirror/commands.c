@@ -281,6 +281,8 @@ static bool run_lane_may_empty(struct mirror *m, struct command *c)
 
 	if (ml != NULL)
 		ml->spec.emptied_end = c->lane.emptied_end;
+	if (ml != NULL && ml->successor != NULL)   /* it was asked for before this was recorded */
+		ml->successor->lane.emptied_end = c->lane.emptied_end;
 	return false;
 }
 

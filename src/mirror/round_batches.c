@@ -54,6 +54,15 @@ static enum batch_answer first_batch(struct round *r, int i, struct reader *in, 
 	return BATCH_ABSENT;
 }
 
+/* Records were deleted up to the end since the start was asked (a trim that was under way): nothing was looked at yet. */
+static bool emptied_meanwhile(struct round *r, int i)
+{
+	const struct fetched_partition *p = fetched(r, i);
+	const struct align_input *in = &r->lanes[i]->opening.in;
+
+	return p != NULL && p->error_code == KERR_OFFSET_OUT_OF_RANGE && in->local_start < in->local_end;
+}
+
 void round_take_tail(struct round *r, int i)
 {
 	struct mirror_lane *ml = r->lanes[i];
@@ -64,6 +73,10 @@ void round_take_tail(struct round *r, int i)
 
 	if (answer == BATCH_LATER)
 		return;
+	if (emptied_meanwhile(r, i)) {
+		opening_retry(ml, "the start of the mirror's log has moved since it was asked");
+		return;
+	}
 	/* An empty answer is a failed check, not a passed one: align judges it. */
 	tail->found = answer == BATCH_HERE && b.magic == 2;
 	if (tail->found) {
