@@ -58,7 +58,32 @@ static int coordinator_find(struct admin_op *op, const char *group, int32_t *nod
 	return rc;
 }
 
+/* What is asked of the coordinator, once; arg is the caller's. */
+typedef int coordinator_once(struct admin_op *op, int32_t node, void *arg, struct err *err);
+
+/* Asks the coordinator of the group (op->object), whoever that is by then, until it answers. */
+static int coordinator_ask(struct admin_op *op, coordinator_once *once, void *arg, struct err *err)
+{
+	int32_t node = NODE_ANY;
+	int rc;
+
+	do {
+		rc = cluster_n_nodes(op->cluster) == 0 ? admin_refresh(op, err) : RC_OK;
+		if (rc != RC_OK)
+			return rc;
+		rc = coordinator_find(op, op->object, &node, err);
+		if (rc == RC_OK)
+			rc = once(op, node, arg, err);
+	} while ((admin_rc_retries(rc) || (rc == RC_KAFKA && admin_code_retries(err->kafka))) && admin_pause(op));
+	return rc;
+}
+
 /* --- describe ------------------------------------------------------------------------------------------------ */
+
+struct description {
+	struct arena *arena;
+	struct admin_group *out;
+};
 
 static void group_copy(const struct described_group *in, struct arena *arena, struct admin_group *out)
 {
@@ -77,8 +102,9 @@ static void group_copy(const struct described_group *in, struct arena *arena, st
 	}
 }
 
-static int group_once(struct admin_op *op, int32_t node, struct arena *arena, struct admin_group *out, struct err *err)
+static int describe_once(struct admin_op *op, int32_t node, void *arg, struct err *err)
 {
+	const struct description *description = arg;
 	struct call call = { 0 };
 	struct describe_groups_request *req;
 	const struct describe_groups_response *res;
@@ -99,7 +125,7 @@ static int group_once(struct admin_op *op, int32_t node, struct arena *arena, st
 			code = res->groups.items[0].error_code;
 		rc = admin_code(op, code, STR_NULL, err);
 		if (rc == RC_OK)
-			group_copy(&res->groups.items[0], arena, out);
+			group_copy(&res->groups.items[0], description->arena, description->out);
 	} else {
 		admin_failed(op, err);
 	}
@@ -113,25 +139,16 @@ int admin_describe_group(struct cluster *cluster, const char *group, int64_t dea
 	char right[300];
 	struct admin_op op = { .cluster = cluster, .deadline_ns = deadline_ns, .verb = "describe group",
 			       .object = group, .right = right };
-	int32_t node = NODE_ANY;
-	int rc;
+	struct description description = { arena, out };
 
 	snprintf(right, sizeof(right), "DESCRIBE on Group %s", group);
 	*out = (struct admin_group){ 0 };
-	do {
-		rc = cluster_n_nodes(cluster) == 0 ? admin_refresh(&op, err) : RC_OK;
-		if (rc != RC_OK)
-			return rc;
-		rc = coordinator_find(&op, group, &node, err);
-		if (rc == RC_OK)
-			rc = group_once(&op, node, arena, out, err);
-	} while ((admin_rc_retries(rc) || (rc == RC_KAFKA && admin_code_retries(err->kafka))) && admin_pause(&op));
-	return rc;
+	return coordinator_ask(&op, describe_once, &description, err);
 }
 
 /* --- delete -------------------------------------------------------------------------------------------------- */
 
-static int delete_once(struct admin_op *op, int32_t node, struct err *err)
+static int delete_once(struct admin_op *op, int32_t node, void *arg, struct err *err)
 {
 	struct call call = { 0 };
 	struct delete_groups_request *req;
@@ -139,6 +156,7 @@ static int delete_once(struct admin_op *op, int32_t node, struct err *err)
 	int16_t code = KERR_UNKNOWN_SERVER_ERROR;
 	int rc;
 
+	(void)arg;
 	call_init(&call, &delete_groups_api, NULL, NULL);
 	req = call_req(&call, delete_groups);
 	req->groups_names.items = arena_new(&call.arena, struct str, 1);
@@ -162,19 +180,9 @@ int admin_delete_group(struct cluster *cluster, const char *group, int64_t deadl
 	char right[300];
 	struct admin_op op = { .cluster = cluster, .deadline_ns = deadline_ns, .verb = "delete group",
 			       .object = group, .right = right };
-	int32_t node = NODE_ANY;
-	int rc;
 
 	snprintf(right, sizeof(right), "DELETE on Group %s", group);
-	do {
-		rc = cluster_n_nodes(cluster) == 0 ? admin_refresh(&op, err) : RC_OK;
-		if (rc != RC_OK)
-			return rc;
-		rc = coordinator_find(&op, group, &node, err);
-		if (rc == RC_OK)
-			rc = delete_once(&op, node, err);
-	} while ((admin_rc_retries(rc) || (rc == RC_KAFKA && admin_code_retries(err->kafka))) && admin_pause(&op));
-	return rc;
+	return coordinator_ask(&op, delete_once, NULL, err);
 }
 
 /* --- rights -------------------------------------------------------------------------------------------------- */
