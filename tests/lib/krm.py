@@ -14,6 +14,7 @@ from .util import Timeout, die_with_parent, ports, wait_until
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.abspath(os.environ.get("KRMIRROR_BUILD") or os.path.join(TOP, "build"))
 CATCH_UP = 60
+HOURLY = {"topic__config__sync__ms": "1h"}   # of a link: settings are looked at once, at the start
 
 
 def binary(name):
@@ -240,6 +241,18 @@ class Site:
         self.create_link(**link)
         self.create_mirror(topic)
         return topic
+
+    def worker_below_a_limit(self, topic, limit):
+        """A worker whose topic takes batches of so many bytes only. krmirror puts max.message.bytes back; so it is set
+        behind its look, while the mirror is paused, and there is no other for an hour (the link has HOURLY)."""
+        self.ok("mirror", "pause", topic, "--link", self.link)
+        self.destination.alter_topic(topic, max__message__bytes=str(limit))
+        worker = self.worker()
+        wait_until(lambda: int(self.destination.topic_config(topic)["max.message.bytes"]) > limit, CATCH_UP,
+                   "max.message.bytes is put back", every=0.2)
+        self.destination.alter_topic(topic, max__message__bytes=str(limit))
+        self.ok("mirror", "resume", topic, "--link", self.link)
+        return worker
 
     def describe(self, topic):
         rows = self.ok("mirror", "describe", topic, "--link", self.link, "-o", "json").json

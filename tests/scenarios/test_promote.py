@@ -95,7 +95,7 @@ def test_open_transaction_on_the_source(site):
 
 @pytest.mark.parametrize("given", (None, "700000"), ids=("as-at-the-source", "given"))
 def test_a_limit_that_was_raised_since_the_creation(site, given):
-    """The promoted topic takes what the source takes now; unless it was said otherwise when it was made."""
+    """The promoted topic has what the source has now; unless it was said otherwise when it was made."""
     topic = site.topic("limit")
     site.source.create_topic(topic, config={"max.message.bytes": "500000", "retention.ms": "111000000"})
     site.create_link()
@@ -108,4 +108,4 @@ def test_a_limit_that_was_raised_since_the_creation(site, given):
     site.ok("promote", topic, "--link", site.link, "--wait=60s")
     config = site.destination.topic_config(topic)
     assert config["max.message.bytes"] == (given or "900000")
-    assert config["retention.ms"] == "111000000"
+    assert config["retention.ms"] == "222000000"

@@ -4,6 +4,7 @@ holes inside batches, a resume in the middle of a batch."""
 import pytest
 
 from lib.compaction import CONFIG, Keyed, cleaned_to, wait_cleaned
+from lib.krm import HOURLY
 from lib.produce import CODECS, produce
 
 
@@ -108,10 +109,9 @@ def test_old_formats(old_site, counts, codec, format):
 @pytest.mark.parametrize("codec", ("none", "zstd"))
 def test_a_destination_that_takes_less_than_the_source(site, codec):
     """What we make is never larger than what it takes, though nobody tells; a record that alone is too large is named."""
-    topic = mirrored(site, f"less-{codec}", config={"message.timestamp.type": "LogAppendTime"})
-    site.destination.alter_topic(topic, max__message__bytes="20000")
+    topic = site.mirrored(f"less-{codec}", config={"message.timestamp.type": "LogAppendTime"}, **HOURLY)
     produce(site.source, topic, 200, codec=codec, size=1000, config={"linger.ms": 200, "batch.num.messages": 1000})
-    worker = site.worker()
+    worker = site.worker_below_a_limit(topic, 20000)
     site.wait_caught_up(topic)
     if codec == "none":
         assert "the destination takes smaller batches" in worker.text()

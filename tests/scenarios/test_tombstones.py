@@ -5,12 +5,14 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 
 from lib import compaction, contract, judge
 from lib.compaction import CONFIG, Keyed
+from lib.krm import HOURLY
 from lib.produce import EPOCH_MS, produce
 from lib.util import wait_until
 from test_verify import diff, verify
 
 KEY = b"_krmirror_hole"   # an on-disk format
 LIMIT = 50
+UNCLEANED = ("--config", f"min.compaction.lag.ms={10**12}")   # given, so it does not follow the source's
 
 
 def keyed(site, transactional=False, **config):
@@ -54,9 +56,7 @@ def deep(site, records, **config):
 def mirror(site, topic, clean=False, **config):
     """clean: whether the destination's cleaner may have the copy too."""
     site.create_link(**{"mirror__fill__limit": LIMIT, "mirror__fill__mode": "tombstone"} | config)
-    site.create_mirror(topic)
-    if not clean:
-        site.destination.alter_topic(topic, **{"min.compaction.lag.ms": str(10**12)})
+    site.create_mirror(topic, *(() if clean else UNCLEANED))
     return site.worker()
 
 
@@ -169,10 +169,9 @@ def test_tombstones_for_a_destination_that_takes_small_batches_only(site):
     table.write(60, 40, tombstones=0)
     table.write(5, 3000, tombstones=0)
     cleaned(site, topic, table)
-    site.create_link(mirror__fill__limit=LIMIT, mirror__fill__mode="tombstone")
-    site.create_mirror(topic)
-    site.destination.alter_topic(topic, **{"min.compaction.lag.ms": str(10**12), "max.message.bytes": "3000"})
-    worker = site.worker()
+    site.create_link(mirror__fill__limit=LIMIT, mirror__fill__mode="tombstone", **HOURLY)
+    site.create_mirror(topic, *UNCLEANED)
+    worker = site.worker_below_a_limit(topic, 3000)
     assert equal(site, topic, table) > LIMIT
     assert "the destination takes smaller batches" in worker.text()
 
