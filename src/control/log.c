@@ -237,7 +237,7 @@ enum outcome control_log_read(struct control_log *log, int64_t deadline_ns, stru
 	/* A guard that was cut short may have shut krmirror itself out. */
 	if (outcome == OUTCOME_AUTH && !log->of_others && guard_control_topic(&guard, &unused) == OUTCOME_DONE && guard.mended)
 		outcome = look_and_read(log, deadline_ns, err);
-	if (outcome == OUTCOME_AUTH && !log->of_others)
+	if (outcome == OUTCOME_AUTH && !log->of_others && err->kafka == KERR_TOPIC_AUTHORIZATION_FAILED)
 		err_hint(err, "grant READ and WRITE on Topic %s to krmirror's principal; where it was created by a super user, "
 			 "a DENY for User:* must be removed from it first: krmirror-security(7)", log->topic);
 	return outcome;
