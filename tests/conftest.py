@@ -57,16 +57,23 @@ def pytest_generate_tests(metafunc):
     metafunc.parametrize("matrix", entries, ids=["-".join(e) for e in entries], scope="session")
 
 
+def _real_alone(item):
+    spec = getattr(item, "callspec", None)
+    matrix = spec.params.get("matrix") if spec else None
+    return item.get_closest_marker("real_only") is not None and isinstance(matrix, tuple) and "sandbox" in matrix
+
+
 def pytest_collection_modifyitems(config, items):
-    """Leaves out what passed before in a full run; skips, and so counts, what needs a JVM where none may be had."""
+    """Leaves out what passed before in a full run, and values of parameters that only real Kafka has; skips, and so
+    counts, what needs a JVM where none may be had."""
     if config.getoption("--no-kafka"):
         for item in items:
             if item.get_closest_marker("jvm"):
                 item.add_marker(pytest.mark.skip(reason="--no-kafka"))
     passed = _passed_before(config)
-    gone = [i for i in items if _scenario(i.nodeid) in passed]
+    gone = [i for i in items if _scenario(i.nodeid) in passed or _real_alone(i)]
     config.hook.pytest_deselected(items=gone)
-    items[:] = [i for i in items if _scenario(i.nodeid) not in passed]
+    items[:] = [i for i in items if i not in gone]
 
 
 def _scenario(nodeid):

@@ -68,6 +68,10 @@ class Cluster:
         topic = topics.get(name)
         return None if topic is None or topic.error is not None else topic
 
+    def _known(self, name):
+        """A broker that has just started does not know every topic yet."""
+        return wait_until(lambda: self._metadata(name), TIMEOUT, f"{self.bootstrap} knows topic {name}")
+
     def has_topic(self, name):
         return self._metadata(name) is not None
 
@@ -139,10 +143,10 @@ class Cluster:
         return {} if topic is None else {p.id: p.leader for p in topic.partitions.values()}
 
     def replicas(self, name):
-        return {p.id: list(p.replicas) for p in self._metadata(name).partitions.values()}
+        return {p.id: list(p.replicas) for p in self._known(name).partitions.values()}
 
     def in_sync(self, name):
-        return {p.id: list(p.isrs) for p in self._metadata(name).partitions.values()}
+        return {p.id: list(p.isrs) for p in self._known(name).partitions.values()}
 
     def wait_leaders(self, name, partitions=1, deadline=TIMEOUT):
         def all_led():

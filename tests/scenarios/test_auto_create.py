@@ -133,11 +133,10 @@ def test_two_clusters_linked_both_ways(matrix, pool, make_site):
             s.workers[0].terminate()
 
 
+@pytest.mark.real_only
 def test_a_source_that_does_not_show_its_log(matrix, pool, make_site):
     """Where nobody knows which topics are mirrors there, only those that a filter names are mirrored; the order is given
     by ACLs that bar the log alone."""
-    if "sandbox" in matrix:
-        pytest.skip("needs an authorizer")
     source = pool.get("barred", matrix[0], config={
         "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
         "allow.everyone.if.no.acl.found": "true"})

@@ -90,7 +90,7 @@ def test_groups_stand_where_they_stood(site, counts):
     assert wait_task(site, "ConsumerOffsetSync", "ACTIVE")["errors"] == []
 
 
-@pytest.mark.parametrize("protocol", ["classic", "consumer"])
+@pytest.mark.parametrize("protocol", ["classic", pytest.param("consumer", marks=pytest.mark.real_only)])
 def test_a_group_with_members_is_never_moved(site, matrix, protocol):
     """Live on the destination: left alone. Gone again, with a higher offset than the source's: not moved back; once the
     source is beyond it, moved on."""
