@@ -310,6 +310,26 @@ def doors(matrix, pool, make_site):
         proxies.__exit__()
 
 
+KRMIRROR = "127.0.0.2"   # who asks, as the broker sees it: without SASL and TLS all are User:ANONYMOUS
+
+
+@pytest.fixture
+def without_markers(matrix, pool, make_site):
+    """without_markers(config): a site whose destination has an authorizer: whoever comes from KRMIRROR may not write
+    markers."""
+    c = pool.new(matrix[1], "guarded", proxied=True, config={
+        "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+        "allow.everyone.if.no.acl.found": "true"}).start()
+    c.create_acl("BROKER", "kafka-cluster", "User:*", "ALL")
+    for operation in ("CLUSTER_ACTION", "ALTER"):
+        c.create_acl("BROKER", "kafka-cluster", "User:*", operation, allow=False, host=KRMIRROR)
+    proxies = Proxies(c, host=KRMIRROR)
+    source, _ = pool.pair(matrix[0], matrix[0])
+    yield lambda **kw: make_site(source, c, matrix[2], destination_door=proxies.bootstrap, **kw)
+    proxies.__exit__()
+    pool.drop(c)
+
+
 def heal(clusters):
     for c in clusters:
         for n in c.all_nodes:

@@ -34,7 +34,8 @@ int admin_code(const struct admin_op *op, int16_t code, struct str message, stru
 
 	if (rc == RC_OK)
 		return RC_OK;
-	if (message.len > 0)
+	/* To a missing right brokers add its name once more, or a dump of the whole request. */
+	if (message.len > 0 && rc != RC_AUTH)
 		err_set(err, rc, "%s: cannot %s %s: %s: %.*s", side(op), op->verb, op->object, k->name,
 			STR_ARG(message));
 	else
@@ -50,11 +51,14 @@ int admin_failed(const struct admin_op *op, struct err *err)
 	return err_wrap(err, "cannot %s %s", op->verb, op->object);
 }
 
+int64_t admin_request_deadline(const struct cluster *cluster, int64_t deadline_ns)
+{
+	return MIN(deadline_ns, clock_mono_ns() + cluster_options(cluster)->request_timeout_ms * NS_PER_MS);
+}
+
 int admin_call(const struct admin_op *op, int32_t node_id, struct call *call, struct err *err)
 {
-	int64_t timeout = cluster_options(op->cluster)->request_timeout_ms * NS_PER_MS;
-
-	call->deadline_ns = MIN(op->deadline_ns, clock_mono_ns() + timeout);
+	call->deadline_ns = admin_request_deadline(op->cluster, op->deadline_ns);
 	return call_wait(op->cluster, node_id, call, err);
 }
 
@@ -248,7 +252,7 @@ int admin_topics(struct cluster *cluster, const char *const *names, int n, int64
 int admin_topic(struct cluster *cluster, const char *name, int64_t deadline_ns, struct arena *arena,
 		struct admin_topic *topic, struct err *err)
 {
-	char right[300];
+	char right[RIGHT_MAX];
 	struct admin_op op = { .cluster = cluster, .deadline_ns = deadline_ns, .verb = "describe topic", .object = name,
 			       .right = right };
 	struct admin_topic *one;

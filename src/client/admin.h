@@ -48,17 +48,28 @@ struct admin_configs {
 
 int admin_describe_configs(struct cluster *cluster, const char *topic, int64_t deadline_ns, struct arena *arena,
 			   struct admin_configs *configs, struct err *err) MUST_USE;
-/* What is asked of many topics, a few hundred to a request. */
+/* What is asked of many topics, a few hundred to a request and a few requests under way at a time, which go over one connection
+ * to a cluster: whoever asks again never reads what is older. */
 struct admin_configs_of {
 	const char *topic;
 	int16_t error;                  /* Kafka's code; INT16_MAX: not answered */
 	struct admin_configs configs;
 };
 
-/* keys[n_keys]: only these settings; each broker gives those that it knows. RC_OK when all requests were answered,
- * whatever they say of a topic; a right that is missing is that topic's error. */
-int admin_describe_configs_of(struct cluster *cluster, struct admin_configs_of *topics, int n, const char *const *keys,
-			      int n_keys, int64_t deadline_ns, struct arena *arena, struct err *err) MUST_USE;
+struct admin_configs_ask {
+	struct cluster *cluster;
+	struct admin_configs_of *topics;
+	int n;
+	const char *const *keys;        /* [n_keys]: only these settings; each broker gives those that it knows. A broker
+	                                 * of Kafka works on an answer in proportion to them */
+	int n_keys;                     /* 0: all */
+	int rc;                         /* set: RC_OK when all requests were answered, whatever they say of a topic; a right
+	                                 * that is missing is that topic's error */
+	struct err err;                 /* set when rc != RC_OK */
+};
+
+/* Of several clusters (of one loop) at the same time. */
+void admin_describe_configs_of(struct admin_configs_ask *asks, int n, int64_t deadline_ns, struct arena *arena);
 /* NULL: not among them. */
 const struct admin_config *admin_config_find(const struct admin_configs *configs, const char *name);
 
@@ -88,13 +99,19 @@ struct admin_new_topic {
 	int16_t replication_factor;     /* -1: the broker's default */
 	const struct admin_setting *settings;
 	int n_settings;
-	bool validate_only;
+	/* out */
+	struct uuid id;                 /* zero where the broker does not tell */
+	int rc;                         /* RC_EXISTS: somebody was first; with err */
+	struct err err;
 };
 
-/* *id (may be NULL) is zero where the broker does not tell. RC_EXISTS: somebody was first. Returns when it is created;
- * metadata may lag behind. */
-int admin_create_topic(struct cluster *cluster, const struct admin_new_topic *topic, int64_t deadline_ns,
-		       struct uuid *id, struct err *err) MUST_USE;
+/* RC_OK when the request was answered; each topic has its own answer. Returns when they are created; metadata may lag
+ * behind. The controller makes all records of a request at once: 10,000 at most. */
+int admin_create_topics(struct cluster *cluster, struct admin_new_topic *topics, int n, bool validate_only,
+			int64_t deadline_ns, struct err *err) MUST_USE;
+/* One; id may be NULL. */
+int admin_create_topic(struct cluster *cluster, const struct admin_new_topic *topic, bool validate_only,
+		       int64_t deadline_ns, struct uuid *id, struct err *err) MUST_USE;
 /* To a new total; RC_EXISTS when it has as many or more. */
 int admin_create_partitions(struct cluster *cluster, const char *topic, int32_t total, int64_t deadline_ns,
 			    struct err *err) MUST_USE;
@@ -158,6 +175,8 @@ struct admin_producers {
 int admin_describe_producers(struct cluster *cluster, const char *topic, int32_t partition, int64_t deadline_ns,
 			     struct arena *arena, struct admin_producers *producers, struct err *err) MUST_USE;
 const struct admin_producer *admin_producer_find(const struct admin_producers *producers, int64_t producer_id);
+/* The one whose open transaction began first, which holds the last stable offset; NULL: none is open. */
+const struct admin_producer *admin_oldest_transaction(const struct admin_producers *producers);
 
 struct admin_marker {
 	int64_t producer_id;
@@ -222,7 +241,9 @@ struct admin_batch {
 int admin_produce(struct cluster *cluster, const struct admin_batch *batch, int64_t deadline_ns, int64_t *base_offset,
 		  struct err *err) MUST_USE;
 /* The same for who sends its calls itself: the request of a call that was initialised with produce_api, and what its answer
- * says (Kafka's code). */
+ * says (Kafka's code; UNKNOWN_SERVER_ERROR where it is about another partition). Brokers wait PRODUCE_TIMEOUT_MS for the
+ * replicas. */
+enum { PRODUCE_TIMEOUT_MS = 10000 };
 void produce_ask(struct call *call, const char *topic, int32_t partition, struct bytes batch);
 int16_t produce_answer(struct call *call, int64_t *base_offset);
 
@@ -249,40 +270,3 @@ int admin_cluster_operations(struct cluster *cluster, int64_t deadline_ns, int32
 			     struct err *err) MUST_USE;
 /* Whether the cluster has an authorizer: DescribeAcls answers anything but SECURITY_DISABLED. */
 int admin_has_authorizer(struct cluster *cluster, int64_t deadline_ns, bool *has, struct err *err) MUST_USE;
-
-struct admin_acl {
-	const char *resource, *pattern;        /* "orders", "LITERAL"; "ord", "PREFIXED" */
-	const char *principal, *host;
-	const char *operation, *permission;    /* "WRITE", "DENY" */
-	const char *type;                      /* "TOPIC", "GROUP"; NULL stands for TOPIC */
-};
-
-struct admin_acls {
-	struct admin_acl *items;
-	int n;
-	bool authorizer;                /* false: the cluster has none, and so no ACLs */
-};
-
-/* The ACLs that match a topic: literal ones, prefixed ones and those of "*". */
-int admin_topic_acls(struct cluster *cluster, const char *topic, int64_t deadline_ns, struct arena *arena,
-		     struct admin_acls *acls, struct err *err) MUST_USE;
-/* As one broker knows them; topic NULL: of all topics. Brokers learn of changes one after the other. */
-int admin_topic_acls_at(struct cluster *cluster, int32_t node, const char *topic, int64_t deadline_ns,
-			struct arena *arena, struct admin_acls *acls, struct err *err) MUST_USE;
-/* Those of all kinds of resources. */
-int admin_all_acls(struct cluster *cluster, int64_t deadline_ns, struct arena *arena, struct admin_acls *acls,
-		   struct err *err) MUST_USE;
-/* What is there already, or not there any more, is no error. RC_AUTH: no ALTER on the cluster. Nothing
- * happens for n 0. */
-int admin_create_acls(struct cluster *cluster, const struct admin_acl *acls, int n, int64_t deadline_ns,
-		      struct err *err) MUST_USE;
-int admin_delete_acls(struct cluster *cluster, const struct admin_acl *acls, int n, int64_t deadline_ns,
-		      struct err *err) MUST_USE;
-
-/* AclOperation's numbers, the bits of authorized operations. */
-enum { ADMIN_OP_READ = 3, ADMIN_OP_WRITE = 4 };
-
-/* What one broker lets the caller do with a topic, as a bit field; INT32_MIN: not told, 0: nothing, not even DESCRIBE.
- * RC_NOT_FOUND: it does not exist. */
-int admin_topic_operations(struct cluster *cluster, int32_t node, const char *topic, int64_t deadline_ns,
-			   int32_t *operations, struct err *err) MUST_USE;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "client/admin_priv.h"
+#include "client/admin_acl.h"
 
 #include "base/mem.h"
+#include "client/admin_priv.h"
 #include "wire/msg/create_acls.h"
 #include "wire/msg/delete_acls.h"
 #include "wire/msg/describe_acls.h"
@@ -236,35 +237,48 @@ int admin_delete_acls(struct cluster *cluster, const struct admin_acl *acls, int
 
 /* --- own rights ---------------------------------------------------------------------------------------------- */
 
-int admin_topic_operations(struct cluster *cluster, int32_t node, const char *topic, int64_t deadline_ns,
-			   int32_t *allowed, struct err *err)
+static void operations_take(const struct metadata_response *res, struct admin_operations *topics, int n)
 {
-	struct admin_op op = { .cluster = cluster, .deadline_ns = deadline_ns, .verb = "describe topic", .object = topic };
-	struct metadata_topic name = { .name = str_of(topic) };
-	const struct metadata_response *res;
+	for (int32_t i = 0; i < res->topics.n; i++) {
+		const struct topic_metadata *t = &res->topics.items[i];
+		int at = i;
+
+		/* answered in the order of the question, mostly */
+		if (at >= n || !str_is(t->name, topics[at].topic))
+			for (at = 0; at < n && !str_is(t->name, topics[at].topic); at++)
+				;
+		if (at == n || t->error_code == KERR_UNKNOWN_TOPIC_OR_PARTITION)
+			continue;
+		topics[at].found = true;
+		topics[at].allowed = t->error_code == KERR_TOPIC_AUTHORIZATION_FAILED ? 0 : t->topic_authorized_operations;
+	}
+}
+
+int admin_topics_operations(struct cluster *cluster, int32_t node, struct admin_operations *topics, int n,
+			    int64_t deadline_ns, struct err *err)
+{
+	struct admin_op op = { .cluster = cluster, .deadline_ns = deadline_ns, .verb = "describe",
+			       .object = n == 1 ? topics[0].topic : "topics" };
 	struct metadata_request *req;
 	struct call call = { 0 };
 	int rc;
 
-	*allowed = INT32_MIN;
 	call_init(&call, &metadata_api, NULL, NULL);
 	req = call_req(&call, metadata);
 	req->allow_auto_topic_creation = false;
 	req->include_topic_authorized_operations = true;
-	req->topics.items = &name;
-	req->topics.n = 1;
-	rc = admin_call(&op, node, &call, err);
-	if (rc == RC_OK) {
-		res = call_res(&call, metadata);
-		if (res->topics.n != 1 || res->topics.items[0].error_code == KERR_UNKNOWN_TOPIC_OR_PARTITION)
-			rc = err_set(err, RC_NOT_FOUND, "destination: topic %s does not exist", topic);
-		else if (res->topics.items[0].error_code == KERR_TOPIC_AUTHORIZATION_FAILED)
-			*allowed = 0;
-		else
-			*allowed = res->topics.items[0].topic_authorized_operations;
-	} else {
-		admin_failed(&op, err);
+	req->topics.items = arena_new(&call.arena, struct metadata_topic, n);
+	req->topics.n = n;
+	for (int i = 0; i < n; i++) {
+		topics[i].allowed = INT32_MIN;
+		topics[i].found = false;
+		req->topics.items[i].name = str_of(topics[i].topic);
 	}
+	rc = admin_call(&op, node, &call, err);
+	if (rc == RC_OK)
+		operations_take(call_res(&call, metadata), topics, n);
+	else
+		admin_failed(&op, err);
 	call_fini(&call);
 	return rc;
 }

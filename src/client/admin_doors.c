@@ -1,8 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What closes doors, for many partitions at once: what the brokers know of producer ids, and markers. One request to each
- * leader (of DOORS_MAX partitions at most), once; what was not answered is the caller's to ask again. */
+/* What closes doors, for many partitions at once: what the brokers know of producer ids, and markers. All leaders work at the
+ * same time. A leader gets requests of DOORS_MAX partitions at most, over some connections, because it works on those of one
+ * connection one after the other, and a marker can take it a while: where the records of the segment are older than
+ * segment.ms it begins another (15 ms on a busy machine). Each request is sent once; what was not answered is the caller's to
+ * ask again, and what was answered is not lost with it. */
 #include "client/admin_priv.h"
 
+#include "base/clock.h"
+#include "base/mem.h"
+#include "client/calls.h"
 #include "wire/msg/describe_producers.h"
 #include "wire/msg/list_transactions.h"
 #include "wire/msg/write_txn_markers.h"
@@ -10,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ANSWERED_NONE = INT16_MAX, DOORS_MAX = 250 };
+enum { ANSWERED_NONE = INT16_MAX, DOORS_MAX = 25, CONNECTIONS = 4, UNDER_WAY = 8 };
 
 /* One item of the caller's, where it goes. */
 struct slot {
@@ -20,10 +26,19 @@ struct slot {
 	void *item;
 };
 
+/* Those of one request. */
+struct span {
+	int from, n;
+};
+
 struct slots {
+	struct calls calls;
 	struct cluster *cluster;
 	struct slot *items;
 	int n;
+	struct span *spans;
+	struct err *err;
+	int rc;
 	void (*build)(struct call *call, const struct slot *slots, int n);
 	void (*take)(struct call *call, const struct slot *slots, int n);
 	const struct api_desc *api;
@@ -55,41 +70,82 @@ static bool find_leaders(struct slots *s)
 	return all;
 }
 
-static int ask(const struct slots *s, const struct admin_op *op, const struct slot *from, int n, struct err *err)
+static int32_t span_build(struct calls *calls, int i, struct call *call)
 {
-	struct call call = { 0 };
-	int rc;
+	const struct slots *s = container_of(calls, struct slots, calls);
+	const struct slot *from = &s->items[s->spans[i].from];
 
-	call_init(&call, s->api, NULL, NULL);
-	s->build(&call, from, n);
-	rc = admin_call(op, from->leader, &call, err);
-	if (rc == RC_OK)
-		s->take(&call, from, n);
-	call_fini(&call);
-	return rc;
+	call_init(call, s->api, NULL, NULL);
+	s->build(call, from, s->spans[i].n);
+	return from->leader;
+}
+
+static void span_read(struct calls *calls, int i, struct call *call)
+{
+	struct slots *s = container_of(calls, struct slots, calls);
+
+	if (call->rc == RC_OK) {
+		s->take(call, &s->items[s->spans[i].from], s->spans[i].n);
+		return;
+	}
+	*s->err = call->err;
+	s->rc = call->rc;
+}
+
+/* Requests to the leaders by turns, so that all have something to do. */
+static int spans_of(struct slots *s)
+{
+	int32_t *next = xcalloc((size_t)s->n + 1, sizeof(*next)), *end = xcalloc((size_t)s->n + 1, sizeof(*end));
+	int leaders = 0, n = 0;
+	bool any = true;
+
+	s->spans = xcalloc((size_t)s->n + 1, sizeof(*s->spans));
+	for (int i = 0, k; i < s->n; i = k) {
+		for (k = i; k < s->n && s->items[k].leader == s->items[i].leader; k++)
+			;
+		if (s->items[i].leader < 0)
+			continue;
+		next[leaders] = i;
+		end[leaders++] = k;
+	}
+	while (any) {
+		any = false;
+		for (int l = 0; l < leaders; l++) {
+			if (next[l] == end[l])
+				continue;
+			s->spans[n] = (struct span){ next[l], MIN(end[l] - next[l], (int32_t)DOORS_MAX) };
+			next[l] += s->spans[n++].n;
+			any = true;
+		}
+	}
+	xfree(next);
+	xfree(end);
+	return n;
 }
 
 /* The topics are tracked meanwhile, so that leaders are known once for all. */
 static int ask_all(struct slots *s, struct admin_op *op, struct err *err)
 {
-	int rc = RC_OK;
-
+	s->err = err;
+	s->rc = RC_OK;
 	for (int i = 0; i < s->n; i++)
 		cluster_track(s->cluster, s->items[i].topic);
 	if (!find_leaders(s)) {
-		rc = admin_refresh(op, err);
+		s->rc = admin_refresh(op, err);
 		find_leaders(s);
 	}
 	for (int i = 0; i < s->n; i++)
 		cluster_untrack(s->cluster, s->items[i].topic);
 	qsort(s->items, (size_t)s->n, sizeof(*s->items), by_leader);
-	for (int i = 0, k; i < s->n; i = k) {
-		for (k = i; k < s->n && k - i < DOORS_MAX && s->items[k].leader == s->items[i].leader; k++)
-			;
-		if (s->items[i].leader >= 0 && ask(s, op, &s->items[i], k - i, err) != RC_OK)
-			rc = err->rc;
-	}
-	return rc;
+	s->calls = (struct calls){
+		.cluster = s->cluster, .n = spans_of(s), .most = UNDER_WAY, .beside = CONNECTIONS,
+		.build = span_build, .read = span_read,
+		.deadline_ns = admin_request_deadline(s->cluster, op->deadline_ns),
+	};
+	if (calls_run(&s->calls) < s->calls.n)
+		s->rc = err_set(err, RC_TIMEOUT, "%s: no time is left", cluster_options(s->cluster)->side);
+	xfree(s->spans);
+	return s->rc;
 }
 
 /* --- producers ----------------------------------------------------------------------------------------------- */
@@ -121,11 +177,7 @@ static void producer_take(const struct producers_partition *p, struct admin_know
 		if (a->producer_id != item->producer_id)
 			continue;
 		item->known = true;
-		item->producer = (struct admin_producer){
-			.producer_id = a->producer_id, .epoch = a->producer_epoch, .last_sequence = a->last_sequence,
-			.last_timestamp = a->last_timestamp, .coordinator_epoch = a->coordinator_epoch,
-			.transaction_start = a->current_txn_start_offset,
-		};
+		item->producer = admin_producer_of(a);
 	}
 }
 

@@ -136,7 +136,7 @@ static int describe_once(struct admin_op *op, int32_t node, void *arg, struct er
 int admin_describe_group(struct cluster *cluster, const char *group, int64_t deadline_ns, struct arena *arena,
 			 struct admin_group *out, struct err *err)
 {
-	char right[300];
+	char right[RIGHT_MAX];
 	struct admin_op op = { .cluster = cluster, .deadline_ns = deadline_ns, .verb = "describe group",
 			       .object = group, .right = right };
 	struct description description = { arena, out };
@@ -177,7 +177,7 @@ static int delete_once(struct admin_op *op, int32_t node, void *arg, struct err 
 
 int admin_delete_group(struct cluster *cluster, const char *group, int64_t deadline_ns, struct err *err)
 {
-	char right[300];
+	char right[RIGHT_MAX];
 	struct admin_op op = { .cluster = cluster, .deadline_ns = deadline_ns, .verb = "delete group",
 			       .object = group, .right = right };
 

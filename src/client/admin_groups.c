@@ -285,26 +285,37 @@ static void offsets_copy(struct arena *arena, const struct fetched_offsets_group
 	}
 }
 
-/* The same of a version that answers for one group. */
-static void offsets_copy_one(struct arena *arena, const struct offset_fetch_response *in, struct admin_group_offsets *out)
+/* What a version that answers for one group says, in the form of those that answer for many. */
+static struct fetched_offsets_group as_group(struct arena *arena, const struct offset_fetch_response *in)
 {
-	int n = 0;
+	struct fetched_offsets_group out = { .error_code = in->error_code };
 
-	for (int32_t t = 0; t < in->topics.n; t++)
-		n += MAX(in->topics.items[t].partitions.n, 0);
-	out->items = arena_new(arena, struct admin_committed, n);
-	for (int32_t t = 0; t < in->topics.n; t++) {
-		const char *topic = copied(arena, in->topics.items[t].name);
+	out.topics.n = MAX(in->topics.n, 0);
+	out.topics.items = arena_new(arena, struct fetched_offsets_group_topic, out.topics.n);
+	for (int32_t t = 0; t < out.topics.n; t++) {
+		const struct fetched_offsets_topic *from = &in->topics.items[t];
+		struct fetched_offsets_group_topic *to = &out.topics.items[t];
 
-		for (int32_t p = 0; p < in->topics.items[t].partitions.n; p++) {
-			const struct fetched_offsets_partition *from = &in->topics.items[t].partitions.items[p];
-
-			if (from->error_code == 0 && from->committed_offset >= 0)
-				out->items[out->n++] = (struct admin_committed){
-					topic, from->partition_index, from->committed_offset, copied(arena, from->metadata),
-				};
-		}
+		to->name = from->name;
+		to->partitions.n = MAX(from->partitions.n, 0);
+		to->partitions.items = arena_new(arena, struct fetched_offsets_group_partition, to->partitions.n);
+		for (int32_t p = 0; p < to->partitions.n; p++)
+			to->partitions.items[p] = (struct fetched_offsets_group_partition){
+				.partition_index = from->partitions.items[p].partition_index,
+				.committed_offset = from->partitions.items[p].committed_offset,
+				.metadata = from->partitions.items[p].metadata,
+				.error_code = from->partitions.items[p].error_code,
+			};
 	}
+	return out;
+}
+
+static void group_take(struct fetching *f, const struct fetched_offsets_group *answer, struct admin_group_offsets *group)
+{
+	group->error = answer->error_code;
+	job_code(&f->job, group->group, group->error);
+	if (group->error == 0)
+		offsets_copy(f->job.arena, answer, group);
 }
 
 static void fetch_many_read(struct calls *calls, int i, struct call *call)
@@ -320,21 +331,15 @@ static void fetch_many_read(struct calls *calls, int i, struct call *call)
 	}
 	res = call_res(call, offset_fetch);
 	if (call->version < MANY_GROUPS) {
-		f->open[span.from]->error = res->error_code;
-		job_code(&f->job, f->open[span.from]->group, res->error_code);
-		offsets_copy_one(f->job.arena, res, f->open[span.from]);
+		struct fetched_offsets_group one = as_group(&call->arena, res);
+
+		group_take(f, &one, f->open[span.from]);
 		return;
 	}
-	for (int32_t k = 0, at = span.from; k < res->groups.n && at < span.from + span.n; k++, at++) {
-		struct admin_group_offsets *group = f->open[at];
-
-		if (!str_is(res->groups.items[k].group_id, group->group))
-			continue;   /* answered in the order of the question, or not at all */
-		group->error = res->groups.items[k].error_code;
-		job_code(&f->job, group->group, group->error);
-		if (group->error == 0)
-			offsets_copy(f->job.arena, &res->groups.items[k], group);
-	}
+	/* answered in the order of the question, or not at all */
+	for (int32_t k = 0, at = span.from; k < res->groups.n && at < span.from + span.n; k++, at++)
+		if (str_is(res->groups.items[k].group_id, f->open[at]->group))
+			group_take(f, &res->groups.items[k], f->open[at]);
 }
 
 static int by_node(const void *a, const void *b)

@@ -236,20 +236,22 @@ static int16_t producers_code(struct call *call, struct str *message)
 	return p->error_code;
 }
 
+struct admin_producer admin_producer_of(const struct active_producer *a)
+{
+	return (struct admin_producer){
+		.producer_id = a->producer_id, .epoch = a->producer_epoch, .last_sequence = a->last_sequence,
+		.last_timestamp = a->last_timestamp, .coordinator_epoch = a->coordinator_epoch,
+		.transaction_start = a->current_txn_start_offset,
+	};
+}
+
 static void producers_copy(const struct producers_partition *in, struct arena *arena, struct admin_producers *out)
 {
 	CHECK(in != NULL);   /* else its code had been an error */
 	out->n = MAX(in->active_producers.n, 0);
 	out->items = arena_new(arena, struct admin_producer, out->n);
-	for (int i = 0; i < out->n; i++) {
-		const struct active_producer *a = &in->active_producers.items[i];
-
-		out->items[i] = (struct admin_producer){
-			.producer_id = a->producer_id, .epoch = a->producer_epoch, .last_sequence = a->last_sequence,
-			.last_timestamp = a->last_timestamp, .coordinator_epoch = a->coordinator_epoch,
-			.transaction_start = a->current_txn_start_offset,
-		};
-	}
+	for (int i = 0; i < out->n; i++)
+		out->items[i] = admin_producer_of(&in->active_producers.items[i]);
 }
 
 int admin_describe_producers(struct cluster *cluster, const char *topic, int32_t partition, int64_t deadline_ns,
@@ -281,6 +283,19 @@ const struct admin_producer *admin_producer_find(const struct admin_producers *p
 		if (producers->items[i].producer_id == producer_id)
 			return &producers->items[i];
 	return NULL;
+}
+
+const struct admin_producer *admin_oldest_transaction(const struct admin_producers *producers)
+{
+	const struct admin_producer *oldest = NULL;
+
+	for (int i = 0; i < producers->n; i++) {
+		const struct admin_producer *p = &producers->items[i];
+
+		if (p->transaction_start >= 0 && (oldest == NULL || p->transaction_start < oldest->transaction_start))
+			oldest = p;
+	}
+	return oldest;
 }
 
 /* --- fetch --------------------------------------------------------------------------------------------------- */

@@ -6,6 +6,9 @@
 #include "wire/kerr.h"
 #include "wire/msg/kerr_codes.h"
 
+/* Room for admin_op's right. */
+enum { RIGHT_MAX = 320 };
+
 /* One operation: "destination: cannot VERB OBJECT: CODE". */
 struct admin_op {
 	struct cluster *cluster;
@@ -22,6 +25,8 @@ int admin_code(const struct admin_op *op, int16_t code, struct str message, stru
 /* Says what failed in front of a transport error. */
 int admin_failed(const struct admin_op *op, struct err *err);
 
+/* When a request that is sent now is given up: the cluster's request.timeout.ms, and never behind deadline_ns. */
+int64_t admin_request_deadline(const struct cluster *cluster, int64_t deadline_ns);
 /* Sends to a node and waits, at most until the operation's deadline. */
 int admin_call(const struct admin_op *op, int32_t node_id, struct call *call, struct err *err) MUST_USE;
 /* A pause before the next try, growing; false when the deadline leaves no room for one. */
@@ -56,3 +61,7 @@ struct admin_leader_op {
 	const void *arg;
 };
 int admin_leader_call(struct admin_leader_op *leader, struct call *call, struct err *err) MUST_USE;
+
+/* A producer of DescribeProducers' answer. */
+struct active_producer;
+struct admin_producer admin_producer_of(const struct active_producer *a);

@@ -3,7 +3,7 @@
 #include "client/admin_priv.h"
 #include "wire/msg/produce.h"
 
-enum { BY_NAME = 12, TIMEOUT_MS = 10000 };
+enum { BY_NAME = 12 };
 
 void produce_ask(struct call *call, const char *topic, int32_t partition, struct bytes batch)
 {
@@ -18,7 +18,7 @@ void produce_ask(struct call *call, const char *topic, int32_t partition, struct
 	t->partition_data.items = p;
 	t->partition_data.n = 1;
 	req->acks = -1;
-	req->timeout_ms = TIMEOUT_MS;
+	req->timeout_ms = PRODUCE_TIMEOUT_MS;
 	req->topic_data.items = t;
 	req->topic_data.n = 1;
 }
@@ -50,7 +50,7 @@ static int16_t code(struct call *call, struct str *message)
 int admin_produce(struct cluster *cluster, const struct admin_batch *batch, int64_t deadline_ns, int64_t *base_offset,
 		  struct err *err)
 {
-	char right[300];
+	char right[RIGHT_MAX];
 	struct admin_leader_op leader = {
 		.op = { .cluster = cluster, .deadline_ns = deadline_ns, .verb = "write to", .object = batch->topic,
 			.right = right },

@@ -9,7 +9,7 @@ enum { CALLS_UNDER_WAY = 16 };
 struct slot {
 	struct call call;
 	struct calls *calls;
-	int i;
+	int i, connection;
 	bool busy;
 };
 
@@ -40,20 +40,22 @@ static void slot_begin(struct slot *slot, struct calls *calls, int i)
 	node = calls->build(calls, i, &slot->call);
 	slot->call.done = slot_done;
 	slot->call.deadline_ns = calls->deadline_ns;
-	broker_call(cluster_broker(calls->cluster, node), &slot->call);
+	broker_call(cluster_broker_beside(calls->cluster, node, slot->connection), &slot->call);
 }
 
 int calls_run(struct calls *calls)
 {
 	int64_t now = clock_mono_ns(), last_ns = calls->deadline_ns - MAX(calls->deadline_ns - now, 0) / 4;
 	struct slot *slots = xcalloc(CALLS_UNDER_WAY, sizeof(*slots));
-	int begun = 0, busy;
+	struct loop *loop = cluster_loop(calls->cluster);
+	int begun = 0, busy, most = calls->most > 0 ? MIN(calls->most, (int)CALLS_UNDER_WAY) : (int)CALLS_UNDER_WAY;
 
 	do {
 		busy = 0;
-		for (int i = 0; i < CALLS_UNDER_WAY; i++) {
+		for (int i = 0; i < most; i++) {
 			struct slot *slot = &slots[i];
 
+			slot->connection = calls->beside > 0 ? i % calls->beside : 0;
 			if (!slot->busy)
 				slot_read(slot);
 			if (!slot->busy && begun < calls->n && clock_mono_ns() < last_ns)
@@ -61,7 +63,7 @@ int calls_run(struct calls *calls)
 			busy += slot->busy;
 		}
 		if (busy > 0)
-			loop_step(cluster_loop(calls->cluster), INT64_MAX);
+			loop_step(loop, INT64_MAX);
 	} while (busy > 0);
 	for (int i = 0; i < CALLS_UNDER_WAY; i++) {
 		slot_read(&slots[i]);

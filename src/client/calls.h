@@ -6,8 +6,11 @@
 #include "client/wait.h"
 
 struct calls {
-	struct cluster *cluster;
+	struct cluster *cluster;     /* whose nodes are asked; build may set another of the same loop for its call */
 	int n;
+	int most;                    /* under way at a time; 0: 16, which is the most */
+	int beside;                  /* connections to each node; 0: the one that is shared. A broker works on the requests of
+	                              * one connection one after the other */
 	int64_t deadline_ns;         /* of every call; none is begun in the last quarter of the time that there was */
 	/* Fills the i-th: call_init is done in it. Returns the node. */
 	int32_t (*build)(struct calls *calls, int i, struct call *call);

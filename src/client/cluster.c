@@ -22,6 +22,7 @@ enum {
 struct shared_broker {
 	struct broker *broker;
 	int32_t node_id;
+	int number;
 };
 
 struct cluster {
@@ -179,6 +180,7 @@ static void take_partition(struct topic_meta *t, const struct partition_metadata
 	p->leader = in->leader_id;
 	p->leader_epoch = in->leader_epoch;
 	p->n_replicas = (int16_t)in->replica_nodes.n;
+	p->n_isr = (int16_t)in->isr_nodes.n;
 }
 
 static int32_t partition_count(const struct topic_metadata *in)
@@ -350,15 +352,21 @@ void cluster_unwatch(struct cluster_watch *watch)
 
 /* ---- brokers ---- */
 
-struct broker *cluster_broker(struct cluster *c, int32_t node_id)
+struct broker *cluster_broker_beside(struct cluster *c, int32_t node_id, int number)
 {
 	for (int i = 0; i < c->n_shared; i++)
-		if (c->shared[i].node_id == node_id)
+		if (c->shared[i].node_id == node_id && c->shared[i].number == number)
 			return c->shared[i].broker;
 	c->shared = xrealloc(c->shared, (size_t)c->n_shared + 1, sizeof(*c->shared));
 	c->shared[c->n_shared].node_id = node_id;
+	c->shared[c->n_shared].number = number;
 	c->shared[c->n_shared].broker = broker_create(c, node_id, "admin", c->pool);
 	return c->shared[c->n_shared++].broker;
+}
+
+struct broker *cluster_broker(struct cluster *c, int32_t node_id)
+{
+	return cluster_broker_beside(c, node_id, 0);
 }
 
 void cluster_broker_made(struct cluster *c)

@@ -49,7 +49,7 @@ struct partition_meta {
 	int16_t error;               /* Kafka's code: 5 LEADER_NOT_AVAILABLE and so on */
 	int32_t leader;              /* -1: none */
 	int32_t leader_epoch;        /* never goes back: metadata with a lower one is not taken over */
-	int16_t n_replicas;
+	int16_t n_replicas, n_isr;
 };
 
 struct topic_meta {
@@ -90,6 +90,8 @@ const struct node *cluster_node_at(const struct cluster *cluster, int i);
 const struct node *cluster_node(const struct cluster *cluster, int32_t id);
 /* A shared connection for small calls to a node, or to NODE_ANY; made on first use. The cluster keeps it. */
 struct broker *cluster_broker(struct cluster *cluster, int32_t node_id);
+/* Another one beside it, which is number 0. */
+struct broker *cluster_broker_beside(struct cluster *cluster, int32_t node_id, int number);
 /* Monotonic time of the last response of any broker; 0: never. */
 int64_t cluster_last_contact_ns(const struct cluster *cluster);
 

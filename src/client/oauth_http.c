@@ -21,11 +21,9 @@ static size_t take(char *data, size_t size, size_t n, void *owner)
 	struct oauth_http_answer *answer = owner;
 	size_t len = size * n;
 
-	if (answer->len + len > BODY_MAX)
+	if (answer->body.len + len > BODY_MAX)
 		return 0;
-	answer->body = xrealloc(answer->body, answer->len + len + 1, 1);
-	memcpy(answer->body + answer->len, data, len);
-	answer->len += len;
+	doc_add_bytes(&answer->body, data, len);
 	return len;
 }
 
@@ -82,8 +80,8 @@ int oauth_http_ask(const struct auth_settings *s, struct oauth_http_answer *answ
 
 void oauth_http_answer_fini(struct oauth_http_answer *answer)
 {
-	if (answer->body != NULL)
-		explicit_bzero(answer->body, answer->len);
-	xfree(answer->body);
+	if (answer->body.data != NULL)
+		explicit_bzero(answer->body.data, answer->body.len);
+	xfree(answer->body.data);
 	*answer = (struct oauth_http_answer){ 0 };
 }

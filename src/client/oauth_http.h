@@ -2,12 +2,12 @@
 /* One question to a token endpoint, by libcurl: https only, no redirects, bounded in time and size. Only for client/. */
 #pragma once
 
+#include "base/doc.h"
 #include "client/auth.h"
 
 struct oauth_http_answer {
 	long status;
-	char *body;
-	size_t len;
+	struct doc body;
 };
 
 /* Blocks, at most for the two timeouts of the settings. RC_AUTH: no answer, and why. */

@@ -110,7 +110,7 @@ static int ask(struct oauth_tokens *tokens, const struct auth_settings *s, struc
 	int rc = oauth_http_ask(s, &answer, err);
 
 	if (rc == RC_OK)
-		rc = oauth_answer_parse(answer.status, answer.body, answer.len, &token, &lives_s, err);
+		rc = oauth_answer_parse(answer.status, answer.body.data, answer.body.len, &token, &lives_s, err);
 	oauth_http_answer_fini(&answer);
 	if (rc != RC_OK)
 		return err_wrap(err, "token endpoint %.200s", s->token_url);

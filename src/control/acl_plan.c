@@ -9,36 +9,14 @@
 
 #define EVERYONE "User:*"
 
-static const char *text(const json_t *object, const char *key)
-{
-	const char *value = json_string_value(json_object_get(object, key));
-
-	return value != NULL ? value : "";
-}
-
-static bool has(const json_t *acl, const char *key, const char *value)
-{
-	return strcmp(text(acl, key), value) == 0;
-}
-
 static bool of_topics(const json_t *acl)
 {
-	return has(acl, "type", "TOPIC");
+	return acl_is(acl, "type", "TOPIC");
 }
 
-static bool begins(const char *name, const char *with)
-{
-	return strncmp(name, with, strlen(with)) == 0;
-}
-
-/* Whether an ACL's pattern is for a resource of that name. */
 static bool reaches(const json_t *acl, const char *name)
 {
-	const char *resource = text(acl, "resource");
-
-	if (has(acl, "pattern", "PREFIXED"))
-		return begins(name, resource);
-	return strcmp(resource, "*") == 0 || strcmp(resource, name) == 0;
+	return acl_pattern_reaches(acl_text(acl, "pattern"), acl_text(acl, "resource"), name);
 }
 
 /* --- sets of ACLs -------------------------------------------------------------------------------------------- */
@@ -143,7 +121,7 @@ static bool same_word(const char *a, const char *b)
 
 static bool word_matches(const json_t *filter, const char *field, const char *value)
 {
-	const char *wanted = text(filter, field);
+	const char *wanted = acl_text(filter, field);
 
 	return same_word(wanted, "any") || same_word(wanted, value);
 }
@@ -159,12 +137,12 @@ static bool resource_matches(const json_t *filter, const json_t *acl)
 {
 	const json_t *name = json_object_get(filter, "name");
 
-	if (!word_matches(filter, "resourceType", text(acl, "type")))
+	if (!word_matches(filter, "resourceType", acl_text(acl, "type")))
 		return false;
-	if (same_word(text(filter, "patternType"), "match"))
+	if (same_word(acl_text(filter, "patternType"), "match"))
 		return !json_is_string(name) || reaches(acl, json_string_value(name));
-	return word_matches(filter, "patternType", text(acl, "pattern")) &&
-	       text_matches(filter, "name", text(acl, "resource"));
+	return word_matches(filter, "patternType", acl_text(acl, "pattern")) &&
+	       text_matches(filter, "name", acl_text(acl, "resource"));
 }
 
 static bool matches(const json_t *filters, const json_t *acl)
@@ -172,14 +150,16 @@ static bool matches(const json_t *filters, const json_t *acl)
 	const json_t *filter;
 	size_t i;
 
+	if (filters == NULL)
+		return true;
 	json_array_foreach(filters, i, filter) {
 		const json_t *resource = json_object_get(filter, "resourceFilter");
 		const json_t *access = json_object_get(filter, "accessFilter");
 
-		if (resource_matches(resource, acl) && text_matches(access, "principal", text(acl, "principal")) &&
-		    text_matches(access, "host", text(acl, "host")) &&
-		    word_matches(access, "operation", text(acl, "operation")) &&
-		    word_matches(access, "permissionType", text(acl, "permission")))
+		if (resource_matches(resource, acl) && text_matches(access, "principal", acl_text(acl, "principal")) &&
+		    text_matches(access, "host", acl_text(acl, "host")) &&
+		    word_matches(access, "operation", acl_text(acl, "operation")) &&
+		    word_matches(access, "permissionType", acl_text(acl, "permission")))
 			return true;
 	}
 	return false;
@@ -190,21 +170,33 @@ static bool matches(const json_t *filters, const json_t *acl)
 static bool is_own(const struct acl_seen *seen, const json_t *acl)
 {
 	for (size_t i = 0; i < ARRAY_LEN(seen->selves); i++)
-		if (seen->selves[i] != NULL && has(acl, "principal", seen->selves[i]))
+		if (seen->selves[i] != NULL && acl_is(acl, "principal", seen->selves[i]))
 			return true;
-	if (has(acl, "type", "CLUSTER") || has(acl, "type", "UNKNOWN") || has(acl, "operation", "UNKNOWN") ||
-	    has(acl, "pattern", "UNKNOWN"))
+	if (acl_is(acl, "type", "CLUSTER") || acl_is(acl, "type", "UNKNOWN") || acl_is(acl, "operation", "UNKNOWN") ||
+	    acl_is(acl, "pattern", "UNKNOWN"))
 		return true;
-	if (has(acl, "resource", "*") && has(acl, "pattern", "LITERAL"))
+	if (acl_is(acl, "resource", "*") && acl_is(acl, "pattern", "LITERAL"))
 		return false;   /* of everything: judged by what it allows */
 	return (of_topics(acl) && (reaches(acl, seen->control_topic) || reaches(acl, "_krmirror"))) ||
-	       (has(acl, "type", "GROUP") && reaches(acl, seen->group));
+	       (acl_is(acl, "type", "GROUP") && reaches(acl, seen->group));
+}
+
+json_t *acls_of_others(const struct acl_seen *seen)
+{
+	json_t *out = json_array();
+	const json_t *acl;
+	size_t i;
+
+	json_array_foreach(seen->source, i, acl)
+		if (matches(seen->filters, acl) && !is_own(seen, acl))
+			json_array_append(out, (json_t *)(uintptr_t)acl);
+	return out;
 }
 
 static bool lets_write(const json_t *acl)
 {
-	return of_topics(acl) && has(acl, "permission", "ALLOW") &&
-	       (has(acl, "operation", "WRITE") || has(acl, "operation", "ALL"));
+	return of_topics(acl) && acl_is(acl, "permission", "ALLOW") &&
+	       (acl_is(acl, "operation", "WRITE") || acl_is(acl, "operation", "ALL"));
 }
 
 static bool reaches_live(const struct acl_seen *seen, const json_t *acl)
@@ -221,9 +213,9 @@ static bool super_user(const struct acl_seen *seen)
 	size_t i;
 
 	json_array_foreach(seen->here, i, acl)
-		if (of_topics(acl) && has(acl, "resource", seen->control_topic) && has(acl, "pattern", "LITERAL") &&
-		    has(acl, "principal", EVERYONE) && has(acl, "host", "*") && has(acl, "permission", "DENY") &&
-		    has(acl, "operation", "READ"))
+		if (of_topics(acl) && acl_is(acl, "resource", seen->control_topic) && acl_is(acl, "pattern", "LITERAL") &&
+		    acl_is(acl, "principal", EVERYONE) && acl_is(acl, "host", "*") && acl_is(acl, "permission", "DENY") &&
+		    acl_is(acl, "operation", "READ"))
 			return true;
 	return false;
 }
@@ -235,14 +227,14 @@ static bool bare(const struct acl_seen *seen, const char *type, const char *name
 	size_t i;
 
 	json_array_foreach(seen->here, i, acl)
-		if (has(acl, "type", type) && reaches(acl, name))
+		if (acl_is(acl, "type", type) && reaches(acl, name))
 			return false;
 	return true;
 }
 
 static bool is_first(const struct acl_seen *seen, const json_t *acl)
 {
-	if (has(acl, "type", "GROUP"))
+	if (acl_is(acl, "type", "GROUP"))
 		return reaches(acl, seen->group) && bare(seen, "GROUP", seen->group);
 	if (!of_topics(acl))
 		return false;
@@ -256,11 +248,11 @@ static bool is_first(const struct acl_seen *seen, const json_t *acl)
 /* Everyone is denied, krmirror too. */
 static bool denies_all(const struct acl_seen *seen, const json_t *acl)
 {
-	if (!has(acl, "permission", "DENY") || !has(acl, "principal", EVERYONE))
+	if (!acl_is(acl, "permission", "DENY") || !acl_is(acl, "principal", EVERYONE))
 		return false;
 	if (of_topics(acl))
 		return reaches_live(seen, acl) || reaches(acl, seen->control_topic);
-	return (has(acl, "type", "GROUP") && reaches(acl, seen->group)) || has(acl, "type", "TRANSACTIONAL_ID");
+	return (acl_is(acl, "type", "GROUP") && reaches(acl, seen->group)) || acl_is(acl, "type", "TRANSACTIONAL_ID");
 }
 
 /* --- the plan ------------------------------------------------------------------------------------------------ */
@@ -294,7 +286,7 @@ static void want_reading(struct planning *p, const json_t *acl)
 {
 	static const char *const parts[] = { "READ", "DESCRIBE", "DESCRIBE_CONFIGS" };
 
-	for (size_t i = 0; i < ARRAY_LEN(parts) && has(acl, "operation", "ALL"); i++)
+	for (size_t i = 0; i < ARRAY_LEN(parts) && acl_is(acl, "operation", "ALL"); i++)
 		put(p->wanted, p->set, altered(acl, "operation", parts[i]));
 }
 
@@ -347,12 +339,12 @@ static bool still_let(const struct planning *p, const json_t *made)
 	const json_t *acl;
 	size_t i;
 
-	if (!lets_write(made) || !has(made, "pattern", "LITERAL") || has(made, "resource", "*") || reaches_live(seen, made))
+	if (!lets_write(made) || !acl_is(made, "pattern", "LITERAL") || acl_is(made, "resource", "*") || reaches_live(seen, made))
 		return false;
 	json_array_foreach(seen->source, i, acl)
-		if (lets_write(acl) && reaches(acl, text(made, "resource")) && has(acl, "principal", text(made, "principal")) &&
-		    has(acl, "host", text(made, "host")) && has(acl, "operation", text(made, "operation")) &&
-		    matches(seen->filters, acl))
+		if (lets_write(acl) && reaches(acl, acl_text(made, "resource")) &&
+		    acl_is(acl, "principal", acl_text(made, "principal")) && acl_is(acl, "host", acl_text(made, "host")) &&
+		    acl_is(acl, "operation", acl_text(made, "operation")) && matches(seen->filters, acl))
 			return true;
 	return false;
 }

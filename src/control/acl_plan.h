@@ -13,7 +13,7 @@
  * What the task made and does not want any more is removed; what others made is left alone. */
 #pragma once
 
-#include "control/guard_plan.h"
+#include "control/acls.h"
 #include "control/props.h"
 
 struct acl_topic {
@@ -26,7 +26,7 @@ struct acl_topic {
 struct acl_seen {
 	const json_t *source, *here; /* all ACLs, as acls_json has them */
 	const json_t *made;          /* what the task made before; NULL: nothing */
-	const json_t *filters;       /* the array aclFilters */
+	const json_t *filters;       /* the array aclFilters; NULL: all */
 	const struct acl_topic *topics;
 	int n_topics;
 	const char *selves[2];       /* krmirror's principals; NULL: not known */
@@ -43,6 +43,10 @@ struct acl_plan {
 
 /* As acls_json, with the type of the resource. */
 json_t *acls_typed(const struct admin_acls *acls);
+
+/* Those of the source's ACLs that the filters match and that are not krmirror's own; a new array. For who changes their names
+ * before the plan. */
+json_t *acls_of_others(const struct acl_seen *seen);
 
 void acl_plan(const struct acl_seen *seen, struct acl_plan *plan);
 void acl_plan_fini(struct acl_plan *plan);

@@ -31,9 +31,10 @@ static enum found judge(const struct topic_rules *rules, const struct auto_seen 
 	return in(seen->topics_here, mirror) ? FOUND_EXISTS : FOUND_CREATE;
 }
 
-static void put(struct auto_item *list, int *n, const char *source, const char *mirror, struct arena *arena)
+static void put(struct auto_item *list, int *n, const struct admin_topic *source, const char *mirror, struct arena *arena)
 {
-	list[(*n)++] = (struct auto_item){ .source = source, .mirror = arena_strdup(arena, mirror) };
+	list[(*n)++] = (struct auto_item){ .source = source->name, .mirror = arena_strdup(arena, mirror),
+					   .n_partitions = source->n_partitions };
 }
 
 struct auto_plan auto_plan(const struct topic_rules *rules, const struct auto_seen *seen, struct arena *arena)
@@ -47,14 +48,14 @@ struct auto_plan auto_plan(const struct topic_rules *rules, const struct auto_se
 
 		switch (judge(rules, seen, &seen->topics[i], mirror)) {
 		case FOUND_CREATE:
-			put(plan.create, &plan.n_create, seen->topics[i].name, mirror, arena);
+			put(plan.create, &plan.n_create, &seen->topics[i], mirror, arena);
 			break;
 		case FOUND_OTHER:
-			put(plan.exists, &plan.n_exists, seen->topics[i].name, mirror, arena);
+			put(plan.exists, &plan.n_exists, &seen->topics[i], mirror, arena);
 			plan.exists[plan.n_exists - 1].other = true;
 			break;
 		case FOUND_EXISTS:
-			put(plan.exists, &plan.n_exists, seen->topics[i].name, mirror, arena);
+			put(plan.exists, &plan.n_exists, &seen->topics[i], mirror, arena);
 			break;
 		case FOUND_NARROWED:
 			plan.narrowed = true;

@@ -29,11 +29,12 @@ struct auto_seen {
 
 struct auto_item {
 	const char *source, *mirror;
+	int32_t n_partitions;               /* of the source */
 	bool other;                         /* exists: it is a mirror, of another link or of another topic */
 };
 
 struct auto_plan {
-	struct auto_item *create;           /* in the order of their names; in the arena */
+	struct auto_item *create;           /* in the order of their source topics; in the arena */
 	int n_create;
 	struct auto_item *exists;           /* wanted, but something of that name stands in the way */
 	int n_exists;

@@ -116,6 +116,36 @@ static int listeners_check(struct conf *conf, struct err *err)
 	return RC_OK;
 }
 
+/* Brokers name the owner of a certificate like this unless ssl.principal.mapping.rules says otherwise. */
+static void certificate_principal(struct client_conf *conf)
+{
+	char subject[1024];
+
+	if (conf->principal != NULL || conf->auth != NULL || conf->tls == NULL)
+		return;
+	conf->principal = tls_subject(conf->tls, subject, sizeof(subject)) ? xasprintf("User:%s", subject) :
+			  xstrdup("User:ANONYMOUS");
+}
+
+/* By default that of the login. What brokers make of it by rules of their own must be said. */
+static int read_principal(struct conf *conf, struct err *err)
+{
+	const struct prop *given = props_find(&conf->props, "principal");
+	const char *name = given != NULL ? strchr(given->value, ':') : NULL;
+
+	if (given == NULL || given->value[0] == '\0') {
+		certificate_principal(&conf->destination);
+		return RC_OK;
+	}
+	if (name == NULL || name == given->value || name[1] == '\0' || strcmp(name, ":*") == 0) {
+		err_set(err, RC_USAGE, "%s: principal=%s is not the name of one", given->file, given->value);
+		return err_hint(err, "as brokers name it in ACLs and in their logs, for example User:krmirror");
+	}
+	xfree(conf->destination.principal);
+	conf->destination.principal = xstrdup(given->value);
+	return RC_OK;
+}
+
 static int read_all(struct conf *conf, struct err *err)
 {
 	const struct prop *factor = props_find(&conf->props, "control.topic.replication.factor");
@@ -141,7 +171,7 @@ static int read_all(struct conf *conf, struct err *err)
 	if (client_conf_read(&conf->destination, &conf->props, err) != RC_OK ||
 	    client_conf_secure(&conf->destination, &conf->props, NULL, err) != RC_OK)
 		return err->rc;
-	return listeners_check(conf, err);
+	return read_principal(conf, err) == RC_OK ? listeners_check(conf, err) : err->rc;
 }
 
 int conf_load(struct conf *conf, const struct conf_files *files, struct notes *notes, struct err *err)

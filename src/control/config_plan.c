@@ -22,14 +22,9 @@ static const char *const keys[] = {
 	"file.delete.delay.ms", "preallocate", "unclean.leader.election.enable", "message.downconversion.enable",
 	BEFORE, AFTER,
 };
+_Static_assert(ARRAY_LEN(keys) <= CONFIG_KEYS_MAX, "room for all of them");
 /* Known in lists, of no use on other clusters. */
 static const char unused[] = "confluent.segment.speculative.prefetch.enable";
-
-const char *const *config_keys(int *n)
-{
-	*n = ARRAY_LEN(keys);
-	return keys;
-}
 
 /* --- which ones follow --------------------------------------------------------------------------------------- */
 
@@ -66,6 +61,16 @@ bool config_follows(const char *include, const char *name)
 		if (strcmp(keys[i], name) == 0)
 			return n == INITIAL || listed(include, name);
 	return false;
+}
+
+int config_keys(const char *include, const char *list[CONFIG_KEYS_MAX])
+{
+	int n = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+		if (setting_is_forced(keys[i]) || config_follows(include, keys[i]))
+			list[n++] = keys[i];
+	return n;
 }
 
 static int unknown(const char *p, size_t len, struct err *err)

@@ -11,7 +11,7 @@
 
 struct config_seen {
 	const struct mirror_wish *wish;
-	const struct admin_configs *source, *here;   /* of config_keys */
+	const struct admin_configs *source, *here;   /* of config_keys, at least */
 	const char *include;         /* topic.config.sync.include; NULL: the default */
 	bool policy_opened;          /* as in mirror_state: cleanup.policy is not ours now */
 };
@@ -27,8 +27,9 @@ struct config_plan {
 bool config_plan(const struct config_seen *seen, struct config_plan *plan);
 void config_plan_fini(struct config_plan *plan);
 
-/* The settings that are asked for. */
-const char *const *config_keys(int *n);
+enum { CONFIG_KEYS_MAX = 32 };
+/* The settings that the decision looks at, with this topic.config.sync.include (NULL: the default): how many. */
+int config_keys(const char *include, const char *list[CONFIG_KEYS_MAX]);
 /* Whether a setting follows the source. include NULL: the default list. */
 bool config_follows(const char *include, const char *name);
 /* A list of the user: names that are known and may follow, with those that always do. RC_USAGE. */

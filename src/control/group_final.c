@@ -20,18 +20,6 @@ enum { AGAIN_MS = 200 };
 
 /* ---- from the log ---- */
 
-int group_link_conf(struct session *session, const char *link, struct link_conf *conf, struct err *err)
-{
-	struct link_wish wish = { 0 };
-	int rc = control_log_link(session->log, link, &wish, err);
-
-	*conf = (struct link_conf){ 0 };
-	if (rc == RC_OK)
-		rc = link_conf_of(&wish, session->conf->secret_key, conf, err);
-	link_wish_fini(&wish);
-	return rc;
-}
-
 bool group_partition_failed(const struct partition_state *entry)
 {
 	enum lane_reason reason = entry->reason != NULL ? lane_reason_parse(entry->reason) : REASON_NONE;
@@ -139,7 +127,7 @@ enum outcome group_sync_final(struct session *session, const char *link, const c
 	struct group_pass pass = { .link = link, .conf = &conf, .all = true, .arena = &arena };
 	enum outcome outcome = OUTCOME_DONE;
 
-	if (group_link_conf(session, link, &conf, err) != RC_OK) {
+	if (session_link_conf(session, link, &conf, err) != RC_OK) {
 		outcome = outcome_of(err, SIDE_DESTINATION);
 	} else if (conf.offset_sync && n > 0) {
 		pass.n_topics = group_topics_of_log(session, link, topics, n, &arena, &found);
@@ -163,7 +151,6 @@ struct clamping {
 	struct admin_group_offsets *groups;
 	int n_groups;
 	struct admin_offsets ends;
-	int clamped;
 };
 
 /* The group's own name, where it is one that the link would write. */
@@ -278,9 +265,9 @@ static enum outcome answered(struct clamping *c, const struct admin_group_commit
 	for (int k = 0; k < commit->n; k++) {
 		const struct admin_commit_item *item = &commit->items[k];
 
-		if (item->error == 0) {
-			c->clamped++;
-		} else if (item->error == KERR_UNKNOWN_MEMBER_ID) {
+		if (item->error == 0)
+			continue;
+		if (item->error == KERR_UNKNOWN_MEMBER_ID) {
 			notes_add(&c->session->notes, "group %s has members and stands beyond the end of %s-%d: they decide "
 				  "where they go on", commit->group, item->topic, item->partition);
 		} else {
@@ -336,24 +323,19 @@ static enum outcome clamp_all(struct clamping *c, struct err *err)
 	}
 }
 
-enum outcome group_clamp(struct session *session, const char *link, const char *const *topics, int n, int *clamped,
-			 struct err *err)
+enum outcome group_clamp(struct session *session, const char *link, const char *const *topics, int n, struct err *err)
 {
 	struct link_conf conf;
 	struct clamping c = { .session = session, .conf = &conf };
 	enum outcome outcome = OUTCOME_DONE;
 
-	if (clamped != NULL)
-		*clamped = 0;
-	if (group_link_conf(session, link, &conf, err) != RC_OK) {
+	if (session_link_conf(session, link, &conf, err) != RC_OK) {
 		outcome = outcome_of(err, SIDE_DESTINATION);
 	} else if (conf.offset_sync && n > 0) {
 		for (int i = 0; i < n; i++)
 			map_put(&c.topics, topics[i], strlen(topics[i]), &c);
 		outcome = clamp_all(&c, err);
 	}
-	if (clamped != NULL)
-		*clamped = c.clamped;
 	map_fini(&c.topics);
 	arena_fini(&c.arena);
 	link_conf_fini(&conf);

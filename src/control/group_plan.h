@@ -27,6 +27,8 @@ enum group_reason {
 	GROUP_ERROR
 };
 
+enum { GROUP_STATES = GROUP_SKIPPED + 1, GROUP_REASONS = GROUP_ERROR + 1 };
+
 const char *group_state_word(enum group_state state);
 const char *group_reason_word(enum group_reason reason);   /* NULL for GROUP_REASON_NONE */
 bool group_reason_parse(const char *word, enum group_reason *reason);

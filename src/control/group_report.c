@@ -2,6 +2,7 @@
 #include "control/group_report.h"
 
 #include "control/group_topics.h"
+#include "control/verbs.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -92,7 +93,7 @@ enum outcome report_groups(struct session *session, const char *link, struct are
 	enum outcome outcome = OUTCOME_DONE;
 
 	*report = (struct group_report){ 0 };
-	if (group_link_conf(session, link, &conf, err) != RC_OK) {
+	if (session_link_conf(session, link, &conf, err) != RC_OK) {
 		if (err->rc == RC_NOT_FOUND)
 			err_hint(err, "`krmirror link list` shows the links");
 		outcome = outcome_of(err, SIDE_SOURCE);

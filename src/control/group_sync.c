@@ -481,7 +481,7 @@ static void refused(struct work *work, int16_t error)
 }
 
 /* The items are the parts with a step to commit, in their order. */
-static void take_commit(struct work *work, const struct admin_group_commit *commit)
+static void take_commit(struct pass *pass, struct work *work, const struct admin_group_commit *commit)
 {
 	int at = 0;
 
@@ -497,6 +497,8 @@ static void take_commit(struct work *work, const struct admin_group_commit *comm
 		if (item->error == 0) {
 			part->at.destination = part->target;
 			work->committed = true;
+			pass->of->n_offsets++;
+			pass->of->n_clamped += part->target < part->at.source;
 		} else {
 			refused(work, item->error);
 		}
@@ -534,15 +536,16 @@ static void commit(struct pass *pass, int n)
 	admin_commit_offsets(pass->session->destination, commits, count, pass->session->deadline_ns, &err);
 	trouble(pass, &err);
 	for (int i = 0; i < count; i++) {
-		take_commit(of[i], &commits[i]);
+		take_commit(pass, of[i], &commits[i]);
 		pass->of->n_commits += of[i]->committed;
 	}
 }
 
 /* ---- the result ---- */
 
-static void show(struct group_known *known, enum group_state state, enum group_reason reason)
+static void show(struct pass *pass, struct group_known *known, enum group_state state, enum group_reason reason)
 {
+	pass->of->n_begun[reason] += known->reason != reason;
 	if (known->reason != reason || (reason == GROUP_REASON_NONE && known->state != state))
 		known->since_ms = clock_wall_ms();
 	known->state = state;
@@ -550,7 +553,7 @@ static void show(struct group_known *known, enum group_state state, enum group_r
 }
 
 /* Of a group that was looked at, from its partitions. */
-static void conclude(struct work *work)
+static void conclude(struct pass *pass, struct work *work)
 {
 	struct group_known *known = work->known;
 	bool behind = false, clamped = false;
@@ -578,7 +581,7 @@ static void conclude(struct work *work)
 	known->verify_ns = clock_mono_ns() + VERIFY_MS * NS_PER_MS;
 	if (!work->unsure)
 		known->day = group_plan_day(known->id, clock_wall_ms());
-	show(known, skipped == work->n ? GROUP_SKIPPED : skipped > 0 ? GROUP_PARTIAL : behind ? GROUP_BEHIND : GROUP_SYNCED,
+	show(pass, known, skipped == work->n ? GROUP_SKIPPED : skipped > 0 ? GROUP_PARTIAL : behind ? GROUP_BEHIND : GROUP_SYNCED,
 	     reason);
 }
 
@@ -593,9 +596,9 @@ static void finish(struct pass *pass)
 			work->known->settled = false;
 			work->known->behind = -1;
 			work->known->partitions = work->n;
-			show(work->known, GROUP_SKIPPED, work->reason);
+			show(pass, work->known, GROUP_SKIPPED, work->reason);
 		} else if (work->attention) {
-			conclude(work);
+			conclude(pass, work);
 		}
 	}
 }
@@ -625,7 +628,7 @@ static void list_gone(struct pass *pass)
 		}
 		known->settled = false;
 		known->behind = -1;
-		show(known, GROUP_SKIPPED, GROUP_GONE_AT_SOURCE);
+		show(pass, known, GROUP_SKIPPED, GROUP_GONE_AT_SOURCE);
 		if (clock_wall_ms() - known->since_ms > GONE_KEPT_MS)
 			group_memory_drop(pass->memory, known);
 		else

@@ -55,6 +55,8 @@ struct group_pass {
 	struct group_info *groups;
 	int n_groups;
 	int n_commits;                /* groups that were written */
+	int n_offsets, n_clamped;     /* offsets that were, and those of them that are lower than the source's */
+	int n_begun[GROUP_REASONS];   /* groups that are skipped for the reason, and were not before */
 	int n_left;                   /* groups that there was no time for */
 	struct err trouble;           /* the worst of single groups and brokers; rc RC_OK: none */
 };
@@ -72,6 +74,5 @@ enum outcome group_sync_final(struct session *session, const char *link, const c
 
 /* For failover, without the source: groups that the link's filters take and that stand beyond the high watermark of a
  * partition of these mirrors are set to it; one pass for all topics. A group with members is left alone and noted.
- * Nothing happens where the link does not ask for offset sync. *clamped (may be NULL): how many partitions were set. */
-enum outcome group_clamp(struct session *session, const char *link, const char *const *topics, int n, int *clamped,
-			 struct err *err) MUST_USE;
+ * Nothing happens where the link does not ask for offset sync. */
+enum outcome group_clamp(struct session *session, const char *link, const char *const *topics, int n, struct err *err) MUST_USE;

@@ -10,5 +10,3 @@ int group_topics_of_log(struct session *session, const char *link, const char *c
 			struct arena *arena, struct group_topic **found);
 /* The entry's partition stopped for a reason that does not pass by itself: offsets there may mean other records. */
 bool group_partition_failed(const struct partition_state *entry);
-/* As link_conf_of, by the link's name. link_conf_fini is right after a failure too. */
-int group_link_conf(struct session *session, const char *link, struct link_conf *conf, struct err *err) MUST_USE;

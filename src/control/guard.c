@@ -10,6 +10,7 @@
 #include "control/guard.h"
 
 #include "base/mem.h"
+#include "control/acls.h"
 #include "control/guard_io.h"
 #include "control/verbs.h"
 #include "wire/msg/kerr_codes.h"
@@ -18,52 +19,83 @@ struct guarding {
 	struct session *session;
 	const struct guard_of *of;
 	struct mirror_wish wish;
-	struct guard now;
+	struct guard now, next;
 	struct guard_io io;
+	enum guard_action action;      /* of this round */
+	bool refused;                  /* ACLs may not be changed */
+	bool done;
 };
 
 static void forget(struct guarding *g)
 {
 	mirror_wish_fini(&g->wish);
 	guard_fini(&g->now);
+	guard_fini(&g->next);
 	guard_io_fini(&g->io);
 }
 
 /* --- recording ------------------------------------------------------------------------------------------------ */
 
 struct recording {
-	const struct guard_of *of;
-	json_t *from, *to;             /* NULL: no guard */
+	struct guarding *all;
+	int n;
 };
 
-static enum outcome decide(struct control_log *log, struct control_batch *batch, void *arg, struct err *err)
+static enum outcome decide_one(struct control_log *log, struct control_batch *batch, const struct guarding *g,
+			       struct err *err)
 {
-	struct recording *r = arg;
 	struct mirror_wish wish = { 0 };
 
-	if (control_log_mirror(log, r->of->link, r->of->topic, &wish, err) != RC_OK) {
+	if (control_log_mirror(log, g->of->link, g->of->topic, &wish, err) != RC_OK) {
 		mirror_wish_fini(&wish);
 		return OUTCOME_FAILED;
 	}
 	/* Whoever changed it meanwhile is at it too; it is read again. */
-	if (wish.wish == WISH_MIRROR && (r->from == NULL ? wish.guard == NULL : json_equal(wish.guard, r->from))) {
+	if (wish.wish == WISH_MIRROR &&
+	    (g->wish.guard == NULL ? wish.guard == NULL : json_equal(wish.guard, g->wish.guard))) {
 		json_decref(wish.guard);
-		wish.guard = json_incref(r->to);
+		wish.guard = guard_encode(&g->next);
 		control_batch_mirror(batch, &wish);
 	}
 	mirror_wish_fini(&wish);
 	return OUTCOME_DONE;
 }
 
-static enum outcome record(struct guarding *g, struct guard *next, struct err *err)
+static enum outcome decide(struct control_log *log, struct control_batch *batch, void *arg, struct err *err)
 {
-	struct recording r = { g->of, json_incref(g->wish.guard), guard_encode(next) };
-	enum outcome outcome = control_log_update(g->session->log, decide, &r, g->session->deadline_ns, NULL, err);
+	const struct recording *r = arg;
+	enum outcome outcome = OUTCOME_DONE;
 
-	if (outcome == OUTCOME_DONE && (next->state == GUARD_UNENFORCED || next->state == GUARD_FORBIDDEN))
-		notes_add(&g->session->notes, "%s: others are not kept from writing to it: %s", g->of->topic, next->why);
-	json_decref(r.from);
-	json_decref(r.to);
+	for (int i = 0; i < r->n && outcome == OUTCOME_DONE; i++)
+		if (!r->all[i].done && r->all[i].action == GUARD_RECORD)
+			outcome = decide_one(log, batch, &r->all[i], err);
+	return outcome;
+}
+
+static void note_unenforced(struct session *session, const struct guarding *g)
+{
+	char *sentence = guard_sentence(&g->next);
+
+	notes_add(&session->notes, "%s: others are not kept from writing to it: %s", g->of->topic, sentence);
+	xfree(sentence);
+}
+
+static enum outcome record(struct guarding *all, int n, struct err *err)
+{
+	struct session *session = all[0].session;
+	struct recording r = { all, n };
+	enum outcome outcome = control_log_update(session->log, decide, &r, session->deadline_ns, NULL, err);
+
+	for (int i = 0; i < n && outcome == OUTCOME_DONE; i++) {
+		struct guarding *g = &all[i];
+
+		if (g->done || g->action != GUARD_RECORD)
+			continue;
+		if (g->next.state == GUARD_UNENFORCED || g->next.state == GUARD_FORBIDDEN)
+			note_unenforced(session, g);
+		/* Forbidden is tried once a call. */
+		g->done = g->next.state == GUARD_FORBIDDEN;
+	}
 	return outcome;
 }
 
@@ -71,14 +103,11 @@ static enum outcome record(struct guarding *g, struct guard *next, struct err *e
 
 static bool readers_everyone(const struct session *session, const char *name)
 {
-	struct link_wish link;
-	struct link_conf conf = { 0 };
+	struct link_conf conf;
 	struct err unused;
-	bool everyone = control_log_link(session->log, name, &link, &unused) == RC_OK &&
-			link_conf_of(&link, session->conf->secret_key, &conf, &unused) == RC_OK && conf.readers_everyone;
+	bool everyone = session_link_conf(session, name, &conf, &unused) == RC_OK && conf.readers_everyone;
 
 	link_conf_fini(&conf);
-	link_wish_fini(&link);
 	return everyone;
 }
 
@@ -89,72 +118,129 @@ static enum outcome load(struct guarding *g, struct err *err)
 	    guard_decode(&g->now, g->wish.guard, err) != RC_OK)
 		return OUTCOME_FAILED;
 	guard_wants(&g->now, &g->io.present, &g->io.absent);
+	g->done = g->wish.wish != WISH_MIRROR;
 	return OUTCOME_DONE;
 }
 
-/* One step; *done: there is no other. */
-static enum outcome step(struct guarding *g, bool *refused, bool *done, struct err *err)
+static void choose(struct guarding *g)
 {
 	struct guard_seen seen = {
 		.topic = g->of->topic, .self = g->session->conf->destination.principal, .acls = g->io.acls,
-		.guarded = 1u << ADMIN_OP_WRITE, .operations = g->io.operations, .settled = g->io.settled, .refused = *refused,
-		.fresh = g->of->fresh, .again = g->of->again,
+		.guarded = 1u << ADMIN_OP_WRITE, .operations = g->io.operations, .settled = g->io.settled,
+		.refused = g->refused, .fresh = g->of->fresh, .again = g->of->again,
 		.readers_everyone = readers_everyone(g->session, g->of->link),
 	};
-	struct guard next;
-	enum outcome outcome;
-	int rc;
 
-	switch (guard_step(&g->now, &seen, &next)) {
-	case GUARD_DONE:
-		*done = true;
-		return OUTCOME_DONE;
-	case GUARD_RECORD:
-		outcome = record(g, &next, err);
-		/* Forbidden is tried once a call. */
-		*done = next.state == GUARD_FORBIDDEN;
-		guard_fini(&next);
-		return outcome;
-	case GUARD_APPLY:
-		break;
-	}
-	rc = guard_io_make(&g->io, err);
-	if (rc == RC_AUTH && !*refused) {
-		*refused = true;
-		return OUTCOME_DONE;
-	}
-	return rc == RC_OK ? OUTCOME_DONE : outcome_of(err, SIDE_DESTINATION);
+	g->action = guard_step(&g->now, &seen, &g->next);
+	g->done = g->action == GUARD_DONE;
 }
 
-static struct guarding begin(struct session *session, const struct guard_of *of)
+/* What all that are to be applied add and remove, in one request each. */
+static enum outcome apply(struct guarding *all, int n, struct err *err)
 {
-	return (struct guarding){
-		.session = session, .of = of,
-		.io = { .cluster = session->destination, .topic = of->topic, .deadline_ns = session->deadline_ns },
-	};
+	struct guard_io io = all[0].io;
+	bool refused = false;
+	int rc;
+
+	io.present = json_array();
+	io.absent = json_array();
+	for (int i = 0; i < n; i++)
+		if (!all[i].done && all[i].action == GUARD_APPLY) {
+			CHECK(json_array_extend(io.present, all[i].io.present) == 0 &&
+			      json_array_extend(io.absent, all[i].io.absent) == 0);
+			refused |= all[i].refused;
+		}
+	rc = guard_io_make(&io, err);
+	json_decref(io.present);
+	json_decref(io.absent);
+	if (rc != RC_AUTH || refused)
+		return rc == RC_OK ? OUTCOME_DONE : outcome_of(err, SIDE_DESTINATION);
+	for (int i = 0; i < n; i++)
+		all[i].refused = true;
+	return OUTCOME_DONE;
+}
+
+/* One step of each. */
+static enum outcome step(struct guarding *all, int n, struct err *err)
+{
+	int n_record = 0, n_apply = 0;
+	enum outcome outcome = OUTCOME_DONE;
+
+	for (int i = 0; i < n; i++) {
+		if (all[i].done || all[i].io.late)
+			continue;
+		choose(&all[i]);
+		n_record += all[i].action == GUARD_RECORD;
+		n_apply += all[i].action == GUARD_APPLY;
+	}
+	if (n_record > 0)
+		outcome = record(all, n, err);
+	if (outcome == OUTCOME_DONE && n_apply > 0)
+		outcome = apply(all, n, err);
+	return outcome;
+}
+
+static enum outcome look(struct guarding *all, int n, struct guard_io **ios, struct err *err)
+{
+	enum outcome outcome = OUTCOME_DONE;
+	int open = 0;
+
+	for (int i = 0; i < n && outcome == OUTCOME_DONE; i++) {
+		if (all[i].done)
+			continue;
+		outcome = load(&all[i], err);
+		all[i].action = GUARD_DONE;
+		if (!all[i].done)
+			ios[open++] = &all[i].io;
+	}
+	if (outcome != OUTCOME_DONE || open == 0)
+		return outcome;
+	outcome = guard_io_look_all(ios, open, err);
+	for (int i = 0; i < n && outcome == OUTCOME_DONE; i++)
+		all[i].done = all[i].done || !all[i].io.authorizer;
+	return outcome;
+}
+
+/* Whether any is left, and then after a pause where a broker is behind. */
+static bool goes_on(const struct guarding *all, int n, enum outcome *outcome, struct err *err)
+{
+	bool open = false, behind = false;
+
+	for (int i = 0; i < n; i++) {
+		open |= !all[i].done;
+		behind |= !all[i].done && (all[i].io.late || !all[i].io.settled);
+	}
+	if (*outcome == OUTCOME_DONE && behind)
+		*outcome = guard_io_pause(&all[0].io, "not every broker has its ACLs yet", err);
+	return *outcome == OUTCOME_DONE && open;
+}
+
+enum outcome guard_set_all(struct session *session, const struct guard_of *ofs, int n, struct err *err)
+{
+	struct guarding *all = xcalloc((size_t)n, sizeof(*all));
+	struct guard_io **ios = xcalloc((size_t)n, sizeof(struct guard_io *));
+	enum outcome outcome;
+
+	for (int i = 0; i < n; i++)
+		all[i] = (struct guarding){
+			.session = session, .of = &ofs[i],
+			.io = { .cluster = session->destination, .topic = ofs[i].topic, .deadline_ns = session->deadline_ns },
+		};
+	do {
+		outcome = look(all, n, ios, err);
+		if (outcome == OUTCOME_DONE)
+			outcome = step(all, n, err);
+	} while (goes_on(all, n, &outcome, err));
+	for (int i = 0; i < n; i++)
+		forget(&all[i]);
+	xfree(all);
+	xfree(ios);
+	return outcome;
 }
 
 enum outcome guard_set(struct session *session, const struct guard_of *of, struct err *err)
 {
-	struct guarding g = begin(session, of);
-	bool done = false, refused = false;
-	enum outcome outcome = OUTCOME_DONE;
-
-	while (outcome == OUTCOME_DONE && !done) {
-		outcome = load(&g, err);
-		if (outcome == OUTCOME_DONE && g.wish.wish != WISH_MIRROR)
-			break;
-		if (outcome == OUTCOME_DONE)
-			outcome = guard_io_look(&g.io, err);
-		if (outcome != OUTCOME_DONE || !g.io.authorizer)
-			break;
-		if (!g.io.late)
-			outcome = step(&g, &refused, &done, err);
-		if (outcome == OUTCOME_DONE && !done && (g.io.late || !g.io.settled))
-			outcome = guard_io_pause(&g.io, "not every broker has its ACLs yet", err);
-	}
-	forget(&g);
-	return outcome;
+	return guard_set_all(session, of, 1, err);
 }
 
 /* --- lifting ------------------------------------------------------------------------------------------------- */
@@ -248,12 +334,16 @@ const char *guard_word(const struct mirror_wish *wish, struct arena *arena, cons
 	struct guard guard;
 	struct err unused;
 	const char *word = NULL;
+	char *sentence;
 
 	*why = NULL;
 	if (guard_decode(&guard, wish->guard, &unused) == RC_OK && guard.state != GUARD_NONE) {
 		word = guard.state == GUARD_ENFORCED ? "enforced" : "unenforced: not permitted";
-		if (guard.state != GUARD_ENFORCED)
-			*why = arena_strdup(arena, guard.why != NULL ? guard.why : "the guard is being set");
+		if (guard.state != GUARD_ENFORCED) {
+			sentence = guard_sentence(&guard);
+			*why = arena_strdup(arena, sentence);
+			xfree(sentence);
+		}
 	}
 	guard_fini(&guard);
 	return word;

@@ -17,6 +17,9 @@ struct guard_of {
  * mirror is being promoted. A note says why it is not enforced, when that was found now. OUTCOME_TIMED_OUT: to be called
  * again. */
 enum outcome guard_set(struct session *session, const struct guard_of *of, struct err *err) MUST_USE;
+/* The same for many (at least one) in step: what is asked, recorded and made is that of all. The first error ends all; whoever
+ * calls again goes on from what is recorded. */
+enum outcome guard_set_all(struct session *session, const struct guard_of *ofs, int n, struct err *err) MUST_USE;
 /* The topic's own ACLs again, on every broker that answers. Nothing is recorded: it may be done twice. */
 enum outcome guard_lift(struct session *session, const struct mirror_wish *wish, struct err *err) MUST_USE;
 /* Of many, in one request each. */

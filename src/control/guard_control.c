@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "base/str.h"
+#include "control/acls.h"
 
 #include <string.h>
 

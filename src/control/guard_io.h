@@ -22,6 +22,8 @@ struct guard_io {
 /* Asks every broker: its ACLs first, so that what it lets krmirror do is by these or by newer ones. Those that do not
  * answer are left out: they get the ACLs before they serve again. */
 enum outcome guard_io_look(struct guard_io *io, struct err *err) MUST_USE;
+/* The same for the topics of many guards, which have one cluster and deadline: of each broker two requests in all. */
+enum outcome guard_io_look_all(struct guard_io *const *ios, int n, struct err *err) MUST_USE;
 /* First what lets in, then what keeps out: nobody is shut out in between who should not be. */
 int guard_io_make(const struct guard_io *io, struct err *err) MUST_USE;
 /* A pause before the next look; OUTCOME_TIMED_OUT with `what` when the deadline has passed. */

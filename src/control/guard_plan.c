@@ -2,6 +2,8 @@
 #include "control/guard_plan.h"
 
 #include "base/mem.h"
+#include "base/str.h"
+#include "control/acls.h"
 
 #include <string.h>
 
@@ -11,111 +13,32 @@ static const char *const states[] = {
 	"none", "probing", "listing", "withdrawing", "enforced", "unenforced", "forbidden"
 };
 
-static const char why_no_write[] = "krmirror itself has no WRITE on the topic";
-static const char why_not_told[] = "the brokers do not tell what krmirror itself may do";
-static const char why_forbidden[] = "krmirror needs DESCRIBE and ALTER on Cluster to change ACLs";
-static const char why_everyone[] =
-	"the topic has no ACLs, and the first one would shut its readers out; mirror.readers.everyone=true lets everyone read";
-static const char why_self[] =
-	"krmirror is no super user, and its own principal, which brokers make of a certificate or a token, is not known to it";
-static const char why_narrow[] =
-	"an ALLOW of WRITE for User:* reaches beyond the topic, and krmirror is no super user";
-static const char why_lost[] = "krmirror is no super user, and would shut itself out";
+/* Words of the record, and what they mean. */
+static const struct {
+	const char *word, *sentence;
+} whys[] = {
+	[GUARD_WHY_NONE] = { "", "the guard is being set" },
+	[GUARD_WHY_NOT_TOLD] = { "not-told", "the brokers do not tell what krmirror itself may do" },
+	[GUARD_WHY_NO_WRITE] = { "no-write", "krmirror itself has no WRITE on the topic" },
+	[GUARD_WHY_FORBIDDEN] = { "forbidden", "krmirror needs DESCRIBE and ALTER on Cluster to change ACLs" },
+	[GUARD_WHY_READERS] = { "readers", "the topic has no ACLs, and the first one would shut its readers out; "
+				"mirror.readers.everyone=true lets everyone read" },
+	[GUARD_WHY_UNNAMED] = { "unnamed", "krmirror is no super user, and does not know its own principal, which brokers "
+				"make of its token; principal in krmirror.properties tells it" },
+	[GUARD_WHY_MISNAMED] = { "misnamed", "krmirror is no super user, and the brokers do not take it for " },   /* whom */
+	[GUARD_WHY_WIDE_ALLOW] = { "wide-allow", "an ALLOW of WRITE for User:* reaches beyond the topic, and krmirror is no "
+				   "super user" },
+	[GUARD_WHY_SHUT_OUT] = { "shut-out", "krmirror is no super user, and would shut itself out" },
+};
 
 /* --- lists --------------------------------------------------------------------------------------------------- */
-
-static const char *text(const json_t *acl, const char *key)
-{
-	const char *value = json_string_value(json_object_get(acl, key));
-
-	return value != NULL ? value : "";
-}
-
-static bool acl_is(const json_t *acl, const char *key, const char *value)
-{
-	return strcmp(text(acl, key), value) == 0;
-}
-
-static bool acls_have(const json_t *list, const json_t *acl)
-{
-	for (size_t i = 0; i < json_array_size(list); i++)
-		if (json_equal(json_array_get(list, i), acl))
-			return true;
-	return false;
-}
-
-json_t *acls_pick(const json_t *some, const json_t *list, bool has)
-{
-	json_t *out = json_array();
-
-	for (size_t i = 0; i < json_array_size(some); i++) {
-		json_t *acl = json_array_get(some, i);
-
-		if (acls_have(list, acl) == has)
-			json_array_append(out, acl);
-	}
-	return out;
-}
-
-bool acls_have_any(const json_t *list, const json_t *some)
-{
-	for (size_t i = 0; i < json_array_size(some); i++)
-		if (acls_have(list, json_array_get(some, i)))
-			return true;
-	return false;
-}
-
-bool acls_have_all(const json_t *list, const json_t *some)
-{
-	for (size_t i = 0; i < json_array_size(some); i++)
-		if (!acls_have(list, json_array_get(some, i)))
-			return false;
-	return true;
-}
-
-json_t *acls_json(const struct admin_acls *acls)
-{
-	json_t *array = json_array();
-
-	for (int i = 0; i < acls->n; i++) {
-		const struct admin_acl *a = &acls->items[i];
-
-		json_array_append_new(array, json_pack("{ssssssssssss}", "resource", a->resource, "pattern", a->pattern,
-						       "principal", a->principal, "host", a->host, "operation",
-						       a->operation, "permission", a->permission));
-	}
-	return array;
-}
-
-struct admin_acl *acls_of(const json_t *array, int *n)
-{
-	struct admin_acl *out = xcalloc(json_array_size(array) + 1, sizeof(*out));
-
-	*n = (int)json_array_size(array);
-	for (int i = 0; i < *n; i++) {
-		const json_t *a = json_array_get(array, (size_t)i);
-
-		out[i] = (struct admin_acl){
-			.resource = text(a, "resource"), .pattern = text(a, "pattern"), .principal = text(a, "principal"),
-			.host = text(a, "host"), .operation = text(a, "operation"), .permission = text(a, "permission"),
-			.type = json_string_value(json_object_get(a, "type")),
-		};
-	}
-	return out;
-}
 
 /* Takes acl over; what is there already is left out. */
 static void put(json_t *list, const json_t *besides, json_t *acl)
 {
-	if (!acls_have(list, acl) && !acls_have(besides, acl))
+	if (!acls_has(list, acl) && !acls_has(besides, acl))
 		json_array_append(list, acl);
 	json_decref(acl);
-}
-
-json_t *acl_rule(const char *topic, const char *principal, const char *operation, const char *permission)
-{
-	return json_pack("{ssssssssssss}", "resource", topic, "pattern", "LITERAL", "principal", principal, "host", "*",
-			 "operation", operation, "permission", permission);
 }
 
 /* --- what is kept -------------------------------------------------------------------------------------------- */
@@ -127,9 +50,19 @@ static json_t *list_of(const json_t *value, const char *name)
 	return json_is_array(list) ? json_incref(list) : json_array();
 }
 
+/* Unknown: found by another version, so it is looked at again (guard_has_news). */
+static enum guard_why why_parse(const char *word)
+{
+	for (size_t i = 1; word != NULL && i < ARRAY_LEN(whys); i++)
+		if (strcmp(whys[i].word, word) == 0)
+			return (enum guard_why)i;
+	return GUARD_WHY_NONE;
+}
+
 int guard_decode(struct guard *guard, const json_t *value, struct err *err)
 {
-	const char *state = json_string_value(json_object_get(value, "state")), *why;
+	const char *state = json_string_value(json_object_get(value, "state"));
+	const char *principal = json_string_value(json_object_get(value, "principal"));
 	size_t i = value == NULL ? GUARD_NONE : GUARD_PROBING;
 
 	*guard = (struct guard){
@@ -144,9 +77,9 @@ int guard_decode(struct guard *guard, const json_t *value, struct err *err)
 		i++;
 	if (i == ARRAY_LEN(states))
 		return err_set(err, RC_PROTO, "\"guard\" has no state that is known");
-	why = json_string_value(json_object_get(value, "why"));
 	guard->state = (enum guard_state)i;
-	guard->why = why != NULL ? xstrdup(why) : NULL;
+	guard->why = why_parse(json_string_value(json_object_get(value, "why")));
+	guard->principal = principal != NULL ? xstrdup(principal) : NULL;
 	return RC_OK;
 }
 
@@ -157,8 +90,10 @@ json_t *guard_encode(const struct guard *guard)
 	if (guard->state == GUARD_NONE)
 		return NULL;
 	value = json_pack("{sssbsb}", "state", states[guard->state], "bare", guard->bare, "allow_list", guard->allow_list);
-	if (guard->why != NULL)
-		json_object_set_new(value, "why", json_string(guard->why));
+	if (guard->why != GUARD_WHY_NONE)
+		json_object_set_new(value, "why", json_string(whys[guard->why].word));
+	if (guard->principal != NULL)
+		json_object_set_new(value, "principal", json_string(guard->principal));
 	json_object_set(value, "intended", guard->intended);
 	json_object_set(value, "added", guard->added);
 	json_object_set(value, "removed", guard->removed);
@@ -169,7 +104,7 @@ json_t *guard_encode(const struct guard *guard)
 
 void guard_fini(struct guard *guard)
 {
-	xfree(guard->why);
+	xfree(guard->principal);
 	json_decref(guard->intended);
 	json_decref(guard->added);
 	json_decref(guard->removed);
@@ -197,19 +132,20 @@ void guard_wants(const struct guard *guard, json_t **present, json_t **absent)
 
 /* --- steps --------------------------------------------------------------------------------------------------- */
 
-static void move(const struct guard *now, enum guard_state state, const char *why, struct guard *next)
+static void move(const struct guard *now, enum guard_state state, enum guard_why why, struct guard *next)
 {
 	*next = (struct guard){
-		.state = state, .bare = now->bare, .allow_list = now->allow_list, .why = why != NULL ? xstrdup(why) : NULL,
+		.state = state, .bare = now->bare, .allow_list = now->allow_list, .why = why,
+		.principal = why == GUARD_WHY_MISNAMED && now->principal != NULL ? xstrdup(now->principal) : NULL,
 		.intended = json_copy(now->intended), .added = json_copy(now->added),
 		.removed = json_copy(now->removed), .undo = json_copy(now->undo),
 	};
 }
 
 /* Nothing of the guard stands. */
-static enum guard_action give_up(const struct guard *now, enum guard_state state, const char *why, struct guard *next)
+static enum guard_action give_up(const struct guard *now, enum guard_state state, enum guard_why why, struct guard *next)
 {
-	if (now->state == state && now->why != NULL && strcmp(now->why, why) == 0)
+	if (now->state == state && now->why == why)
 		return GUARD_DONE;
 	move(now, state, why, next);
 	json_array_clear(next->added);
@@ -218,7 +154,7 @@ static enum guard_action give_up(const struct guard *now, enum guard_state state
 	return GUARD_RECORD;
 }
 
-static enum guard_action withdraw(const struct guard *now, const char *why, struct guard *next)
+static enum guard_action withdraw(const struct guard *now, enum guard_why why, struct guard *next)
 {
 	move(now, GUARD_WITHDRAWING, why, next);
 	return GUARD_RECORD;
@@ -248,13 +184,13 @@ static enum guard_action begin(const struct guard *now, const struct guard_seen 
 	bool bare = json_array_size(seen->acls) == 0;
 
 	if (seen->operations == INT32_MIN)
-		return give_up(now, GUARD_UNENFORCED, why_not_told, next);
+		return give_up(now, GUARD_UNENFORCED, GUARD_WHY_NOT_TOLD, next);
 	if (!allowed(seen))
-		return give_up(now, GUARD_UNENFORCED, why_no_write, next);
+		return give_up(now, GUARD_UNENFORCED, GUARD_WHY_NO_WRITE, next);
 	/* Whether everyone may read without an ACL shows only after the first one: too late for who reads already. */
 	if (bare && !seen->readers_everyone && !seen->fresh)
-		return give_up(now, GUARD_UNENFORCED, why_everyone, next);
-	move(now, GUARD_PROBING, NULL, next);
+		return give_up(now, GUARD_UNENFORCED, GUARD_WHY_READERS, next);
+	move(now, GUARD_PROBING, GUARD_WHY_NONE, next);
 	json_array_clear(next->added);
 	json_array_clear(next->intended);
 	json_array_extend(next->intended, (json_t *)(uintptr_t)seen->acls);
@@ -280,9 +216,9 @@ static bool narrow(const struct guard_seen *seen, json_t *acl, const json_t *bes
 
 	if (!acl_is(acl, "pattern", "LITERAL") || !acl_is(acl, "resource", seen->topic))
 		return false;
-	if (!acls_have(next->removed, acl))
+	if (!acls_has(next->removed, acl))
 		json_array_append(next->removed, acl);
-	put(next->added, besides, acl_rule(seen->topic, seen->self, text(acl, "operation"), "ALLOW"));
+	put(next->added, besides, acl_rule(seen->topic, seen->self, acl_text(acl, "operation"), "ALLOW"));
 	for (size_t i = 0; i < ARRAY_LEN(all) && is_all; i++) {
 		json_t *part = json_copy(acl);
 
@@ -301,7 +237,7 @@ static bool shut_out(const struct guard_seen *seen, json_t *acl, const json_t *b
 	bool all = acl_is(acl, "operation", "ALL");
 	bool reads = has(seen, ADMIN_OP_READ) && (all || acl_is(acl, "operation", "READ"));
 	bool writes = has(seen, ADMIN_OP_WRITE) && (all || acl_is(acl, "operation", "WRITE"));
-	const char *who = text(acl, "principal");
+	const char *who = acl_text(acl, "principal");
 
 	if ((!reads && !writes) || !acl_is(acl, "permission", "ALLOW") || strcmp(who, seen->self) == 0)
 		return true;
@@ -334,13 +270,13 @@ static bool plan_list(const struct guard *now, const struct guard_seen *seen, st
 static enum guard_action list(const struct guard *now, const struct guard_seen *seen, struct guard *next)
 {
 	if (seen->self == NULL)
-		return withdraw(now, why_self, next);
-	move(now, GUARD_LISTING, NULL, next);
+		return withdraw(now, GUARD_WHY_UNNAMED, next);
+	move(now, GUARD_LISTING, GUARD_WHY_NONE, next);
 	next->allow_list = true;
 	json_array_clear(next->added);
 	if (!plan_list(now, seen, next)) {
 		guard_fini(next);
-		return withdraw(now, why_narrow, next);
+		return withdraw(now, GUARD_WHY_WIDE_ALLOW, next);
 	}
 	json_decref(next->undo);
 	next->undo = acls_pick(now->added, next->added, false);
@@ -352,16 +288,20 @@ static enum guard_action probed(const struct guard *now, const struct guard_seen
 	if (!allowed(seen))
 		return list(now, seen, next);
 	if (now->bare && !seen->readers_everyone && !has(seen, ADMIN_OP_READ))
-		return withdraw(now, why_everyone, next);
-	move(now, GUARD_ENFORCED, NULL, next);
+		return withdraw(now, GUARD_WHY_READERS, next);
+	move(now, GUARD_ENFORCED, GUARD_WHY_NONE, next);
 	return GUARD_RECORD;
 }
 
 static enum guard_action listed(const struct guard *now, const struct guard_seen *seen, struct guard *next)
 {
-	if (!allowed(seen))
-		return withdraw(now, why_lost, next);
-	move(now, GUARD_ENFORCED, NULL, next);
+	if (!allowed(seen)) {
+		withdraw(now, GUARD_WHY_MISNAMED, next);
+		xfree(next->principal);
+		next->principal = xstrdup(seen->self != NULL ? seen->self : "nobody");
+		return GUARD_RECORD;
+	}
+	move(now, GUARD_ENFORCED, GUARD_WHY_NONE, next);
 	json_array_clear(next->undo);
 	return GUARD_RECORD;
 }
@@ -373,10 +313,10 @@ static enum guard_action keep(const struct guard *now, const struct guard_seen *
 
 	if (!now->allow_list || seen->self == NULL)
 		return GUARD_DONE;
-	move(now, GUARD_LISTING, NULL, next);
+	move(now, GUARD_LISTING, GUARD_WHY_NONE, next);
 	if (!plan_list(now, seen, next)) {
 		guard_fini(next);
-		return withdraw(now, why_narrow, next);
+		return withdraw(now, GUARD_WHY_WIDE_ALLOW, next);
 	}
 	more = !acls_have_all(now->added, next->added) || !acls_have_all(now->removed, next->removed);
 	if (!more)
@@ -392,7 +332,35 @@ static enum guard_action refused(const struct guard *now, const struct guard_see
 
 	if (now->state != GUARD_NONE && now->state != GUARD_UNENFORCED && now->state != GUARD_FORBIDDEN && stands)
 		return GUARD_DONE;
-	return give_up(now, GUARD_FORBIDDEN, why_forbidden, next);
+	return give_up(now, GUARD_FORBIDDEN, GUARD_WHY_FORBIDDEN, next);
+}
+
+char *guard_sentence(const struct guard *guard)
+{
+	return xasprintf("%s%s", whys[guard->why].sentence, guard->principal != NULL ? guard->principal : "");
+}
+
+bool guard_has_news(const struct guard *guard, const char *self, bool readers_everyone)
+{
+	if (guard->state != GUARD_UNENFORCED)
+		return false;
+	switch (guard->why) {
+	case GUARD_WHY_NONE:
+		return true;
+	case GUARD_WHY_READERS:
+		return readers_everyone;
+	case GUARD_WHY_UNNAMED:
+		return self != NULL;
+	case GUARD_WHY_MISNAMED:
+		return self != NULL && !text_eq(guard->principal, self);
+	case GUARD_WHY_NOT_TOLD:
+	case GUARD_WHY_NO_WRITE:
+	case GUARD_WHY_FORBIDDEN:
+	case GUARD_WHY_WIDE_ALLOW:
+	case GUARD_WHY_SHUT_OUT:
+		break;
+	}
+	return false;
 }
 
 enum guard_action guard_step(const struct guard *now, const struct guard_seen *seen, struct guard *next)
@@ -406,15 +374,15 @@ enum guard_action guard_step(const struct guard *now, const struct guard_seen *s
 	case GUARD_FORBIDDEN:
 		return seen->again || seen->fresh ? begin(now, seen, next) : GUARD_DONE;
 	case GUARD_UNENFORCED:
-		if (now->why != NULL && strcmp(now->why, why_everyone) == 0 && seen->readers_everyone)
-			return begin(now, seen, next);
-		return GUARD_DONE;
+		return guard_has_news(now, seen->self, seen->readers_everyone) ? begin(now, seen, next) : GUARD_DONE;
 	case GUARD_PROBING:
 		return seen->settled ? probed(now, seen, next) : GUARD_APPLY;
 	case GUARD_LISTING:
 		return seen->settled ? listed(now, seen, next) : GUARD_APPLY;
 	case GUARD_WITHDRAWING:
-		return seen->settled ? give_up(now, GUARD_UNENFORCED, now->why != NULL ? now->why : why_lost, next) : GUARD_APPLY;
+		if (!seen->settled)
+			return GUARD_APPLY;
+		return give_up(now, GUARD_UNENFORCED, now->why != GUARD_WHY_NONE ? now->why : GUARD_WHY_SHUT_OUT, next);
 	case GUARD_ENFORCED:
 		return seen->settled ? keep(now, seen, next) : GUARD_APPLY;
 	}

@@ -12,12 +12,27 @@
  * the topic does not have, and notes what it takes away: what others change meanwhile stays at its end. */
 #pragma once
 
-#include "client/admin.h"
+#include "base/err.h"
 
 #include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
 
 enum guard_state {
 	GUARD_NONE, GUARD_PROBING, GUARD_LISTING, GUARD_WITHDRAWING, GUARD_ENFORCED, GUARD_UNENFORCED, GUARD_FORBIDDEN
+};
+
+/* Why it is not enforced. */
+enum guard_why {
+	GUARD_WHY_NONE,
+	GUARD_WHY_NOT_TOLD,       /* the brokers do not tell what krmirror may do */
+	GUARD_WHY_NO_WRITE,
+	GUARD_WHY_FORBIDDEN,      /* ACLs may not be changed */
+	GUARD_WHY_READERS,        /* the first ACL of the topic would shut its readers out */
+	GUARD_WHY_UNNAMED,        /* krmirror does not know its principal */
+	GUARD_WHY_MISNAMED,       /* the brokers know it by another than guard.principal */
+	GUARD_WHY_WIDE_ALLOW,     /* everyone is allowed by an ACL that reaches beyond the topic */
+	GUARD_WHY_SHUT_OUT        /* it would shut krmirror out */
 };
 
 /* Lists of ACLs are arrays of objects: resource, pattern, principal, host, operation, permission. */
@@ -25,7 +40,8 @@ struct guard {
 	enum guard_state state;
 	bool bare;                /* no ACL matched the topic before */
 	bool allow_list;
-	char *why;                /* not enforced: a sentence; or NULL */
+	enum guard_why why;
+	char *principal;          /* of GUARD_WHY_MISNAMED; else NULL */
 	json_t *intended;         /* what matched before */
 	json_t *added;            /* ours: removed at the end */
 	json_t *removed;          /* the topic's own: made again at the end */
@@ -54,22 +70,15 @@ enum guard_action {
 /* next is only filled for GUARD_RECORD; the caller ends it with guard_fini. */
 enum guard_action guard_step(const struct guard *now, const struct guard_seen *seen, struct guard *next);
 
+/* Why it is not enforced, as a sentence without an end; the caller frees it. */
+char *guard_sentence(const struct guard *guard);
+/* Whether what kept it from being enforced is another now: somebody has said who krmirror is, or lets everyone read. */
+bool guard_has_news(const struct guard *guard, const char *self, bool readers_everyone);
+
 /* What is to stand and what is not, by the record; new references. */
 void guard_wants(const struct guard *guard, json_t **present, json_t **absent);
 /* The same at the end of the guard. */
 void guard_ends(const struct guard *guard, json_t **present, json_t **absent);
-/* Whether the list has all of some, or one of some. */
-bool acls_have_all(const json_t *list, const json_t *some);
-bool acls_have_any(const json_t *list, const json_t *some);
-/* Those of some that the list has (or has not); a new array. */
-json_t *acls_pick(const json_t *some, const json_t *list, bool has);
-
-/* One ACL of a topic alone, for every host. */
-json_t *acl_rule(const char *topic, const char *principal, const char *operation, const char *permission);
-json_t *acls_json(const struct admin_acls *acls);
-/* Points into the array; the caller frees with xfree. */
-struct admin_acl *acls_of(const json_t *array, int *n);
-
 /* value NULL: GUARD_NONE. RC_PROTO; guard_fini is right after a failure too. */
 int guard_decode(struct guard *guard, const json_t *value, struct err *err) MUST_USE;
 /* NULL for GUARD_NONE. */

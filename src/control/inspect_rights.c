@@ -274,12 +274,15 @@ void inspect_grantee(struct inspection *inspection, enum side side, const struct
 		grantee->note = "made of the ticket's name by the brokers' sasl.kerberos.principal.to.local.rules";
 	else if (conf->auth != NULL && conf->principal == NULL)
 		grantee->note = "PRINCIPAL: the token's subject, or what the brokers' sasl.oauthbearer.sub.claim.name says";
-	if (conf->principal != NULL) {
-		grantee->principal = inspect_text(inspection, "%s", conf->principal);
-	} else if (conf->auth == NULL && conf->tls != NULL && tls_subject(conf->tls, subject, sizeof(subject))) {
+	if (conf->auth == NULL && conf->tls != NULL && tls_subject(conf->tls, subject, sizeof(subject))) {
 		grantee->principal = inspect_text(inspection, "User:%s", subject);
 		grantee->note = "the certificate's subject; the brokers' ssl.principal.mapping.rules may shorten it";
 	} else if (conf->auth == NULL) {
 		grantee->principal = "User:ANONYMOUS";
 	}
+	if (conf->principal == NULL || strcmp(conf->principal, grantee->principal) == 0)
+		return;
+	grantee->principal = inspect_text(inspection, "%s", conf->principal);
+	if (!tickets)
+		grantee->note = NULL;   /* it is said in krmirror.properties, or is the login's */
 }

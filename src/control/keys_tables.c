@@ -89,6 +89,7 @@ static const struct key_row conf_rows[] = {
 	{ "control.topic.replication.factor", KEY_INT, NULL, 1, 32767, NULL, 0, "of that topic; default min(3, brokers)" },
 	{ "group.id", KEY_STRING, "krmirror", 0, 0, NULL, 0, "the workers' group" },
 	{ "worker.id", KEY_STRING, NULL, 0, 0, NULL, 0, "this worker's name, its group.instance.id; default: host name" },
+	{ "principal", KEY_STRING, NULL, 0, 0, NULL, 0, "who the destination takes krmirror for: User:NAME; default: from the login" },
 	{ "session.timeout.ms", KEY_MS, "10000", 6000, 60000, NULL, 0, "the lease of a worker" },
 	{ "worker.threads", KEY_INT, "1", 1, 64, NULL, 0, "data loops" },
 	{ "buffer.memory", KEY_BYTES, "48MiB", 8 << 20, INT64_C(1) << 40, NULL, 0, "budget of in-flight data" },

@@ -104,12 +104,6 @@ static int tasks_check(const struct props *props, struct notes *notes, struct er
 	}
 	if (flag(props, "consumer.group.prefix.enable") && !given(props, "cluster.link.prefix"))
 		notes_add(notes, "consumer.group.prefix.enable has no effect: cluster.link.prefix is not set");
-	if (flag(props, "acl.sync.enable") && given(props, "cluster.link.prefix"))
-		return err_set(err, RC_USAGE, "acl.sync.enable does not go with cluster.link.prefix: "
-			       "the topics have other names");
-	if (flag(props, "acl.sync.enable") && strcmp(text(props, "mirror.topic.rename.format"), "${topic}") != 0)
-		return err_set(err, RC_USAGE, "acl.sync.enable does not go with mirror.topic.rename.format: "
-			       "the topics have other names");
 	return RC_OK;
 }
 

@@ -215,16 +215,46 @@ static enum outcome update_decide(struct control_log *log, struct control_batch 
 		if (paused_given(u->change))
 			now.paused = u->conf->paused;
 		link_seal(&now, &u->conf->props, u->key);
-		control_batch_link(batch, &now);
+		control_batch_link_anew(log, batch, &now, u->key);
 	}
 	link_wish_fini(&now);
 	return rc == RC_OK ? OUTCOME_DONE : rc == RC_REFUSED ? OUTCOME_REFUSED : OUTCOME_FAILED;
 }
 
-/* Logs in with the new settings; the source must be the one that it was. */
-static enum outcome ask_source(struct session *session, struct link_conf *conf, struct link_wish *wish, bool replaced,
-			       struct err *err)
+/* How a source is reached and logged in to. */
+static bool is_connection(const char *name)
 {
+	static const char *const names[] = {
+		"bootstrap.servers", "broker.address.map", "client.dns.lookup", "security.protocol",
+	};
+
+	if (strncmp(name, "local.", 6) == 0)
+		name += 6;
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (strcmp(name, names[i]) == 0)
+			return true;
+	return strncmp(name, "sasl.", 5) == 0 || strncmp(name, "ssl.", 4) == 0;
+}
+
+static bool connection_differs(const struct props *a, const struct props *b)
+{
+	for (int i = 0; i < a->n; i++)
+		if (is_connection(a->items[i].key) && !text_eq(a->items[i].value, props_get(b, a->items[i].key)))
+			return true;
+	return false;
+}
+
+struct asking {
+	struct link_conf *conf;
+	bool replaced;      /* all settings are new */
+	bool connection;    /* those of the connection are */
+};
+
+/* Logs in with the new settings; the source must be the one that it was. Where the connection is another every listener
+ * must be right, as for a new link; else a broker that is down is no reason against another setting. */
+static enum outcome ask_source(struct session *session, const struct asking *asking, struct link_wish *wish, struct err *err)
+{
+	struct link_conf *conf = asking->conf;
 	struct secret_rules rules = conf_secret_rules(session->conf);
 	const char *own = cluster_id(session->destination);
 	enum outcome outcome = OUTCOME_DONE;
@@ -236,10 +266,13 @@ static enum outcome ask_source(struct session *session, struct link_conf *conf, 
 		return OUTCOME_USAGE;
 	if (conf->mode == LINK_MODE_SOURCE)
 		outcome = link_check_destination(session, conf, err);
-	if (outcome == OUTCOME_DONE)
+	if (outcome == OUTCOME_DONE && asking->connection)
+		outcome = link_dial_source(session, conf, &id, err);
+	else if (outcome == OUTCOME_DONE)
 		outcome = session_probe(session, &conf->source, SIDE_SOURCE, &id, err);
 	link_hint_servers(conf, outcome, err);
-	if (outcome == OUTCOME_DONE && !replaced && wish->source_cluster_id != NULL && strcmp(wish->source_cluster_id, id) != 0) {
+	if (outcome == OUTCOME_DONE && !asking->replaced && wish->source_cluster_id != NULL &&
+	    strcmp(wish->source_cluster_id, id) != 0) {
 		err_set(err, RC_REFUSED, "these settings lead to cluster %s, and the link's source is cluster %s", id,
 			wish->source_cluster_id);
 		err_hint(err, "a link stays with its source; make another one for the other cluster");
@@ -262,7 +295,7 @@ static int settings_now(struct session *session, const struct link_config_change
 	enum seal_fault fault;
 	int rc = link_unseal(wish, session->conf->secret_key, now, &fault, err);
 
-	*replaced = (fault == SEAL_NOT_AUTHENTIC || fault == SEAL_CONFIGURATION) &&
+	*replaced = (fault == SEAL_NOT_AUTHENTIC || fault == SEAL_CONFIGURATION || fault == SEAL_REPLAYED) &&
 		    props_find(change->set, link_servers_key(change->set)) != NULL;
 	if (*replaced) {
 		notes_add(&session->notes, "all settings of link %s are replaced by these: %s", wish->name, err->text);
@@ -281,7 +314,7 @@ static enum outcome update(struct session *session, struct updating *u, struct l
 	const struct link_config_change *change = u->change;
 	struct props now = { 0 }, next = { 0 };
 	enum outcome outcome = OUTCOME_DONE;
-	bool replaced = false;
+	bool replaced = false, connection;
 	int rc = settings_now(session, change, &u->before, &now, &replaced, err);
 
 	if (rc == RC_OK)
@@ -292,10 +325,11 @@ static enum outcome update(struct session *session, struct updating *u, struct l
 		rc = seal_check(change->set, u->key, err);
 	if (rc != RC_OK)
 		outcome = rc == RC_REFUSED ? OUTCOME_REFUSED : OUTCOME_USAGE;
+	connection = replaced || connection_differs(&now, &conf->props) || connection_differs(&conf->props, &now);
 	*changed = replaced || !props_equal(&now, &conf->props) ||
 		   (paused_given(change) && conf->paused != u->before.paused);
 	if (outcome == OUTCOME_DONE && *changed && !change->no_validate)
-		outcome = ask_source(session, conf, &u->wish, replaced, err);
+		outcome = ask_source(session, &(struct asking){ conf, replaced, connection }, &u->wish, err);
 	if (outcome == OUTCOME_DONE && *changed)
 		outcome = control_log_update(session->log, update_decide, u, session->deadline_ns, NULL, err);
 	props_fini(&now);
@@ -326,6 +360,7 @@ enum outcome link_config_update(struct session *session, const struct link_confi
 
 struct rekeying {
 	const struct secret_key *from, *to;
+	struct control_log *log;
 	int changed, already;
 };
 
@@ -346,7 +381,8 @@ static int rekey_one(struct rekeying *r, struct link_wish *wish, struct control_
 	enum seal_fault fault;
 	int rc;
 
-	if (has_key(wish, r->to)) {
+	/* One that an older version signed gets its place. */
+	if (wish->at >= 0 && has_key(wish, r->to)) {
 		r->already++;
 		return RC_OK;
 	}
@@ -358,7 +394,7 @@ static int rekey_one(struct rekeying *r, struct link_wish *wish, struct control_
 	}
 	if (rc == RC_OK) {
 		link_seal(wish, &props, r->to);
-		control_batch_link(batch, wish);
+		control_batch_link_anew(r->log, batch, wish, r->to);
 		r->changed++;
 	}
 	props_fini(&props);
@@ -372,6 +408,7 @@ static enum outcome rekey_decide(struct control_log *log, struct control_batch *
 	int rc = RC_OK;
 
 	r->changed = r->already = 0;
+	r->log = log;
 	while (rc == RC_OK && (record = control_log_next(log, RECORD_LINK, record)) != NULL) {
 		struct link_wish wish;
 

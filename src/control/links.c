@@ -13,6 +13,8 @@
 
 /* --- create -------------------------------------------------------------------------------------------------- */
 
+enum { VERDICT_MS = 5000, VERDICT_POLL_MS = 100 };
+
 struct creating {
 	struct link_wish wish;
 	const struct link_conf *conf;
@@ -85,10 +87,13 @@ static enum outcome create_decide(struct control_log *log, struct control_batch 
 {
 	struct creating *creating = arg;
 	char *key = record_key_link(creating->wish.name), *state = record_key_link_state(creating->wish.name);
-	enum outcome outcome = control_log_get(log, key) != NULL ? take_over(log, creating, err) : OUTCOME_DONE;
+	const struct control_record *there = control_log_get(log, key);
+	/* one that was written for another place is no link */
+	bool exists = there != NULL && !link_misplaced(there->value, there->offset);
+	enum outcome outcome = exists ? take_over(log, creating, err) : OUTCOME_DONE;
 
 	if (outcome == OUTCOME_DONE && !creating->dry_run) {
-		control_batch_link(batch, &creating->wish);
+		control_batch_link_anew(log, batch, &creating->wish, creating->key);
 		if (control_log_get(log, state) != NULL)
 			control_batch_remove(batch, state);   /* of a link that had the name before */
 	}
@@ -168,6 +173,22 @@ static enum outcome dial_both(struct session *session, const struct identifying 
 	return outcome;
 }
 
+enum outcome link_dial_source(struct session *session, const struct link_conf *conf, char **id, struct err *err)
+{
+	struct arena arena;
+	struct inspection inspection = { .arena = &arena };
+	const char *source = NULL;
+	enum outcome outcome;
+
+	arena_init(&arena, 0);
+	inspect_listeners(session, &inspection, SIDE_SOURCE, &conf->source, NULL, &source);
+	outcome = judge_doors(session, &inspection, err);
+	record_set(id, source);
+	inspection_fini(&inspection);
+	arena_fini(&arena);
+	return outcome;
+}
+
 enum outcome link_check_apart(const char *source, const char *destination, struct err *err)
 {
 	if (!text_eq(source, destination))
@@ -238,7 +259,7 @@ static void note_unsigned(struct session *session, const struct link_wish *wish)
 {
 	const struct control_record *r = NULL;
 
-	while (wish->mac == NULL && (r = control_log_next(session->log, RECORD_LINK, r)) != NULL)
+	while (wish->key_id == NULL && (r = control_log_next(session->log, RECORD_LINK, r)) != NULL)
 		if (json_is_string(json_object_get(r->value, "mac"))) {
 			notes_add(&session->notes, "other links are signed, this one is not: workers with secret.key.file will "
 				  "not use it; set it here too");
@@ -271,7 +292,7 @@ enum outcome link_create(struct session *session, const struct link_create_opts 
 	}
 	outcome = link_conf_read(&conf, opts->config, &session->notes, err) == RC_OK &&
 		  seal_check(opts->config, session->conf->secret_key, err) == RC_OK ? OUTCOME_DONE : OUTCOME_USAGE;
-	creating.wish.name = xstrdup(opts->name);
+	link_wish_init(&creating.wish, opts->name);
 	if (outcome == OUTCOME_DONE)
 		outcome = identify(session, &identifying, &creating.wish, err);
 	if (outcome == OUTCOME_DONE) {
@@ -300,6 +321,49 @@ enum outcome link_create(struct session *session, const struct link_create_opts 
 	return outcome;
 }
 
+/* --- what workers say ---------------------------------------------------------------------------------------- */
+
+static bool dials(struct session *session, const char *name)
+{
+	struct link_wish wish;
+	struct err unused;
+	bool dials = control_log_link(session->log, name, &wish, &unused) == RC_OK && !link_wish_inbound(&wish);
+
+	link_wish_fini(&wish);
+	return dials;
+}
+
+/* The record was read, and, where the source is to be dialled, it has answered or failed to. */
+static bool is_judged(struct session *session, const char *name, bool *usable, struct err *err)
+{
+	int64_t offset = control_log_link_offset(session->log, name);
+	struct link_state state;
+	struct err unused;
+	bool judged = control_log_link_state(session->log, name, &state, &unused) == RC_OK && offset >= 0 &&
+		      state.seen >= offset && (state.state != LINK_ACTIVE || state.error != NULL ||
+					       state.last_contact_ms > 0 || !dials(session, name));
+
+	*usable = !judged || (state.state != LINK_FAILED && state.error == NULL);
+	if (!*usable)
+		err_set(err, RC_USAGE, "%s: %s", state.error != NULL ? state.error : "FAILED",
+			state.error_message != NULL ? state.error_message : "");
+	link_state_fini(&state);
+	return judged;
+}
+
+enum outcome link_verdict(struct session *session, const char *name, bool *judged, struct err *err)
+{
+	int64_t until = MIN(session->deadline_ns, clock_mono_ns() + VERDICT_MS * NS_PER_MS);
+	bool usable = true;
+	struct err unused;
+
+	do
+		*judged = is_judged(session, name, &usable, err);
+	while (!*judged && clock_mono_ns() < until &&
+	       control_log_poll(session->log, VERDICT_POLL_MS, until, NULL, &unused) == OUTCOME_DONE);
+	return usable ? OUTCOME_DONE : OUTCOME_FAILED;
+}
+
 /* --- pause and resume ---------------------------------------------------------------------------------------- */
 
 struct pausing {
@@ -318,7 +382,10 @@ static enum outcome pause_decide(struct control_log *log, struct control_batch *
 	}
 	if (wish.paused != pausing->paused) {
 		wish.paused = pausing->paused;
-		control_batch_link(batch, &wish);
+		if (wish.at >= 0)
+			control_batch_pause(batch, wish.name, wish.paused);   /* its record is not for another place */
+		else
+			control_batch_link(batch, &wish, NULL);
 	}
 	link_wish_fini(&wish);
 	return OUTCOME_DONE;
@@ -390,6 +457,7 @@ static enum outcome delete_decide(struct control_log *log, struct control_batch 
 	if (outcome != OUTCOME_DONE)
 		return outcome;
 	remove_all(log, batch, name, RECORD_LINK);
+	remove_all(log, batch, name, RECORD_PAUSE);
 	remove_all(log, batch, name, RECORD_MIRROR);
 	remove_all(log, batch, name, RECORD_LINK_STATE);
 	remove_all(log, batch, name, RECORD_MIRROR_STATE);

@@ -22,11 +22,19 @@ enum outcome link_check_destination(struct session *session, const struct link_c
 /* What is common to asking the source of a new link and of changed settings: that it is not the destination (by their
  * cluster ids; source may be NULL: not known), and what to do when it cannot be reached. */
 enum outcome link_check_apart(const char *source, const char *destination, struct err *err) MUST_USE;
+/* Dials every listener that the source advertises; one that cannot be used ends it, as in link_create. *id is the
+ * source's (xfree). */
+enum outcome link_dial_source(struct session *session, const struct link_conf *conf, char **id, struct err *err) MUST_USE;
 void link_hint_servers(const struct link_conf *conf, enum outcome outcome, struct err *err);
+/* What the workers make of a link that was recorded without asking: waits a few seconds until one has read it and asked
+ * the source. *judged: one has; it cannot be used: err, and its word. */
+enum outcome link_verdict(struct session *session, const char *name, bool *judged, struct err *err) MUST_USE;
 /* *changed (may be NULL): false when it was so already. */
 enum outcome link_pause(struct session *session, const char *name, bool *changed, struct err *err) MUST_USE;
 enum outcome link_resume(struct session *session, const char *name, bool *changed, struct err *err) MUST_USE;
 /* Refused while a mirror is not STOPPED; forgets its stopped mirrors too. */
 enum outcome link_delete(struct session *session, const char *name, struct err *err) MUST_USE;
+/* Where an older record of the link was written behind it: writes the good one again. Nothing otherwise. */
+enum outcome link_mend(struct session *session, const char *name, struct err *err) MUST_USE;
 /* What link_delete would say, without doing it: for the prompt. */
 enum outcome link_delete_check(struct session *session, const char *name, struct err *err) MUST_USE;

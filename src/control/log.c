@@ -21,8 +21,8 @@
 #include <unistd.h>
 
 enum {
-	FETCH_BYTES = 1 << 20, READ_WAIT_MS = 100, PRODUCE_BY_NAME = 12, PRODUCE_TIMEOUT_MS = 10000,
-	PAUSE_MIN_MS = 2, PAUSE_SPREAD_MS = 20, PAUSE_MAX_MS = 500, BATCH_MAX = 4000000,
+	FETCH_BYTES = 1 << 20, READ_WAIT_MS = 100, PAUSE_MIN_MS = 2, PAUSE_SPREAD_MS = 20, PAUSE_MAX_MS = 500,
+	BATCH_MAX = 4000000,
 };
 
 /* 2^62 | the first 61 bits of SHA-256("krmirror control log"), which begins with 4882c9a4ed578fe7. */
@@ -64,11 +64,6 @@ void control_log_destroy(struct control_log *log)
 	xfree(log->topic);
 	xfree(log->principal);
 	xfree(log);
-}
-
-struct cluster *control_log_cluster(const struct control_log *log)
-{
-	return log->cluster;
 }
 
 int64_t control_log_position(const struct control_log *log)
@@ -312,7 +307,7 @@ enum outcome control_log_make(struct control_log *log, int64_t deadline_ns, stru
 		.name = log->topic, .n_partitions = 1, .replication_factor = (int16_t)replication,
 		.settings = settings, .n_settings = ARRAY_LEN(settings) - (replication >= 3 ? 0 : 1),
 	};
-	int rc = admin_create_topic(log->cluster, &topic, deadline_ns, NULL, err);
+	int rc = admin_create_topic(log->cluster, &topic, false, deadline_ns, NULL, err);
 	bool made = rc == RC_OK;
 
 	if (rc == RC_OK || rc == RC_EXISTS)
@@ -394,36 +389,16 @@ static bool batch_bytes(const struct control_batch *batch, int32_t sequence, str
 	return out->data != NULL && out->len <= BATCH_MAX;
 }
 
-static void produce_build(struct call *call, const char *topic, struct bytes batch)
-{
-	struct produce_request *req = call_req(call, produce);
-	struct produce_topic *t = arena_new(&call->arena, struct produce_topic, 1);
-	struct produce_partition *p = arena_new(&call->arena, struct produce_partition, 1);
-
-	call->version_max = PRODUCE_BY_NAME;
-	req->acks = -1;
-	req->timeout_ms = PRODUCE_TIMEOUT_MS;
-	t->name = str_of(topic);
-	t->partition_data.items = p;
-	t->partition_data.n = 1;
-	p->records = (struct records){ .data = batch.data, .len = batch.len };
-	req->topic_data.items = t;
-	req->topic_data.n = 1;
-}
-
 /* What the answer's code says about the batch. */
-static enum log_sent judge(const struct produced_partition *p, const char *topic, int64_t *base, bool *fatal,
-			   struct err *err)
+static enum log_sent judge(int16_t code, const char *topic, bool *fatal, struct err *err)
 {
-	const struct kerr *k = kerr_find(p->error_code);
+	const struct kerr *k = kerr_find(code);
 
-	if (p->error_code == KERR_NONE) {
-		*base = p->base_offset;
+	if (code == KERR_NONE)
 		return LOG_SENT_OK;
-	}
-	err_set(err, p->error_code == KERR_TOPIC_AUTHORIZATION_FAILED ? RC_AUTH : RC_KAFKA,
-		"destination: cannot write to %s: %s", topic, k->name);
-	err->kafka = p->error_code;
+	err_set(err, code == KERR_TOPIC_AUTHORIZATION_FAILED ? RC_AUTH : RC_KAFKA, "destination: cannot write to %s: %s",
+		topic, k->name);
+	err->kafka = code;
 	if (err->rc == RC_AUTH)
 		err_hint(err, "grant WRITE on Topic %s to krmirror's principal on the destination cluster", topic);
 	*fatal = k->action == KERR_STOP;
@@ -434,22 +409,15 @@ static enum log_sent produce(struct log_kafka *k, int32_t node, struct bytes bat
 			     struct err *err)
 {
 	enum log_sent sent = LOG_SENT_UNKNOWN;
-	const struct produce_response *res;
 	struct call call = { 0 };
 
 	call_init(&call, &produce_api, NULL, NULL);
-	produce_build(&call, k->log->topic, batch);
+	produce_ask(&call, k->log->topic, 0, batch);
 	call.deadline_ns = MIN(k->deadline_ns, clock_mono_ns() + 2 * PRODUCE_TIMEOUT_MS * NS_PER_MS);
-	if (call_wait(k->log->cluster, node, &call, err) != RC_OK) {
+	if (call_wait(k->log->cluster, node, &call, err) != RC_OK)
 		sent = call.sent ? LOG_SENT_UNKNOWN : LOG_SENT_REFUSED;
-	} else {
-		res = call_res(&call, produce);
-		if (res->responses.n == 1 && res->responses.items[0].partition_responses.n == 1)
-			sent = judge(&res->responses.items[0].partition_responses.items[0], k->log->topic, base, fatal,
-				     err);
-		else
-			err_set(err, RC_PROTO, "destination: Produce answered for another partition");
-	}
+	else
+		sent = judge(produce_answer(&call, base), k->log->topic, fatal, err);
 	call_fini(&call);
 	return sent;
 }

@@ -9,6 +9,7 @@
 #include "control/notes.h"
 #include "control/outcome.h"
 #include "control/record.h"
+#include "control/secret_key.h"
 
 struct control_log;
 
@@ -44,6 +45,7 @@ struct control_record {
 	int64_t offset;
 	int64_t time_ms;              /* the record's timestamp */
 	char append_id[APPEND_ID_LEN + 1];
+	int64_t copy_offset, copy_ms;  /* of a link: where an older record stands behind it, and since when; -1: nowhere */
 };
 
 /* NULL: no such key, or it was removed. */
@@ -57,15 +59,21 @@ int64_t control_log_position(const struct control_log *log);
 int64_t control_log_foreign(const struct control_log *log);
 /* False: the topic did not exist when it was last read. */
 bool control_log_exists(const struct control_log *log);
-struct cluster *control_log_cluster(const struct control_log *log);
 
 /* The records of one decision. */
 struct control_batch;
 /* Takes over value. A second put of a key replaces the first. */
 void control_batch_put(struct control_batch *batch, const char *key, json_t *value);
+/* The value of a link's record: signed when its place is known. key outlives the update; NULL: not signed. */
+void control_batch_put_signed(struct control_batch *batch, const char *link, json_t *value, const struct secret_key *key);
 void control_batch_remove(struct control_batch *batch, const char *key);
 /* Typed puts: the key is made of the record's own names. */
-void control_batch_link(struct control_batch *batch, const struct link_wish *w);
+/* A link's record, signed for its place where key is not NULL. */
+void control_batch_link(struct control_batch *batch, const struct link_wish *w, const struct secret_key *key);
+/* The same, in place of the one that stands in the log, and of what said since whether it is paused. */
+void control_batch_link_anew(const struct control_log *log, struct control_batch *batch, const struct link_wish *w,
+			     const struct secret_key *key);
+void control_batch_pause(struct control_batch *batch, const char *link, bool paused);
 void control_batch_mirror(struct control_batch *batch, const struct mirror_wish *w);
 void control_batch_link_state(struct control_batch *batch, const struct link_state *s);
 void control_batch_mirror_state(struct control_batch *batch, const struct mirror_state *s);
@@ -82,6 +90,9 @@ typedef enum outcome control_decide_fn(struct control_log *log, struct control_b
 enum outcome control_log_update(struct control_log *log, control_decide_fn *decide, void *arg, int64_t deadline_ns,
 				bool *appended, struct err *err) MUST_USE;
 
+/* How long somebody may act without a heartbeat: the longest session timeout of those that hold a claim, which may have
+ * another configuration than we; own_ms at least. */
+int32_t control_log_session_ms(const struct control_log *log, int32_t own_ms);
 /* Appends claim/WORKER with the highest number in the log + 1. */
 enum outcome control_log_claim(struct control_log *log, const char *worker, int64_t deadline_ns, int64_t *n,
 			       struct err *err) MUST_USE;
@@ -96,7 +107,7 @@ int control_log_link_state(const struct control_log *log, const char *link, stru
 int control_log_mirror_state(const struct control_log *log, const char *link, const char *topic,
 			     struct mirror_state *s, struct err *err) MUST_USE;
 int control_log_sync(const struct control_log *log, const char *link, struct sync_record *s, struct err *err) MUST_USE;
-/* Where the wish stands, for `seen`; -1: nowhere. */
+/* Where the wish stands, the newest part of it, for `seen`; -1: nowhere. */
 int64_t control_log_mirror_offset(const struct control_log *log, const char *link, const char *topic);
 /* How many partitions a mirror's records name; 0: none that can be read. */
 int32_t control_log_mirror_partitions(const struct control_log *log, const char *link, const char *topic);

@@ -16,6 +16,14 @@ static const struct control_record *get(const struct control_log *log, char *key
 	return r;
 }
 
+/* What says since then whether the link is paused; NULL: nothing does. */
+static const struct control_record *pause_of(const struct control_log *log, const struct link_wish *w)
+{
+	const struct control_record *r = get(log, record_key_pause(w->name));
+
+	return r != NULL && w->at >= 0 && r->offset > w->offset ? r : NULL;
+}
+
 int control_log_link(const struct control_log *log, const char *link, struct link_wish *w, struct err *err)
 {
 	const struct control_record *r = get(log, record_key_link(link));
@@ -25,7 +33,15 @@ int control_log_link(const struct control_log *log, const char *link, struct lin
 		err_set(err, RC_NOT_FOUND, "there is no link %s", link);
 		return err_hint(err, "`krmirror link list` shows the links");
 	}
-	return link_wish_decode(w, link, r->value, err) == RC_OK ? RC_OK : err_wrap(err, "link %s", link);
+	if (link_wish_decode(w, link, r->value, err) != RC_OK)
+		return err_wrap(err, "link %s", link);
+	w->offset = r->offset;
+	w->copy_offset = r->copy_offset;
+	w->copy_ms = r->copy_ms;
+	r = pause_of(log, w);
+	if (r != NULL)
+		w->paused = json_is_true(json_object_get(r->value, "paused"));
+	return RC_OK;
 }
 
 int control_log_mirror(const struct control_log *log, const char *link, const char *topic, struct mirror_wish *w,
@@ -96,9 +112,9 @@ int32_t control_log_mirror_partitions(const struct control_log *log, const char 
 
 int64_t control_log_link_offset(const struct control_log *log, const char *link)
 {
-	const struct control_record *r = get(log, record_key_link(link));
+	const struct control_record *r = get(log, record_key_link(link)), *pause = get(log, record_key_pause(link));
 
-	return r == NULL ? -1 : r->offset;
+	return r == NULL ? -1 : pause == NULL ? r->offset : MAX(r->offset, pause->offset);
 }
 
 /* --- puts ---------------------------------------------------------------------------------------------------- */
@@ -109,9 +125,32 @@ static void put(struct control_batch *batch, char *key, json_t *value)
 	xfree(key);
 }
 
-void control_batch_link(struct control_batch *batch, const struct link_wish *w)
+void control_batch_link(struct control_batch *batch, const struct link_wish *w, const struct secret_key *key)
 {
-	put(batch, record_key_link(w->name), link_wish_encode(w));
+	control_batch_put_signed(batch, w->name, link_wish_encode(w), key);
+}
+
+static void remove_pause(const struct control_log *log, struct control_batch *batch, const char *link)
+{
+	char *key = record_key_pause(link);
+
+	if (control_log_get(log, key) != NULL)
+		control_batch_remove(batch, key);
+	xfree(key);
+}
+
+void control_batch_link_anew(const struct control_log *log, struct control_batch *batch, const struct link_wish *w,
+			     const struct secret_key *key)
+{
+	control_batch_link(batch, w, key);
+	remove_pause(log, batch, w->name);
+}
+
+void control_batch_pause(struct control_batch *batch, const char *link, bool paused)
+{
+	struct link_pause pause = { .paused = paused };
+
+	put(batch, record_key_pause(link), link_pause_encode(&pause));
 }
 
 void control_batch_mirror(struct control_batch *batch, const struct mirror_wish *w)
@@ -136,6 +175,25 @@ void control_batch_sync(struct control_batch *batch, const struct sync_record *s
 
 /* --- claims -------------------------------------------------------------------------------------------------- */
 
+enum { SESSION_MAX_MS = 60000 };
+
+int32_t control_log_session_ms(const struct control_log *log, int32_t own_ms)
+{
+	const struct control_record *r = NULL;
+	int32_t longest = own_ms;
+
+	while ((r = control_log_next(log, RECORD_CLAIM, r)) != NULL) {
+		struct claim claim;
+		struct err unused;
+
+		if (claim_decode(&claim, r->name, r->value, &unused) == RC_OK &&
+		    !json_is_true(json_object_get(claim.raw, "released")))
+			longest = MAX(longest, MIN(claim.session_timeout_ms, SESSION_MAX_MS));
+		claim_fini(&claim);
+	}
+	return longest;
+}
+
 struct claiming {
 	const char *worker;
 	int64_t n;
@@ -146,7 +204,9 @@ static enum outcome claim_decide(struct control_log *log, struct control_batch *
 	struct claiming *claiming = arg;
 	const struct control_record *r = NULL;
 	char host[256] = "";
-	struct claim claim = { .worker = (char *)(uintptr_t)claiming->worker, .host = host };
+	struct claim claim = {
+		.worker = (char *)(uintptr_t)claiming->worker, .host = host, .session_timeout_ms = -1,
+	};
 
 	(void)err;
 	claiming->n = 1;

@@ -17,6 +17,7 @@
 
 #include "base/crypto.h"
 #include "base/mem.h"
+#include "control/seal.h"
 
 #include <string.h>
 
@@ -40,7 +41,7 @@ void control_batch_fini(struct control_batch *batch)
 }
 
 /* Removals stand behind values, so that a batch with any value begins with an append_id. */
-static void batch_set(struct control_batch *batch, const char *key, json_t *value)
+static void batch_set(struct control_batch *batch, const char *key, json_t *value, const struct secret_key *signer)
 {
 	int at = 0;
 
@@ -57,23 +58,43 @@ static void batch_set(struct control_batch *batch, const char *key, json_t *valu
 	while (at < batch->n && (value == NULL || batch->items[at].value != NULL))
 		at++;
 	memmove(&batch->items[at + 1], &batch->items[at], (size_t)(batch->n - at) * sizeof(*batch->items));
-	batch->items[at] = (struct batch_put){ xstrdup(key), value };
+	batch->items[at] = (struct batch_put){ xstrdup(key), value, signer };
 	batch->n++;
 }
 
 void control_batch_put(struct control_batch *batch, const char *key, json_t *value)
 {
 	CHECK(json_is_object(value));
-	batch_set(batch, key, value);
+	batch_set(batch, key, value, NULL);
+}
+
+void control_batch_put_signed(struct control_batch *batch, const char *link, json_t *value, const struct secret_key *key)
+{
+	char *record = record_key_link(link);
+
+	CHECK(json_is_object(value));
+	batch_set(batch, record, value, key);
+	xfree(record);
 }
 
 void control_batch_remove(struct control_batch *batch, const char *key)
 {
-	batch_set(batch, key, NULL);
+	batch_set(batch, key, NULL, NULL);
+}
+
+/* For the offsets that the records get if nobody writes before them. */
+static void sign_links(const struct control_batch *batch, int64_t end)
+{
+	for (int i = 0; i < batch->n; i++) {
+		const struct batch_put *put = &batch->items[i];
+
+		if (put->key_of_link != NULL)
+			link_sign(put->value, strchr(put->key, '/') + 1, put->key_of_link, end + i);
+	}
 }
 
 /* A fresh random id in all values; remembered in a. */
-static void batch_sign(const struct control_batch *batch, struct log_append *a)
+static void name_batch(const struct control_batch *batch, struct log_append *a)
 {
 	uint8_t random[APPEND_ID_LEN / 2];
 	char *id;
@@ -104,20 +125,27 @@ struct update {
 	enum outcome outcome;    /* of ROUND_ENDED */
 };
 
+/* Where a batch is to go. */
+struct batch_place {
+	int32_t sequence;
+	int64_t end;   /* of the log */
+};
+
 static enum round ended(struct update *u, enum outcome outcome)
 {
 	u->outcome = outcome;
 	return ROUND_ENDED;
 }
 
-static enum round send_batch(struct update *u, struct control_batch *batch, int32_t sequence, struct err *err)
+static enum round send_batch(struct update *u, struct control_batch *batch, struct batch_place at, struct err *err)
 {
 	enum outcome outcome;
 	bool fatal = false;
 	int64_t end;
 
-	batch_sign(batch, &u->append);
-	switch (u->io->append(u->io, batch, sequence, &u->append.base, &fatal, err)) {
+	name_batch(batch, &u->append);
+	sign_links(batch, at.end);
+	switch (u->io->append(u->io, batch, at.sequence, &u->append.base, &fatal, err)) {
 	case LOG_SENT_REFUSED:
 		return fatal ? ended(u, outcome_of(err, SIDE_DESTINATION)) : ROUND_AGAIN;
 	case LOG_SENT_UNKNOWN:
@@ -157,7 +185,7 @@ static enum round one_round(struct update *u, struct err *err)
 		outcome = u->io->make(u->io, err);
 		round = outcome == OUTCOME_DONE ? ROUND_AGAIN : ended(u, outcome);
 	} else if (batch.n > 0) {
-		round = send_batch(u, &batch, log_next_sequence(last, end), err);
+		round = send_batch(u, &batch, (struct batch_place){ log_next_sequence(last, end), end }, err);
 	}
 	u->append.first_key = NULL;
 	control_batch_fini(&batch);

@@ -7,6 +7,7 @@
 struct batch_put {
 	char *key;
 	json_t *value;   /* NULL: removal */
+	const struct secret_key *key_of_link;   /* a link's record is signed with it; NULL: not */
 };
 
 struct control_batch {

@@ -2,6 +2,7 @@
 #include "control/log_view.h"
 
 #include "base/mem.h"
+#include "control/seal.h"
 #include "wire/batch.h"
 
 #include <string.h>
@@ -110,6 +111,7 @@ static bool value_holds(const struct control_record *r)
 	struct mirror_state mirror_state;
 	struct claim claim;
 	struct sync_record sync;
+	struct link_pause pause;
 	struct worker_record worker;
 	struct err err;
 	int rc = RC_PROTO;
@@ -143,10 +145,44 @@ static bool value_holds(const struct control_record *r)
 		rc = sync_record_decode(&sync, r->name, r->value, &err);
 		sync_record_fini(&sync);
 		break;
+	case RECORD_PAUSE:
+		rc = link_pause_decode(&pause, r->name, r->value, &err);
+		link_pause_fini(&pause);
+		break;
 	case RECORD_FOREIGN:
 		break;
 	}
 	return rc == RC_OK || rc == RC_UNSUPPORTED;
+}
+
+static bool misplaced(const struct control_record *r)
+{
+	return r->kind == RECORD_LINK && link_misplaced(r->value, r->offset);
+}
+
+static bool has(const struct control_record *r, const char *field)
+{
+	const json_t *value = json_object_get(r->value, field);
+
+	return value != NULL && !json_is_null(value);
+}
+
+/* An older record of a link, written again behind a better one: it has another place, or had none when links had none.
+ * Where there is no better one, compacted away, it is kept, and link_unseal says what it is. */
+static bool is_copy(struct log_view *view, const struct control_record *r)
+{
+	struct control_record *better;
+	bool found;
+	int i = place(view, r->key, &found);
+
+	if (r->kind != RECORD_LINK || !found || misplaced(view->items[i]))
+		return false;
+	better = view->items[i];
+	if (!misplaced(r) && !(has(better, "at") && has(r, "mac") && !has(r, "at")))
+		return false;
+	better->copy_offset = r->offset;
+	better->copy_ms = r->time_ms;
+	return true;
 }
 
 static void look_for_append(struct log_view *view, const struct control_record *r)
@@ -155,14 +191,23 @@ static void look_for_append(struct log_view *view, const struct control_record *
 
 	if (a == NULL)
 		return;
-	for (int i = 0; i < a->n_ids; i++)
-		if (r->append_id[0] != '\0' && strcmp(a->ids[i], r->append_id) == 0)
-			a->landed = true;
+	for (int i = 0; i < a->n_ids; i++) {
+		if (r->append_id[0] == '\0' || strcmp(a->ids[i], r->append_id) != 0)
+			continue;
+		/* Somebody wrote past krmirror just before: what was signed for another place is to be decided again. */
+		if (misplaced(r)) {
+			a->ids[i][0] = '\0';
+			a->landed &= a->landed_id != i;
+			continue;
+		}
+		a->landed = true;
+		a->landed_id = i;
+	}
 	if (a->first_key != NULL && r->offset == a->base && r->value == NULL && strcmp(r->key, a->first_key) == 0)
 		a->landed = true;
 }
 
-/* A removal, or a value of ours; false: foreign. Takes what it needs of r. */
+/* A removal, or a value of ours; false: foreign, or a copy. Takes what it needs of r. */
 static bool take_value(struct log_view *view, struct control_record *r, struct bytes value)
 {
 	const char *id;
@@ -182,6 +227,10 @@ static bool take_value(struct log_view *view, struct control_record *r, struct b
 	if (id != NULL && strlen(id) == APPEND_ID_LEN)
 		memcpy(r->append_id, id, APPEND_ID_LEN + 1);
 	look_for_append(view, r);
+	if (is_copy(view, r)) {
+		record_free(r);
+		return false;
+	}
 	put(view, r);
 	return true;
 }
@@ -204,6 +253,7 @@ static bool take_record(struct log_view *view, const struct batch_header *b, con
 	r->topic = topic;
 	r->offset = b->base_offset + rec->offset_delta;
 	r->time_ms = b->base_timestamp + rec->timestamp_delta;
+	r->copy_offset = r->copy_ms = -1;
 	return take_value(view, r, rec->value);
 }
 

@@ -10,7 +10,8 @@ struct log_append {
 	int n_ids;
 	int64_t base;                    /* where the broker said that the newest stands; -1: it did not */
 	const char *first_key;           /* of the newest, when its first record is a removal; else NULL */
-	bool landed;                     /* one of them stands in the log */
+	bool landed;                     /* one of them stands in the log, where it was meant to */
+	int landed_id;                   /* which */
 };
 
 struct log_view {

@@ -9,6 +9,9 @@
  * filled again, and a note says so. What only the destination has, below the source's log start, is deleted like in any
  * mirror, whose log start follows the source's: that must be allowed (--yes). Nothing in common: refused.
  *
+ * Two mirrors of each other would both wait for ever: where the source topic is itself a mirror of this topic, by the
+ * source's own control log, it is refused; one that is stopped there is what failback begins with.
+ *
  * Failure modes: whatever is written meanwhile shows in the ends; run again after any step begins anew. */
 #include "control/mirror_adopt.h"
 
@@ -16,6 +19,7 @@
 #include "base/mem.h"
 #include "control/guard.h"
 #include "control/promote_read.h"
+#include "control/source_log.h"
 #include "control/verbs.h"
 #include "mirror/mirror.h"
 #include "wire/msg/kerr_codes.h"
@@ -105,7 +109,7 @@ static enum outcome look_settled(struct adoption *a, struct err *err)
 	int64_t until = MIN(clock_mono_ns() + QUIET_MS * NS_PER_MS, a->session->deadline_ns);
 	enum outcome outcome = look_destination(a, err);
 	const struct adopt_part *p;
-	char who[200];
+	char who[PRODUCER_TEXT_MAX];
 	bool open;
 	int32_t i;
 
@@ -116,8 +120,7 @@ static enum outcome look_settled(struct adoption *a, struct err *err)
 			outcome = look_destination(a, err);
 			continue;
 		}
-		reading_name_producer(a->session->destination, a->topic, i, a->session->deadline_ns, who, sizeof(who));
-		open = strstr(who, "transaction open since") != NULL;
+		open = reading_name_producer(a->session->destination, a->topic, i, a->session->deadline_ns, who);
 		err_set(err, RC_REFUSED, "%s-%d: %s (log end %lld, high watermark %lld, last stable offset %lld)%s%s", a->topic,
 			i, open ? "a transaction is open" : "somebody writes to it", (long long)p->end,
 			(long long)p->high, (long long)p->stable, who[0] != '\0' ? ": " : "", who);
@@ -248,6 +251,31 @@ static enum outcome look_topic(struct adoption *a, struct err *err)
 	return judge_topic(a, &topic, err);
 }
 
+/* Read behind both topics, as for auto-create: whoever makes a mirror records it first. */
+static enum outcome look_for_loop(const struct adoption *a, struct err *err)
+{
+	json_t *mirrors, *mirror;
+	enum outcome outcome = source_log_mirrors(a->session, a->source, a->session->deadline_ns, &mirrors, err);
+
+	if (outcome == OUTCOME_AUTH && err->kafka != 0) {
+		notes_add(&a->session->notes, "whether %s is a mirror of this cluster is not known: the source's control log may "
+			  "not be read; " SOURCE_LOG_RIGHT, a->source_topic);
+		return OUTCOME_DONE;
+	}
+	if (outcome != OUTCOME_DONE)
+		return outcome;
+	mirror = json_object_get(mirrors, a->source_topic);
+	if (mirror != NULL && !json_is_true(json_object_get(mirror, "stopped")) &&
+	    text_eq(json_string_value(json_object_get(mirror, "source_cluster")), cluster_id(a->session->destination)) &&
+	    text_eq(json_string_value(json_object_get(mirror, "source_topic")), a->topic)) {
+		err_set(err, RC_REFUSED, "source: %s is itself a mirror of %s of this cluster, by link %s there: each would wait "
+			"for the other", a->source_topic, a->topic, json_string_value(json_object_get(mirror, "link")));
+		outcome = refuse(err, "promote or fail over that one first: krmirror-failback(7)");
+	}
+	json_decref(mirrors);
+	return outcome;
+}
+
 /* What the topic sets itself of what it will get; compaction on either side. */
 static enum outcome look_settings(struct adoption *a, const json_t *settings, struct adopt_question *q, struct err *err)
 {
@@ -320,6 +348,8 @@ enum outcome adopt_prove(struct adoption *a, const json_t *settings, struct err 
 
 	a->parts_ = arena_new(a->arena, struct adopt_part, a->n_source);
 	if (outcome == OUTCOME_DONE)
+		outcome = look_for_loop(a, err);
+	if (outcome == OUTCOME_DONE)
 		outcome = look_settings(a, settings, &question, err);
 	if (outcome == OUTCOME_DONE)
 		outcome = look_settled(a, err);
@@ -343,7 +373,7 @@ enum outcome adopt_still(struct adoption *a, struct err *err)
 {
 	struct adopt_part *before = a->parts_;
 	enum outcome outcome;
-	char who[200];
+	char who[PRODUCER_TEXT_MAX];
 
 	loop_wait_until(a->session->loop, MIN(a->looked_ns_ + APART_MS * NS_PER_MS, a->session->deadline_ns));
 	outcome = look_topic(a, err);
@@ -355,7 +385,7 @@ enum outcome adopt_still(struct adoption *a, struct err *err)
 
 		if (p->end == before[i].end && p->high == p->end && p->stable == p->end)
 			continue;
-		reading_name_producer(a->session->destination, a->topic, i, a->session->deadline_ns, who, sizeof(who));
+		reading_name_producer(a->session->destination, a->topic, i, a->session->deadline_ns, who);
 		err_set(err, RC_REFUSED, "destination: somebody writes to %s-%d (from offset %lld to %lld)%s%s", a->topic, i,
 			(long long)before[i].end, (long long)p->end, who[0] != '\0' ? ": " : "", who);
 		outcome = refuse(err, "stop what writes to the topic on the destination, then run it again");

@@ -12,34 +12,15 @@
  *
  * With --adopt the topic is there: it is proven (mirror_adopt.c) before the intention, guarded after it, looked at again,
  * and gets its settings last. */
-#include "control/mirrors.h"
+#include "control/mirror_create.h"
 
 #include "base/clock.h"
 #include "base/mem.h"
 #include "control/guard.h"
-#include "control/mirror_adopt.h"
-#include "control/mirror_heads.h"
-#include "control/settings.h"
 #include "control/verbs.h"
 #include "wire/msg/kerr_codes.h"
 
 #include <string.h>
-
-struct creation {
-	struct session *session;
-	const struct mirror_create_opts *opts;
-	struct arena *arena;
-	struct cluster *source;
-	char *source_topic;
-	struct admin_topic source_meta;
-	struct settings_out settings;
-	struct mirror_heads heads;
-	json_t *start_offsets;        /* where the mirror begins; NULL: where the source does */
-	struct mirror_wish wish;      /* what is recorded, ours or that of whoever was first */
-	bool exists;                  /* a live mirror of the same kind is recorded */
-	struct uuid destination_id;
-	struct adoption adoption;     /* of --adopt */
-};
 
 /* --- what is recorded already -------------------------------------------------------------------------------- */
 
@@ -72,7 +53,7 @@ static enum outcome other_link(const struct control_log *log, const struct mirro
 }
 
 /* Looks for the mirror in the view: c->exists with c->wish filled, or not there, or refused. */
-static enum outcome recorded(struct creation *c, const struct control_log *log, struct err *err)
+enum outcome creation_recorded(struct creation *c, const struct control_log *log, struct err *err)
 {
 	const struct mirror_create_opts *opts = c->opts;
 	struct mirror_state state = { 0 };
@@ -108,10 +89,9 @@ static enum outcome recorded(struct creation *c, const struct control_log *log, 
 
 /* --- asking -------------------------------------------------------------------------------------------------- */
 
-static enum outcome names(struct creation *c, struct err *err)
+enum outcome creation_names(struct creation *c, struct err *err)
 {
 	const struct mirror_create_opts *opts = c->opts;
-	struct link_wish link = { 0 };
 	struct link_conf conf = { 0 };
 	int rc = RC_OK;
 
@@ -119,9 +99,7 @@ static enum outcome names(struct creation *c, struct err *err)
 		rc = err_set(err, RC_USAGE, "\"%s\" is no name for a topic", opts->source_topic != NULL &&
 			     !topic_name_valid(opts->source_topic) ? opts->source_topic : opts->topic);
 	if (rc == RC_OK)
-		rc = control_log_link(c->session->log, opts->link, &link, err);
-	if (rc == RC_OK)
-		rc = link_conf_of(&link, c->session->conf->secret_key, &conf, err);
+		rc = session_link_conf(c->session, opts->link, &conf, err);
 	if (rc == RC_OK)
 		rc = link_conf_source_topic(&conf, opts->topic, &c->source_topic, err);
 	if (rc == RC_OK && opts->source_topic != NULL)
@@ -130,7 +108,6 @@ static enum outcome names(struct creation *c, struct err *err)
 	c->heads.fill_limit = conf.fill_limit;
 	c->heads.fill_tombstones = conf.fill_tombstones;
 	link_conf_fini(&conf);
-	link_wish_fini(&link);
 	if (rc == RC_USAGE || rc == RC_REFUSED)
 		return outcome_of(err, SIDE_DESTINATION);
 	return rc == RC_OK ? OUTCOME_DONE : OUTCOME_FAILED;
@@ -177,23 +154,27 @@ static void tell_fill_mode(struct creation *c)
 			  "hole beyond mirror.fill.limit stops its partition", c->opts->topic);
 }
 
-/* The control topic tells which settings the destination's topics have. */
-static enum outcome plan_settings(struct creation *c, const struct admin_configs *source, struct err *err)
+enum outcome creation_known_settings(struct session *session, struct arena *arena, struct admin_configs *known,
+				     struct err *err)
 {
-	struct session *session = c->session;
-	struct admin_configs known;
-	struct settings_in in = { source, &known, c->opts->config };
+	int rc = admin_describe_configs(session->destination, session->conf->control_topic, session->deadline_ns, arena,
+					known, err);
 
-	if (admin_describe_configs(session->destination, session->conf->control_topic, session->deadline_ns, c->arena,
-				   &known, err) != RC_OK)
-		return outcome_of(err, SIDE_DESTINATION);
+	return rc == RC_OK ? OUTCOME_DONE : outcome_of(err, SIDE_DESTINATION);
+}
+
+enum outcome creation_settings(struct creation *c, const struct admin_configs *source, const struct admin_configs *known,
+			       struct err *err)
+{
+	struct settings_in in = { source, known, c->opts->config };
+
 	if (settings_plan(&in, &c->settings, err) != RC_OK)
 		return OUTCOME_USAGE;
 	tell_fill_mode(c);
 	return OUTCOME_DONE;
 }
 
-static enum outcome topic_there(const char *topic, struct err *err)
+enum outcome creation_topic_there(const char *topic, struct err *err)
 {
 	err_set(err, RC_EXISTS, "destination: topic %s exists already", topic);
 	return refused(err, "krmirror makes the topic itself; delete it if nobody needs it, or choose another name; --adopt "
@@ -207,7 +188,7 @@ static enum outcome must_be_absent(struct creation *c, struct err *err)
 	int rc = admin_topic(c->session->destination, c->opts->topic, c->session->deadline_ns, c->arena, &topic, err);
 
 	if (rc == RC_OK)
-		return topic_there(c->opts->topic, err);
+		return creation_topic_there(c->opts->topic, err);
 	return rc == RC_NOT_FOUND ? OUTCOME_DONE : outcome_of(err, SIDE_DESTINATION);
 }
 
@@ -227,11 +208,11 @@ static void fill(struct creation *c, struct mirror_wish *wish)
 	};
 }
 
-static enum outcome intend_decide(struct control_log *log, struct control_batch *batch, void *arg, struct err *err)
+enum outcome creation_intend(struct control_log *log, struct control_batch *batch, void *arg, struct err *err)
 {
 	struct creation *c = arg;
 	char *link = record_key_link(c->opts->link), *state = record_key_mirror_state(c->opts->link, c->opts->topic);
-	enum outcome outcome = recorded(c, log, err);
+	enum outcome outcome = creation_recorded(c, log, err);
 
 	if (outcome == OUTCOME_DONE && !c->exists && control_log_get(log, link) == NULL) {
 		err_set(err, RC_NOT_FOUND, "there is no link %s", c->opts->link);
@@ -257,7 +238,7 @@ static enum outcome intend_decide(struct control_log *log, struct control_batch 
 	return outcome;
 }
 
-static enum outcome unintend_decide(struct control_log *log, struct control_batch *batch, void *arg, struct err *err)
+enum outcome creation_unintend(struct control_log *log, struct control_batch *batch, void *arg, struct err *err)
 {
 	struct creation *c = arg;
 	struct mirror_wish now;
@@ -275,7 +256,7 @@ static void unintend(struct creation *c)
 {
 	struct err unused;
 
-	if (control_log_update(c->session->log, unintend_decide, c, c->session->deadline_ns, NULL, &unused) !=
+	if (control_log_update(c->session->log, creation_unintend, c, c->session->deadline_ns, NULL, &unused) !=
 	    OUTCOME_DONE)
 		notes_add(&c->session->notes, "the intention to mirror %s stays recorded (%s); krmirror mirror delete %s",
 			  c->opts->topic, unused.text, c->opts->topic);
@@ -283,7 +264,7 @@ static void unintend(struct creation *c)
 
 /* --- the topic ----------------------------------------------------------------------------------------------- */
 
-static int make_topic(struct creation *c, bool validate_only, struct err *err)
+struct admin_new_topic creation_topic(struct creation *c)
 {
 	const json_t *settings = c->wish.create_settings != NULL ? c->wish.create_settings : c->settings.create;
 	size_t n = json_object_size(settings), i = 0;
@@ -291,7 +272,6 @@ static int make_topic(struct creation *c, bool validate_only, struct err *err)
 	struct admin_new_topic topic = {
 		.name = c->opts->topic, .n_partitions = c->source_meta.n_partitions,
 		.replication_factor = c->opts->replication_factor, .settings = list, .n_settings = (int)n,
-		.validate_only = validate_only,
 	};
 	const char *key;
 	json_t *value;
@@ -302,11 +282,19 @@ static int make_topic(struct creation *c, bool validate_only, struct err *err)
 	}
 	json_object_foreach((json_t *)(uintptr_t)settings, key, value)
 		list[i++] = (struct admin_setting){ key, json_string_value(value) };
-	return admin_create_topic(c->session->destination, &topic, c->session->deadline_ns, &c->destination_id, err);
+	return topic;
+}
+
+static int make_topic(struct creation *c, bool validate_only, struct err *err)
+{
+	struct admin_new_topic topic = creation_topic(c);
+
+	return admin_create_topic(c->session->destination, &topic, validate_only, c->session->deadline_ns, &c->destination_id,
+				  err);
 }
 
 /* A topic that came after the intention: ours if nothing was written to it. */
-static enum outcome take_over(struct creation *c, struct err *err)
+enum outcome creation_take_over(struct creation *c, struct err *err)
 {
 	struct session *session = c->session;
 	struct ends_of what = { c->opts->topic, c->wish.n_partitions, ADMIN_LATEST, ADMIN_LOG_END, 0 };
@@ -316,18 +304,17 @@ static enum outcome take_over(struct creation *c, struct err *err)
 	if (admin_topic(session->destination, c->opts->topic, session->deadline_ns, c->arena, &topic, err) != RC_OK)
 		return outcome_of(err, SIDE_DESTINATION);
 	if (topic.n_partitions != what.n)
-		return topic_there(c->opts->topic, err);
+		return creation_topic_there(c->opts->topic, err);
 	if (topic_ends(session->destination, &what, session->deadline_ns, ends, err) != RC_OK)
 		return outcome_of(err, SIDE_DESTINATION);
 	for (int32_t i = 0; i < what.n; i++)
 		if (ends[i] != 0)
-			return topic_there(c->opts->topic, err);
+			return creation_topic_there(c->opts->topic, err);
 	c->destination_id = topic.id;
 	return OUTCOME_DONE;
 }
 
-/* Metadata lags behind creation: the id is asked for until it is told. */
-static enum outcome learn_id(struct creation *c, struct err *err)
+enum outcome creation_learn_id(struct creation *c, struct err *err)
 {
 	struct session *session = c->session;
 	struct admin_topic topic;
@@ -348,9 +335,9 @@ static enum outcome have_topic(struct creation *c, struct err *err)
 	enum outcome outcome;
 
 	if (rc == RC_EXISTS)
-		outcome = take_over(c, err);
+		outcome = creation_take_over(c, err);
 	else if (rc == RC_OK)
-		outcome = uuid_is_zero(&c->destination_id) ? learn_id(c, err) : OUTCOME_DONE;
+		outcome = uuid_is_zero(&c->destination_id) ? creation_learn_id(c, err) : OUTCOME_DONE;
 	else
 		outcome = outcome_of(err, SIDE_DESTINATION);
 	/* What the cluster refused will be refused again; what is only not known may have been done. */
@@ -360,7 +347,7 @@ static enum outcome have_topic(struct creation *c, struct err *err)
 	if (outcome == OUTCOME_REFUSED) {
 		struct err unused;
 
-		if (recorded(c, c->session->log, &unused) == OUTCOME_DONE && c->exists && c->wish.created)
+		if (creation_recorded(c, c->session->log, &unused) == OUTCOME_DONE && c->exists && c->wish.created)
 			return OUTCOME_DONE;
 	}
 	return outcome;
@@ -368,10 +355,10 @@ static enum outcome have_topic(struct creation *c, struct err *err)
 
 /* --- the end ------------------------------------------------------------------------------------------------- */
 
-static enum outcome created_decide(struct control_log *log, struct control_batch *batch, void *arg, struct err *err)
+enum outcome creation_created(struct control_log *log, struct control_batch *batch, void *arg, struct err *err)
 {
 	struct creation *c = arg;
-	enum outcome outcome = recorded(c, log, err);
+	enum outcome outcome = creation_recorded(c, log, err);
 
 	if (outcome == OUTCOME_DONE && !c->exists) {
 		err_set(err, RC_NOT_FOUND, "the mirror %s was deleted while it was made", c->opts->topic);
@@ -423,7 +410,7 @@ static enum outcome adopt(struct creation *c, bool *changed, struct err *err)
 	struct control_log *log = c->session->log;
 	int64_t deadline = c->session->deadline_ns;
 	struct guard_of guard = { .link = c->opts->link, .topic = c->opts->topic, .again = true };
-	enum outcome outcome = control_log_update(log, intend_decide, c, deadline, NULL, err);
+	enum outcome outcome = control_log_update(log, creation_intend, c, deadline, NULL, err);
 
 	if (outcome != OUTCOME_DONE || c->wish.created)
 		return outcome;
@@ -438,7 +425,7 @@ static enum outcome adopt(struct creation *c, bool *changed, struct err *err)
 		return outcome;
 	tell_guard(c);
 	c->destination_id = c->adoption.destination_id;
-	return control_log_update(log, created_decide, c, c->session->deadline_ns, changed, err);
+	return control_log_update(log, creation_created, c, c->session->deadline_ns, changed, err);
 }
 
 /* The proof comes before anything is recorded or changed. */
@@ -460,7 +447,7 @@ static enum outcome carry_out(struct creation *c, bool *changed, struct err *err
 	struct control_log *log = c->session->log;
 	int64_t deadline = c->session->deadline_ns;
 	struct guard_of guard = { .link = c->opts->link, .topic = c->opts->topic, .fresh = true, .again = true };
-	enum outcome outcome = control_log_update(log, intend_decide, c, deadline, NULL, err);
+	enum outcome outcome = control_log_update(log, creation_intend, c, deadline, NULL, err);
 
 	if (outcome != OUTCOME_DONE || c->wish.created)
 		return outcome;
@@ -469,22 +456,24 @@ static enum outcome carry_out(struct creation *c, bool *changed, struct err *err
 		outcome = guard_set(c->session, &guard, err);
 	if (outcome != OUTCOME_DONE)
 		return outcome;
-	return control_log_update(log, created_decide, c, deadline, changed, err);
+	return control_log_update(log, creation_created, c, deadline, changed, err);
 }
 
 static enum outcome plan(struct creation *c, struct err *err)
 {
-	struct admin_configs source;
-	enum outcome outcome = names(c, err);
+	struct admin_configs source, known;
+	enum outcome outcome = creation_names(c, err);
 
 	if (outcome == OUTCOME_DONE)
-		outcome = recorded(c, c->session->log, err);
+		outcome = creation_recorded(c, c->session->log, err);
 	/* The same live mirror again: nothing to ask. */
 	if (outcome != OUTCOME_DONE || (c->exists && c->wish.created))
 		return outcome;
 	outcome = ask_source(c, &source, err);
 	if (outcome == OUTCOME_DONE)
-		outcome = plan_settings(c, &source, err);
+		outcome = creation_known_settings(c->session, c->arena, &known, err);
+	if (outcome == OUTCOME_DONE)
+		outcome = creation_settings(c, &source, &known, err);
 	if (outcome == OUTCOME_DONE && c->opts->adopt != NULL)
 		return prove(c, err);
 	if (outcome == OUTCOME_DONE)
@@ -520,6 +509,17 @@ static void tell(struct creation *c, struct mirror_created *created)
 		created->no_worker = workers == 0;
 }
 
+void creation_fini(struct creation *c)
+{
+	adopt_fini(&c->adoption);
+	mirror_wish_fini(&c->wish);
+	json_decref(c->start_offsets);
+	json_decref(c->settings.create);
+	json_decref(c->settings.promotion);
+	json_decref(c->settings.given);
+	xfree(c->source_topic);
+}
+
 enum outcome mirror_create_topic(struct session *session, const struct mirror_create_opts *opts, struct arena *arena,
 				 struct mirror_created *created, struct err *err)
 {
@@ -533,12 +533,6 @@ enum outcome mirror_create_topic(struct session *session, const struct mirror_cr
 			  carry_out(&c, &created->changed, err);
 	if (outcome == OUTCOME_DONE)
 		tell(&c, created);
-	adopt_fini(&c.adoption);
-	mirror_wish_fini(&c.wish);
-	json_decref(c.start_offsets);
-	json_decref(c.settings.create);
-	json_decref(c.settings.promotion);
-	json_decref(c.settings.given);
-	xfree(c.source_topic);
+	creation_fini(&c);
 	return outcome;
 }

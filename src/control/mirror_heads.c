@@ -3,34 +3,51 @@
 
 #include "base/mem.h"
 #include "client/admin.h"
-#include "control/verbs.h"
 #include "mirror/seed.h"
 
-static int ask(struct cluster *source, const char *topic, int64_t timestamp, int32_t n, int64_t *offsets,
-	       int64_t deadline_ns, struct err *err)
-{
-	const struct ends_of what = { topic, n, timestamp, ADMIN_CONSUMER, 0 };
+#include <string.h>
 
-	return topic_ends(source, &what, deadline_ns, offsets, err);
+/* [n] of all partitions of all topics, one behind the other; -1: there is none, or no answer. Without an answer the
+ * topic's outcome is a failure. */
+static void ask(struct cluster *source, struct mirror_heads_of *ofs, int n, int64_t timestamp, int64_t deadline_ns,
+		int64_t *offsets)
+{
+	struct admin_offsets all = { .timestamp = timestamp, .replica_id = ADMIN_CONSUMER };
+	struct err err = { 0 };
+	int at = 0;
+
+	for (int i = 0; i < n; i++)
+		all.n += ofs[i].outcome == OUTCOME_DONE ? ofs[i].heads->n : 0;
+	all.items = xcalloc((size_t)all.n + 1, sizeof(*all.items));
+	for (int i = 0; i < n; i++)
+		for (int32_t p = 0; p < ofs[i].heads->n && ofs[i].outcome == OUTCOME_DONE; p++)
+			all.items[at++] = (struct admin_offset){ .topic = ofs[i].topic, .partition = p };
+	if (all.n > 0 && admin_list_offsets(source, &all, deadline_ns, &err) == RC_OK)
+		err.rc = RC_OK;
+	at = 0;
+	for (int i = 0, put = 0; i < n; put += ofs[i++].heads->n) {
+		bool open = ofs[i].outcome == OUTCOME_DONE;
+
+		for (int32_t p = 0; p < ofs[i].heads->n && open; p++, at++) {
+			offsets[put + p] = all.items[at].error == 0 ? all.items[at].offset : -1;
+			if (err.rc == RC_OK || all.items[at].error == 0)
+				continue;
+			ofs[i].err = err;
+			ofs[i].outcome = outcome_of(&err, SIDE_SOURCE);
+		}
+	}
+	xfree(all.items);
 }
 
 /* Never below the log start; where nothing is as young as the time, at the end. */
-static int choose(struct cluster *source, const char *topic, struct mirror_heads *heads, int64_t deadline_ns,
-		  struct err *err)
+static void choose(const struct start_spec *spec, int64_t *starts, const int64_t *ends, const int64_t *wanted, int n)
 {
-	int64_t *wanted = xcalloc((size_t)heads->n, sizeof(*wanted)), *ends = xcalloc((size_t)heads->n, sizeof(*ends));
-	int rc = ask(source, topic, ADMIN_LATEST, heads->n, ends, deadline_ns, err);
+	for (int i = 0; i < n; i++) {
+		int64_t at = spec->kind == START_TIME && wanted[i] >= 0 ? wanted[i] : ends[i];
 
-	if (rc == RC_OK && heads->spec.kind == START_TIME)
-		rc = ask(source, topic, heads->spec.time_ms, heads->n, wanted, deadline_ns, err);
-	for (int32_t i = 0; i < heads->n && rc == RC_OK; i++) {
-		int64_t at = heads->spec.kind == START_TIME && wanted[i] >= 0 ? wanted[i] : ends[i];
-
-		heads->starts[i] = MAX(heads->starts[i], at);
+		if (spec->kind != START_EARLIEST)
+			starts[i] = MAX(starts[i], at);
 	}
-	xfree(wanted);
-	xfree(ends);
-	return rc;
 }
 
 static enum outcome check_limit(const char *topic, const struct mirror_heads *heads, struct err *err)
@@ -51,14 +68,42 @@ static enum outcome check_limit(const char *topic, const struct mirror_heads *he
 	return OUTCOME_DONE;
 }
 
+void mirror_heads_find_all(struct cluster *source, struct mirror_heads_of *ofs, int n, int64_t deadline_ns)
+{
+	const struct start_spec *spec = &ofs[0].heads->spec;
+	int64_t *starts, *ends, *wanted;
+	int total = 0, at = 0;
+
+	for (int i = 0; i < n; i++)
+		total += ofs[i].heads->n;
+	starts = xcalloc((size_t)total * 3 + 1, sizeof(*starts));
+	ends = starts + total;
+	wanted = ends + total;
+	ask(source, ofs, n, ADMIN_EARLIEST, deadline_ns, starts);
+	if (spec->kind != START_EARLIEST)
+		ask(source, ofs, n, ADMIN_LATEST, deadline_ns, ends);
+	if (spec->kind == START_TIME)
+		ask(source, ofs, n, spec->time_ms, deadline_ns, wanted);
+	choose(spec, starts, ends, wanted, total);
+	for (int i = 0; i < n; at += ofs[i++].heads->n) {
+		if (ofs[i].outcome != OUTCOME_DONE)
+			continue;
+		if (ofs[i].heads->n > 0)
+			memcpy(ofs[i].heads->starts, starts + at, (size_t)ofs[i].heads->n * sizeof(*starts));
+		ofs[i].outcome = check_limit(ofs[i].topic, ofs[i].heads, &ofs[i].err);
+	}
+	xfree(starts);
+}
+
 enum outcome mirror_heads_find(struct cluster *source, const char *topic, struct mirror_heads *heads,
 			       int64_t deadline_ns, struct err *err)
 {
-	int rc = ask(source, topic, ADMIN_EARLIEST, heads->n, heads->starts, deadline_ns, err);
+	struct mirror_heads_of of = { .topic = topic, .heads = heads };
 
-	if (rc == RC_OK && heads->spec.kind != START_EARLIEST)
-		rc = choose(source, topic, heads, deadline_ns, err);
-	return rc == RC_OK ? check_limit(topic, heads, err) : outcome_of(err, SIDE_SOURCE);
+	mirror_heads_find_all(source, &of, 1, deadline_ns);
+	if (of.outcome != OUTCOME_DONE)
+		*err = of.err;
+	return of.outcome;
 }
 
 json_t *mirror_heads_record(const struct mirror_heads *heads)

@@ -97,14 +97,6 @@ static int change_forgotten(const struct control_log *log, struct control_batch 
 	return rc;
 }
 
-int mirror_forget(const struct control_log *log, struct control_batch *batch, const char *link, const char *topic,
-		  struct err *err)
-{
-	struct change change = { .link = link, .topic = topic };
-
-	return change_forgotten(log, batch, &change, true, err);
-}
-
 int mirror_remember(const struct control_log *log, struct control_batch *batch, const char *link, const char *topic,
 		    struct err *err)
 {
@@ -145,7 +137,7 @@ static enum outcome decide_on(const struct control_log *log, const struct change
 	outcome = delete_allowed(change, wish, state, err);
 	if (outcome == OUTCOME_DONE && batch != NULL)
 		delete_records(log, change, batch);
-	if (outcome == OUTCOME_DONE && batch != NULL && mirror_forget(log, batch, change->link, change->topic, err) != RC_OK)
+	if (outcome == OUTCOME_DONE && batch != NULL && change_forgotten(log, batch, change, true, err) != RC_OK)
 		return OUTCOME_FAILED;
 	return outcome;
 }
@@ -259,16 +251,12 @@ enum outcome mirror_delete_check(struct session *session, const char *link, cons
 enum outcome mirror_source_topic(struct session *session, const char *link, const char *topic, char **source_topic,
 				 struct err *err)
 {
-	struct link_wish wish = { 0 };
-	struct link_conf conf = { 0 };
-	int rc = control_log_link(session->log, link, &wish, err);
+	struct link_conf conf;
+	int rc = session_link_conf(session, link, &conf, err);
 
 	*source_topic = NULL;
 	if (rc == RC_OK)
-		rc = link_conf_of(&wish, session->conf->secret_key, &conf, err);
-	if (rc == RC_OK)
 		rc = link_conf_source_topic(&conf, topic, source_topic, err);
 	link_conf_fini(&conf);
-	link_wish_fini(&wish);
 	return rc == RC_OK ? OUTCOME_DONE : outcome_of(err, SIDE_DESTINATION);
 }

@@ -49,6 +49,16 @@ struct mirror_created {
 
 enum outcome mirror_create_topic(struct session *session, const struct mirror_create_opts *opts, struct arena *arena,
 				 struct mirror_created *created, struct err *err) MUST_USE;
+/* Many of one link, for auto-create: each step is taken for all in one request or one change of the log, and each mirror has
+ * an outcome of its own, as mirror_create_topic would have told it. */
+struct mirror_new {
+	const char *topic, *source_topic;
+	int32_t n_partitions;             /* out */
+	bool changed;
+	enum outcome outcome;
+	struct err err;
+};
+void mirror_create_all(struct session *session, const char *link, struct mirror_new *news, int n);
 /* The source topic that a mirror topic of that name has, where nothing else is said (xfree). */
 enum outcome mirror_source_topic(struct session *session, const char *link, const char *topic, char **source_topic,
 				 struct err *err) MUST_USE;

@@ -57,12 +57,19 @@ static enum outcome describe(struct session *session, struct cluster *source, co
 	struct arena arena;
 
 	arena_init(&arena, 0);
-	if (admin_topic(source, wish->source_topic, session->deadline_ns, &arena, &s, err) != RC_OK)
+	if (admin_topic(source, wish->source_topic, session->deadline_ns, &arena, &s, err) != RC_OK) {
 		outcome = outcome_of(err, SIDE_SOURCE);
-	else if (admin_topic(session->destination, wish->topic, session->deadline_ns, &arena, &d, err) != RC_OK)
+		if (err->rc == RC_NOT_FOUND)
+			err_hint(err, "promote compares with it, so it cannot be done any more; `krmirror failover %s --link %s` "
+				 "makes the mirror topic writable as it is", wish->topic, wish->link);
+	} else if (admin_topic(session->destination, wish->topic, session->deadline_ns, &arena, &d, err) != RC_OK) {
 		outcome = outcome_of(err, SIDE_DESTINATION);
-	else
+		if (err->rc == RC_NOT_FOUND)
+			err_hint(err, "somebody has deleted the mirror topic: there is nothing to promote; "
+				 "`krmirror failover %s --link %s` ends the mirror", wish->topic, wish->link);
+	} else {
 		outcome = judge_topics(wish, &s, &d, err);
+	}
 	/* Partitions that the source got and the destination has not: lag that is not copied yet. */
 	reading->n = MAX(s.n_partitions, d.n_partitions);
 	*n_destination = d.n_partitions;
@@ -242,7 +249,7 @@ static const struct admin_producer *suspect(const struct admin_producers *produc
 
 /* With the line of Kafka's own tool that ends it. */
 static void name_transaction(struct cluster *source, const struct reading_where *at, const struct admin_producer *p,
-			     char *text, size_t size)
+			     char text[PRODUCER_TEXT_MAX])
 {
 	const struct cluster_opts *opts = cluster_options(source);
 	char id[128], named[160] = "", server[300] = "HOST:PORT";
@@ -252,32 +259,37 @@ static void name_transaction(struct cluster *source, const struct reading_where 
 		snprintf(named, sizeof(named), ", transactional id %s", id);
 	if (opts->n_bootstrap > 0)
 		snprintf(server, sizeof(server), "%s:%u", opts->bootstrap[0].host, opts->bootstrap[0].port);
-	snprintf(text, size, "producer id %lld (epoch %d)%s, transaction open since offset %lld, last record %lld s ago; "
-		 "it ends by itself, or by: kafka-transactions.sh --bootstrap-server %s abort --topic %s --partition %d "
-		 "--start-offset %lld", (long long)p->producer_id, p->epoch, named, (long long)p->transaction_start,
+	snprintf(text, PRODUCER_TEXT_MAX, "producer id %lld (epoch %d)%s, transaction open since offset %lld, "
+		 "last record %lld s ago; it ends by itself, or by: kafka-transactions.sh "
+		 "--bootstrap-server %s abort --topic %s --partition %d --start-offset %lld", (long long)p->producer_id,
+		 p->epoch, named, (long long)p->transaction_start,
 		 (long long)MAX(clock_wall_ms() - p->last_timestamp, 0) / 1000,
 		 server, at->topic, at->partition,
 		 (long long)p->transaction_start);
 }
 
-void reading_name_producer(struct cluster *source, const char *topic, int32_t partition, int64_t deadline_ns,
-			   char *text, size_t size)
+bool reading_name_producer(struct cluster *source, const char *topic, int32_t partition, int64_t deadline_ns,
+			   char text[PRODUCER_TEXT_MAX])
 {
 	struct reading_where at = { topic, partition, deadline_ns };
 	struct admin_producers producers;
 	const struct admin_producer *p;
 	struct arena arena;
+	bool open = false;
 	struct err err;
 
 	text[0] = '\0';
 	arena_init(&arena, 0);
 	if (admin_describe_producers(source, topic, partition, deadline_ns, &arena, &producers, &err) == RC_OK) {
 		p = suspect(&producers);
-		if (p != NULL && p->transaction_start >= 0)
-			name_transaction(source, &at, p, text, size);
+		open = p != NULL && p->transaction_start >= 0;
+		if (open)
+			name_transaction(source, &at, p, text);
 		else if (p != NULL)
-			snprintf(text, size, "producer id %lld (epoch %d), last record %lld s ago", (long long)p->producer_id,
-				 p->epoch, (long long)MAX(clock_wall_ms() - p->last_timestamp, 0) / 1000);
+			snprintf(text, PRODUCER_TEXT_MAX, "producer id %lld (epoch %d), last record %lld s ago",
+				 (long long)p->producer_id, p->epoch,
+				 (long long)MAX(clock_wall_ms() - p->last_timestamp, 0) / 1000);
 	}
 	arena_fini(&arena);
+	return open;
 }

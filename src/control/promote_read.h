@@ -42,6 +42,7 @@ void promote_readings_free(struct session *session);
 int64_t promote_lease_from(struct session *session, const char *link, const char *topic);
 
 /* Who produces there, for people: "producer id 7 (epoch 0), last record 2 s ago, ..."; of an open transaction its
- * first offset too. Empty when the broker cannot tell. */
-void reading_name_producer(struct cluster *source, const char *topic, int32_t partition, int64_t deadline_ns,
-			   char *text, size_t size);
+ * first offset too, and the line that ends it. Empty when the broker cannot tell. True: a transaction is open. */
+enum { PRODUCER_TEXT_MAX = 1024 };
+bool reading_name_producer(struct cluster *source, const char *topic, int32_t partition, int64_t deadline_ns,
+			   char text[PRODUCER_TEXT_MAX]);

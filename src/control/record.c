@@ -30,8 +30,16 @@ static const struct field link_wish_rows[] = {
 	FIELD_AS(link_wish, config, "config", FIELD_OBJECT, 0, true),
 	FIELD(link_wish, key_id, FIELD_TEXT),
 	FIELD(link_wish, mac, FIELD_TEXT),
+	FIELD(link_wish, at, FIELD_I64),
+	FIELD(link_wish, replayed, FIELD_I64),
+	FIELD(link_wish, replayed_ms, FIELD_I64),
 };
 static const struct fields link_wish_fields = FIELDS(link_wish_rows);
+
+static const struct field link_pause_rows[] = {
+	FIELD(link_pause, paused, FIELD_FLAG),
+};
+static const struct fields link_pause_fields = FIELDS(link_pause_rows);
 
 static const struct field mirror_wish_rows[] = {
 	FIELD_AS(mirror_wish, source_topic, "source_topic", FIELD_TEXT, 0, true),
@@ -76,6 +84,7 @@ static const struct field mirror_state_rows[] = {
 	FIELD(mirror_state, sealed, FIELD_FLAG),
 	FIELD(mirror_state, policy_opened, FIELD_FLAG),
 	FIELD(mirror_state, ends, FIELD_OBJECT),
+	FIELD(mirror_state, seed_ends, FIELD_OBJECT),
 	FIELD(mirror_state, latest_settings, FIELD_OBJECT),
 	FIELD(mirror_state, stopped_how, FIELD_TEXT),
 	FIELD(mirror_state, door, FIELD_TEXT),
@@ -113,6 +122,7 @@ static const struct field claim_rows[] = {
 	FIELD_AS(claim, n, "n", FIELD_I64, -1, true),
 	FIELD(claim, host, FIELD_TEXT),
 	FIELD(claim, time_ms, FIELD_I64),
+	FIELD(claim, session_timeout_ms, FIELD_I32),
 };
 static const struct fields claim_fields = FIELDS(claim_rows);
 
@@ -191,10 +201,16 @@ static int texts_check(const json_t *object, const char *what, bool nulls, struc
 
 int link_wish_decode(struct link_wish *w, const char *name, json_t *value, struct err *err)
 {
-	*w = (struct link_wish){ .name = xstrdup(name) };
+	*w = (struct link_wish){ .name = xstrdup(name), .offset = -1, .copy_offset = -1, .copy_ms = -1 };
 	if (decode(&link_wish_fields, w, value, &w->raw, err) != RC_OK)
 		return err->rc;
 	return texts_check(w->config, "config", false, err);
+}
+
+void link_wish_init(struct link_wish *w, const char *name)
+{
+	*w = (struct link_wish){ .name = xstrdup(name), .offset = -1, .copy_offset = -1, .copy_ms = -1 };
+	fields_init(&link_wish_fields, w);
 }
 
 json_t *link_wish_encode(const struct link_wish *w)
@@ -208,6 +224,24 @@ void link_wish_fini(struct link_wish *w)
 	xfree(w->name);
 	json_decref(w->raw);
 	*w = (struct link_wish){ 0 };
+}
+
+int link_pause_decode(struct link_pause *p, const char *link, json_t *value, struct err *err)
+{
+	*p = (struct link_pause){ .link = xstrdup(link) };
+	return decode(&link_pause_fields, p, value, &p->raw, err);
+}
+
+json_t *link_pause_encode(const struct link_pause *p)
+{
+	return encode(&link_pause_fields, p, p->raw);
+}
+
+void link_pause_fini(struct link_pause *p)
+{
+	xfree(p->link);
+	json_decref(p->raw);
+	*p = (struct link_pause){ 0 };
 }
 
 /* Objects of partitions to offsets. */
@@ -362,7 +396,7 @@ int mirror_state_decode(struct mirror_state *s, const char *link, const char *to
 	*s = (struct mirror_state){ .link = xstrdup(link), .topic = xstrdup(topic) };
 	if (decode(&mirror_state_fields, s, value, &s->raw, err) != RC_OK)
 		return err->rc;
-	if (offsets_check(s->ends, "ends", err) != RC_OK)
+	if (offsets_check(s->ends, "ends", err) != RC_OK || offsets_check(s->seed_ends, "seed_ends", err) != RC_OK)
 		return err->rc;
 	return partitions_decode(s, json_object_get(value, "partitions"), err);
 }
@@ -458,16 +492,6 @@ bool mirror_status_parse(const char *name, enum mirror_status *status)
 const char *link_state_name(enum link_state_kind state)
 {
 	return link_names[state];
-}
-
-bool link_state_parse(const char *name, enum link_state_kind *state)
-{
-	for (size_t i = 0; i < ARRAY_LEN(link_names); i++)
-		if (strcmp(name, link_names[i]) == 0) {
-			*state = (enum link_state_kind)i;
-			return true;
-		}
-	return false;
 }
 
 int sync_record_decode(struct sync_record *s, const char *link, json_t *value, struct err *err)

@@ -16,6 +16,7 @@ enum { RECORD_VERSION = 1, APPEND_ID_LEN = 32 };
 
 /* Keys: the caller frees with xfree. */
 char *record_key_link(const char *link);
+char *record_key_pause(const char *link);
 char *record_key_mirror(const char *link, const char *topic);
 char *record_key_link_state(const char *link);
 char *record_key_mirror_state(const char *link, const char *topic);
@@ -26,7 +27,7 @@ char *record_key_sync(const char *link);
 enum record_kind {
 	RECORD_FOREIGN,          /* no key of ours */
 	RECORD_LINK, RECORD_MIRROR, RECORD_LINK_STATE, RECORD_MIRROR_STATE, RECORD_CLAIM, RECORD_WORKER,
-	RECORD_SYNC
+	RECORD_SYNC, RECORD_PAUSE
 };
 
 /* Splits a key; name (the link or worker) and topic are copied (xfree), NULL where the kind has none. */
@@ -41,6 +42,18 @@ struct link_wish {
 	int64_t created_ms;
 	json_t *config;                   /* object of strings: what link.config said, secrets sealed: seal.h */
 	char *key_id, *mac;               /* of seal.h; NULL: not signed */
+	int64_t at;                       /* signed: the offset that it was written for; -1: none */
+	int64_t replayed, replayed_ms;    /* where an older record of the link had been written again when this one was */
+	/* no fields: */
+	int64_t offset;                   /* where it stands; -1: nowhere, or not known */
+	int64_t copy_offset, copy_ms;     /* where an older one stands behind it, and since when; -1: nowhere */
+	json_t *raw;
+};
+
+/* pause/LINK: whether a link whose record has a place is paused: that record is not written again for it. */
+struct link_pause {
+	char *link;
+	bool paused;
 	json_t *raw;
 };
 
@@ -127,6 +140,7 @@ struct mirror_state {
 	bool policy_opened;               /* cleanup.policy allows DeleteRecords for a while, and is to be set back */
 	bool sealed;                      /* a marker of the door may be in the log: no way back to mirroring */
 	json_t *ends;                     /* object: partition -> the end that both sides had at `closing`; NULL */
+	json_t *seed_ends;                /* object: partition that was being seeded -> its log end behind the door; NULL */
 	json_t *latest_settings;          /* object: what of the source was followed, as it was at `closing`; NULL: not known */
 	char *stopped_how;                /* "promoted", "failed_over"; NULL */
 	char *door;                       /* "marker", "lease"; NULL */
@@ -143,6 +157,7 @@ struct claim {
 	int64_t n;
 	char *host;
 	int64_t time_ms;
+	int32_t session_timeout_ms;       /* of a worker: how long it may act on its last heartbeat; -1: not said */
 	json_t *raw;
 };
 
@@ -166,6 +181,7 @@ struct sync_record {
 /* Decode: RC_PROTO when the value is not one of ours (text says what is wrong), RC_UNSUPPORTED when its `v` is higher
  * than RECORD_VERSION (UPGRADE_NEEDED). The struct is zeroed first; _fini is right after a failure too. */
 int link_wish_decode(struct link_wish *w, const char *name, json_t *value, struct err *err) MUST_USE;
+int link_pause_decode(struct link_pause *p, const char *link, json_t *value, struct err *err) MUST_USE;
 int mirror_wish_decode(struct mirror_wish *w, const char *link, const char *topic, json_t *value,
 		       struct err *err) MUST_USE;
 int link_state_decode(struct link_state *s, const char *name, json_t *value, struct err *err) MUST_USE;
@@ -177,6 +193,7 @@ int worker_record_decode(struct worker_record *w, const char *worker, json_t *va
 
 /* Encode: a new object with `v`, the fields, and what `raw` held besides. append_id is put in by the log. */
 json_t *link_wish_encode(const struct link_wish *w);
+json_t *link_pause_encode(const struct link_pause *p);
 json_t *mirror_wish_encode(const struct mirror_wish *w);
 json_t *link_state_encode(const struct link_state *s);
 json_t *mirror_state_encode(const struct mirror_state *s);
@@ -185,6 +202,7 @@ json_t *worker_record_encode(const struct worker_record *w);
 json_t *sync_record_encode(const struct sync_record *s);
 
 void link_wish_fini(struct link_wish *w);
+void link_pause_fini(struct link_pause *p);
 void mirror_wish_fini(struct mirror_wish *w);
 void link_state_fini(struct link_state *s);
 void mirror_state_fini(struct mirror_state *s);
@@ -192,6 +210,8 @@ void claim_fini(struct claim *c);
 void worker_record_fini(struct worker_record *w);
 void sync_record_fini(struct sync_record *s);
 
+/* A wish with a name and nothing else. */
+void link_wish_init(struct link_wish *w, const char *name);
 /* An empty state of a mirror that nobody has acted on yet. */
 void mirror_state_init(struct mirror_state *s, const char *link, const char *topic);
 void link_state_init(struct link_state *s, const char *name);
@@ -205,4 +225,3 @@ void record_set(char **field, const char *value);
 const char *mirror_status_name(enum mirror_status status);
 bool mirror_status_parse(const char *name, enum mirror_status *status);
 const char *link_state_name(enum link_state_kind state);
-bool link_state_parse(const char *name, enum link_state_kind *state);

@@ -13,6 +13,11 @@ char *record_key_link(const char *link)
 	return xasprintf("link/%s", link);
 }
 
+char *record_key_pause(const char *link)
+{
+	return xasprintf("pause/%s", link);
+}
+
 char *record_key_mirror(const char *link, const char *topic)
 {
 	return xasprintf("mirror/%s/%s", link, topic);
@@ -56,6 +61,7 @@ static const struct prefix prefixes[] = {
 	{ "claim/", 1, 1, RECORD_CLAIM, RECORD_FOREIGN },
 	{ "worker/", 1, 1, RECORD_WORKER, RECORD_FOREIGN },
 	{ "sync/", 1, 1, RECORD_SYNC, RECORD_FOREIGN },
+	{ "pause/", 1, 1, RECORD_PAUSE, RECORD_FOREIGN },
 };
 
 /* Printable ASCII: what every name here is made of; worker ids may hold more than topic names. */

@@ -265,6 +265,7 @@ static void name_transactions(struct cluster *source, const struct mirror_info *
 {
 	for (int32_t i = 0; i < info->num_partition && *left > 0; i++) {
 		struct partition_info *p = &info->partitions[i];
+		const struct admin_producer *oldest = NULL;
 		struct admin_producers producers;
 		struct arena arena;
 		struct err unused;
@@ -275,17 +276,13 @@ static void name_transactions(struct cluster *source, const struct mirror_info *
 		arena_init(&arena, 0);
 		if (admin_describe_producers(source, info->source_topic_name, i, deadline_ns, &arena, &producers,
 					     &unused) == RC_OK)
-			for (int j = 0; j < producers.n; j++) {
-				const struct admin_producer *a = &producers.items[j];
-
-				if (a->transaction_start < 0 || (p->has_transaction &&
-								 a->transaction_start >= p->transaction_first_offset))
-					continue;
-				p->has_transaction = true;
-				p->transaction_producer_id = a->producer_id;
-				p->transaction_first_offset = a->transaction_start;
-				p->transaction_age_ms = MAX(clock_wall_ms() - a->last_timestamp, 0);
-			}
+			oldest = admin_oldest_transaction(&producers);
+		if (oldest != NULL) {
+			p->has_transaction = true;
+			p->transaction_producer_id = oldest->producer_id;
+			p->transaction_first_offset = oldest->transaction_start;
+			p->transaction_age_ms = MAX(clock_wall_ms() - oldest->last_timestamp, 0);
+		}
 		arena_fini(&arena);
 	}
 }

@@ -72,6 +72,7 @@ struct status_info {
 	const char *destination_cluster;
 	struct worker_info *workers;
 	int n_workers;
+	bool workers_unknown;                   /* which of them run could not be asked */
 	struct status_link *links;              /* worst first */
 	int n_links;
 	int64_t foreign_records;                /* of the control log */

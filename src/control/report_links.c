@@ -4,6 +4,8 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "client/admin.h"
+#include "control/seal.h"
+#include "control/verbs.h"
 #include "control/worker_docs.h"
 
 #include <stdlib.h>
@@ -84,6 +86,19 @@ static void measure(struct session *session, const struct link_state *state, str
 		info->state = link_state_name(outcome == OUTCOME_REFUSED ? LINK_FAILED : LINK_UNAVAILABLE);
 }
 
+/* What the newest record says is what holds; that somebody has tried is told until the link is changed. */
+static void tell_copy(const struct link_wish *wish, struct arena *arena, struct link_info *info)
+{
+	char text[200];
+
+	if (MAX(wish->replayed, wish->copy_offset) < 0 || info->error != NULL)
+		return;
+	snprintf(text, sizeof(text), "somebody has written an older record of this link again, at offset %lld of the control "
+		 "log; it is not used, but find out who may write there", (long long)MAX(wish->replayed, wish->copy_offset));
+	info->error = seal_fault_word(SEAL_REPLAYED);
+	info->error_message = arena_strdup(arena, text);
+}
+
 static void one(struct session *session, const struct control_record *r, bool ask, struct arena *arena,
 		struct link_info *info)
 {
@@ -104,6 +119,7 @@ static void one(struct session *session, const struct control_record *r, bool as
 		info->state = link_state_name(effective(&wish, &state));
 		info->error = arena_strdup(arena, state.error);
 		info->error_message = arena_strdup(arena, state.error_message);
+		tell_copy(&wish, arena, info);
 		if (state.last_contact_ms >= 0)
 			info->last_contact_ms = MAX(clock_wall_ms() - state.last_contact_ms, 0);
 		if (ask) {
@@ -157,8 +173,10 @@ static void fill_workers(struct session *session, struct arena *arena, struct st
 	int n = 0;
 
 	if (admin_describe_group(session->destination, session->conf->group_id, session->deadline_ns, arena, &group,
-				 &err) != RC_OK)
+				 &err) != RC_OK) {
 		notes_add(&session->notes, "%s", err.text);
+		status->workers_unknown = true;
+	}
 	while ((r = control_log_next(session->log, RECORD_WORKER, r)) != NULL)
 		n++;
 	status->workers = arena_new(arena, struct worker_info, n);
@@ -203,6 +221,32 @@ static const char *next_command(struct arena *arena, const struct link_info *inf
 	else
 		return NULL;
 	return arena_strdup(arena, text);
+}
+
+/* A promotion or failover that somebody wished and nobody has finished yet: waiting for it also finishes it. */
+static const char *unfinished(struct session *session, struct arena *arena, const char *link)
+{
+	const struct control_record *r = NULL;
+	const char *command = NULL;
+
+	while (command == NULL && (r = control_log_next(session->log, RECORD_MIRROR, r)) != NULL) {
+		struct mirror_wish wish = { 0 };
+		struct mirror_state state = { 0 };
+		struct err unused;
+		char text[600];
+
+		if (strcmp(r->name, link) == 0 && control_log_mirror(session->log, link, r->topic, &wish, &unused) == RC_OK &&
+		    wish.wish != WISH_MIRROR &&
+		    control_log_mirror_state(session->log, link, r->topic, &state, &unused) == RC_OK &&
+		    !mirror_is_stopped(&state)) {
+			snprintf(text, sizeof(text), "krmirror %s %s --link %s --wait",
+				 wish.wish == WISH_FAILOVER ? "failover" : "promote", r->topic, link);
+			command = arena_strdup(arena, text);
+		}
+		mirror_wish_fini(&wish);
+		mirror_state_fini(&state);
+	}
+	return command;
 }
 
 static int rank(const struct status_link *link)
@@ -259,7 +303,9 @@ enum outcome report_status(struct session *session, struct arena *arena, struct 
 		*link = (struct status_link){ .link_name = links[i].link_name, .state = links[i].state, .max_lag = -1,
 					      .last_contact_ms = links[i].last_contact_ms };
 		sum_link(mirrors, n_mirrors, link);
-		link->next = next_command(arena, &links[i], link, live_workers(status));
+		link->next = unfinished(session, arena, link->link_name);
+		if (link->next == NULL)
+			link->next = next_command(arena, &links[i], link, status->workers_unknown ? 1 : live_workers(status));
 	}
 	qsort(status->links, (size_t)n, sizeof(*status->links), worst_first);
 	return OUTCOME_DONE;

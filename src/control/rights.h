@@ -4,7 +4,7 @@
 #pragma once
 
 #include "base/arena.h"
-#include "client/admin.h"
+#include "client/admin_acl.h"
 #include "control/outcome.h"
 
 #include <stdbool.h>

@@ -2,40 +2,14 @@
 /* The commands that grant rights, and what ACLs say of others. */
 #include "control/rights.h"
 
+#include "base/doc.h"
 #include "base/mem.h"
 
-#include <stdarg.h>
 #include <string.h>
 
 /* --- commands ------------------------------------------------------------------------------------------------ */
 
-/* Text that grows. */
-struct text {
-	char *data;
-	size_t len, cap;
-};
-
-static void put(struct text *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-
-static void put(struct text *t, const char *fmt, ...)
-{
-	va_list ap, again;
-	int n;
-
-	va_start(ap, fmt);
-	va_copy(again, ap);
-	n = vsnprintf(NULL, 0, fmt, again);
-	va_end(again);
-	if (t->len + (size_t)n + 1 > t->cap) {
-		t->cap = 2 * (t->len + (size_t)n + 1);
-		t->data = xrealloc(t->data, t->cap, 1);
-	}
-	vsnprintf(t->data + t->len, t->cap - t->len, fmt, ap);
-	va_end(ap);
-	t->len += (size_t)n;
-}
-
-static const char *taken(struct text *t, struct arena *arena)
+static const char *taken(struct doc *t, struct arena *arena)
 {
 	const char *kept = arena_strdup(arena, t->data);
 
@@ -44,37 +18,37 @@ static const char *taken(struct text *t, struct arena *arena)
 }
 
 /* For a shell: in single quotes. */
-static void put_quoted(struct text *t, const char *word)
+static void put_quoted(struct doc *t, const char *word)
 {
-	put(t, " '");
+	doc_add(t, " '");
 	for (const char *p = word; *p != '\0'; p++)
-		put(t, *p == '\'' ? "'\\''" : "%c", *p);
-	put(t, "'");
+		doc_add(t, *p == '\'' ? "'\\''" : "%c", *p);
+	doc_add(t, "'");
 }
 
 /* As kafka-acls spells it: DescribeConfigs. */
-static void put_operation(struct text *t, enum right_operation operation)
+static void put_operation(struct doc *t, enum right_operation operation)
 {
 	bool first = true;
 
-	put(t, " --operation ");
+	doc_add(t, " --operation ");
 	for (const char *p = right_operation_name(operation); *p != '\0'; p++) {
 		if (*p != '_')
-			put(t, "%c", first ? *p : *p - 'A' + 'a');
+			doc_add(t, "%c", first ? *p : *p - 'A' + 'a');
 		first = *p == '_';
 	}
 }
 
-static void put_resource(struct text *t, const struct right *right)
+static void put_resource(struct doc *t, const struct right *right)
 {
 	static const char *const options[] = { "--cluster", "--topic", "--group", "--transactional-id" };
 
-	put(t, " %s", options[right->resource]);
+	doc_add(t, " %s", options[right->resource]);
 	if (right->resource == RIGHT_CLUSTER)
 		return;
 	put_quoted(t, right->name[0] != '\0' ? right->name : "TOPIC");
 	if (right->prefixed)
-		put(t, " --resource-pattern-type prefixed");
+		doc_add(t, " --resource-pattern-type prefixed");
 }
 
 static bool one_thing(const struct right *a, const struct right *b)
@@ -88,13 +62,13 @@ const char *rights_command(const struct rights *rights, int *at, const struct ri
 			   struct arena *arena)
 {
 	const struct right *first = &rights->items[*at];
-	struct text t = { 0 };
+	struct doc t = { 0 };
 
-	put(&t, "kafka-acls --bootstrap-server");
+	doc_add(&t, "kafka-acls --bootstrap-server");
 	put_quoted(&t, grantee->bootstrap);
 	if (grantee->secured)
-		put(&t, " --command-config admin.properties");
-	put(&t, " --add --allow-principal");
+		doc_add(&t, " --command-config admin.properties");
+	doc_add(&t, " --add --allow-principal");
 	put_quoted(&t, grantee->principal);
 	for (; *at < rights->n && one_thing(first, &rights->items[*at]); (*at)++)
 		put_operation(&t, rights->items[*at].operation);
@@ -133,7 +107,7 @@ static bool told_before(const struct admin_acls *acls, int at)
 
 const char *rights_writers(const struct admin_acls *acls, const char *principal, struct arena *arena)
 {
-	struct text t = { 0 };
+	struct doc t = { 0 };
 
 	for (int i = 0; i < acls->n; i++) {
 		const struct admin_acl *acl = &acls->items[i];
@@ -141,9 +115,9 @@ const char *rights_writers(const struct admin_acls *acls, const char *principal,
 		if (!writes(acl) || strcmp(acl->permission, "ALLOW") != 0 || strcmp(acl->principal, principal) == 0 ||
 		    shut_out(acls, acl->principal) || told_before(acls, i))
 			continue;
-		put(&t, "%s%s", t.len > 0 ? ", " : "", acl->principal);
+		doc_add(&t, "%s%s", t.len > 0 ? ", " : "", acl->principal);
 		if (strcmp(acl->pattern, "LITERAL") != 0)
-			put(&t, " (%s %s)", strcmp(acl->pattern, "PREFIXED") == 0 ? "prefixed" : "pattern", acl->resource);
+			doc_add(&t, " (%s %s)", strcmp(acl->pattern, "PREFIXED") == 0 ? "prefixed" : "pattern", acl->resource);
 	}
 	return t.data != NULL ? taken(&t, arena) : NULL;
 }

@@ -15,7 +15,7 @@ const char *seal_fault_word(enum seal_fault fault)
 {
 	static const char *const words[] = {
 		[SEAL_FINE] = "", [SEAL_CONFIGURATION] = "CONFIGURATION", [SEAL_NOT_AUTHENTIC] = "NOT_AUTHENTIC",
-		[SEAL_OTHER_KEY] = "OTHER_SECRET_KEY",
+		[SEAL_OTHER_KEY] = "OTHER_SECRET_KEY", [SEAL_REPLAYED] = "REPLAYED_RECORD",
 	};
 
 	return words[fault];
@@ -211,27 +211,45 @@ static void strip(json_t *value)
 			json_object_del(value, name);   /* absent and null are the same */
 }
 
-static void sign(const struct link_wish *wish, const struct secret_key *key, uint8_t mac[SHA256_LEN])
+static void sign(const json_t *record, const char *link, const struct secret_key *key, uint8_t mac[SHA256_LEN])
 {
-	json_t *value = link_wish_encode(wish);
+	json_t *value = json_copy((json_t *)(uintptr_t)record);
 	size_t len;
 	char *text, *all;
 
 	strip(value);
 	text = json_dumps(value, JSON_SORT_KEYS | JSON_COMPACT | JSON_ENSURE_ASCII);
 	CHECK(text != NULL);
-	all = join((const char *const[]){ "krmirror link 1", wish->name, text }, 3, &len);
+	all = join((const char *const[]){ "krmirror link 1", link, text }, 3, &len);
 	hmac_sha256(key->signing, (struct bytes_view){ all, len }, mac);
 	xfree(text);
 	xfree(all);
 	json_decref(value);
 }
 
+void link_sign(json_t *value, const char *link, const struct secret_key *key, int64_t at)
+{
+	uint8_t mac[SHA256_LEN];
+	char *text;
+
+	CHECK(json_object_set_new(value, "at", json_integer(at)) == 0);
+	sign(value, link, key, mac);
+	text = base64_encode((struct bytes_view){ mac, sizeof(mac) });
+	CHECK(json_object_set_new(value, "mac", json_string(text)) == 0);
+	xfree(text);
+}
+
+bool link_misplaced(const json_t *value, int64_t offset)
+{
+	const json_t *at = json_object_get(value, "at");
+
+	return json_is_integer(at) && json_integer_value(at) != offset;
+}
+
 void link_seal(struct link_wish *wish, const struct props *props, const struct secret_key *key)
 {
 	const char *servers = props_get(props, "bootstrap.servers");
 	const char *local_servers = props_get(props, "local.bootstrap.servers");
-	uint8_t mac[SHA256_LEN];
 	char *text;
 
 	json_decref(wish->config);
@@ -251,21 +269,20 @@ void link_seal(struct link_wish *wish, const struct props *props, const struct s
 	}
 	record_set(&wish->key_id, key != NULL ? key->id : NULL);
 	record_set(&wish->mac, NULL);
-	if (key == NULL)
-		return;
-	sign(wish, key, mac);
-	wish->mac = base64_encode((struct bytes_view){ mac, sizeof(mac) });
+	wish->at = wish->replayed = wish->replayed_ms = -1;
 }
 
 /* ---- reading a record ---- */
 
 static bool mac_holds(const struct link_wish *wish, const struct secret_key *key)
 {
+	json_t *value = link_wish_encode(wish);
 	uint8_t mac[SHA256_LEN], *given;
 	size_t len = 0;
 	bool good;
 
-	sign(wish, key, mac);
+	sign(value, wish->name, key, mac);
+	json_decref(value);
 	given = base64_decode(wish->mac, &len);
 	good = given != NULL && len == sizeof(mac) && digest_eq(given, mac);
 	xfree(given);
@@ -274,6 +291,14 @@ static bool mac_holds(const struct link_wish *wish, const struct secret_key *key
 
 static enum seal_fault judge(const struct link_wish *wish, const struct secret_key *key, struct err *err)
 {
+	if (wish->at >= 0 && wish->offset >= 0 && wish->at != wish->offset) {
+		err_set(err, RC_REFUSED, "the record of link %s was written for offset %lld of the control log and stands at "
+			"%lld: an older one, written again past krmirror", wish->name, (long long)wish->at,
+			(long long)wish->offset);
+		err_hint(err, "find out who may write to the control log; then `krmirror link configuration update %s "
+			 "--config-file FILE` with all of its settings", wish->name);
+		return SEAL_REPLAYED;
+	}
 	if (key == NULL)
 		return SEAL_FINE;
 	if (wish->mac == NULL || wish->key_id == NULL) {

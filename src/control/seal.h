@@ -13,7 +13,8 @@ enum seal_fault {
 	SEAL_FINE,
 	SEAL_CONFIGURATION,   /* a secret in clear, or one that cannot be opened */
 	SEAL_NOT_AUTHENTIC,   /* not signed, although this host has a key; or not with what stands in it */
-	SEAL_OTHER_KEY        /* sealed or signed with another key than this host has, or it has none */
+	SEAL_OTHER_KEY,       /* sealed or signed with another key than this host has, or it has none */
+	SEAL_REPLAYED         /* it stands elsewhere than it was written for: an older record, written again */
 };
 
 /* What the state of a link says then: "NOT_AUTHENTIC". */
@@ -28,10 +29,15 @@ bool secret_in_clear(const char *name, const char *value);
 int secret_exposure_check(const struct props *props, const char *path, struct notes *notes, struct err *err) MUST_USE;
 /* Refuses what may not be recorded: a secret in a command line, and in a file where there is no key to seal it with. */
 int seal_check(const struct props *props, const struct secret_key *key, struct err *err) MUST_USE;
-/* Puts the settings into wish->config; with a key sealed and signed, for what else stands in wish now (signed: all but
- * `paused`). key NULL: neither. */
+/* Puts the settings into wish->config, secrets sealed where there is a key. What is to be signed (all but `paused`) is
+ * signed when it is known where in the log it goes: control_batch_link, with the same key. */
 void link_seal(struct link_wish *wish, const struct props *props, const struct secret_key *key);
+/* Signs the value of a link's record, for the offset that it will have and no other: so who may write to the log, and has
+ * older records of the link, can do nothing with them. */
+void link_sign(json_t *value, const char *link, const struct secret_key *key, int64_t at);
+/* Whether a record, by what stands in it, was written for another offset. */
+bool link_misplaced(const json_t *value, int64_t offset);
 /* The settings of a record, secrets opened. key NULL: what is signed is not checked, and what is sealed is not had. On
- * failure props is as it was: RC_REFUSED (not authentic) or RC_USAGE, with the reason. */
+ * failure props is as it was: RC_REFUSED (not authentic, replayed) or RC_USAGE, with the reason. */
 int link_unseal(const struct link_wish *wish, const struct secret_key *key, struct props *props, enum seal_fault *fault,
 		struct err *err) MUST_USE;

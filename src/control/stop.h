@@ -70,9 +70,10 @@ struct stop_opts {
 
 /* What a partition of a failover lacks. */
 struct stop_missing {
-	int64_t records;                  /* offsets of the source that the mirror has not; -1: the source cannot be asked */
+	int64_t records;                  /* offsets that the source has and the mirror has not; -1: it cannot be asked */
 	int64_t source_end, source_end_age_ms;  /* as last recorded; -1 */
 	int64_t by_last_end;              /* offsets below that end that the mirror has not; -1: not known */
+	bool source_gone;                 /* the source answers, and has no such partition any more */
 };
 
 struct stop_result {

@@ -4,6 +4,10 @@
  *
  * Failure modes:
  *  - a mirror that cannot get on is left out of the steps that follow; the next attempt takes it up again;
+ *  - two that act at once, or one that was paused and goes on when the other is done: what a seeding
+ *    left is deleted up to the end that the first of them recorded, so never what a client has written since, and the log
+ *    is looked at again before settings and ACLs, which may have been changed since. What it had sent before is the same
+ *    as the other's;
  *  - the destination's topic is gone, or another has its name: a failover has nothing to close, and says so. */
 #include "control/stop_priv.h"
 
@@ -13,6 +17,7 @@
 #include "control/group_sync.h"
 #include "control/guard.h"
 #include "control/verbs.h"
+#include "wire/kerr.h"
 #include "wire/msg/kerr_codes.h"
 
 #include <string.h>
@@ -41,7 +46,10 @@ static void take_topic(struct stopping *s, const struct admin_topic *topic)
 	if (topic->error == KERR_UNKNOWN_TOPIC_OR_PARTITION)
 		err_set(&err, RC_NOT_FOUND, "destination: topic %s does not exist", s->topic);
 	else if (topic->error != 0)
-		err_set(&err, RC_TIMEOUT, "destination: topic %s cannot be described (error %d)", s->topic, topic->error);
+		err_set(&err, topic->error == KERR_TOPIC_AUTHORIZATION_FAILED ? RC_AUTH : RC_TIMEOUT,
+			"destination: cannot describe topic %s: %s", s->topic, kerr_name(topic->error));
+	if (topic->error == KERR_TOPIC_AUTHORIZATION_FAILED)
+		err_hint(&err, "grant DESCRIBE on Topic %s to krmirror's principal on the destination cluster", s->topic);
 	if (topic->error != 0)
 		stop_failed(s, outcome_of(&err, SIDE_DESTINATION), &err);
 }
@@ -189,6 +197,26 @@ static bool without_door(const struct stopping *s)
 	return s->state.sealed && s->state.door == NULL && !s->gone;
 }
 
+static bool being_seeded(const struct stopping *s)
+{
+	for (int i = 0; i < s->state.n_partitions; i++)
+		if (s->state.partitions[i].seed_to >= 0)
+			return true;
+	return false;
+}
+
+static void ask_seed_ends(struct session *session, struct stopping *const *some, int n)
+{
+	struct stopping **seeded = xcalloc((size_t)n + 1, sizeof(struct stopping *));
+	int m = 0;
+
+	for (int i = 0; i < n; i++)
+		if (stop_goes_on(some[i]) && being_seeded(some[i]))
+			seeded[m++] = some[i];
+	stop_ask_ends(session, seeded, m, false);
+	xfree(seeded);
+}
+
 static void close_doors(const struct stop_run *run)
 {
 	int n;
@@ -206,12 +234,24 @@ static void close_doors(const struct stop_run *run)
 		else
 			some[i]->record.text = doors[i].how;
 	}
+	ask_seed_ends(run->session, some, n);
 	stop_step(run, some, n, STEP_DOOR);
 	xfree(doors);
 	xfree(some);
 }
 
 /* --- seeds ---------------------------------------------------------------------------------------------------- */
+
+/* Where the log ended behind the door: what stands above it is a client's. Without a record of it (a version before wrote
+ * the door), where it ended when it was sealed, which is not above. */
+static int64_t seed_end(const struct stopping *s, int32_t partition)
+{
+	const json_t *ends = s->state.seed_ends != NULL ? s->state.seed_ends : s->state.ends;
+	char key[16];
+
+	snprintf(key, sizeof(key), "%d", partition);
+	return json_integer_value(json_object_get(ends, key));
+}
 
 /* A seeding that was cut short: below its end stand records without content, which nobody is to read. The log begins
  * behind them; what a mirror has above them is kept. */
@@ -221,15 +261,16 @@ static int add_seeds(struct stopping *s, struct admin_deletion *items)
 
 	for (int i = 0; i < s->state.n_partitions; i++) {
 		const struct partition_state *p = &s->state.partitions[i];
+		int64_t end = seed_end(s, p->partition);
 
 		if (p->seed_to < 0 || p->partition >= s->n_partitions)
 			continue;
 		items[n++] = (struct admin_deletion){ .topic = s->topic, .partition = p->partition,
-						      .offset = MIN(s->ends[p->partition], p->seed_to) };
-		if (s->ends[p->partition] < p->seed_to)
+						      .offset = MIN(end, p->seed_to) };
+		if (end < p->seed_to)
 			notes_add(&s->session->notes, "%s-%d was being seeded up to offset %lld: it has no record of the source, "
 				  "and begins and ends at offset %lld", s->topic, p->partition, (long long)p->seed_to,
-				  (long long)s->ends[p->partition]);
+				  (long long)end);
 	}
 	return n;
 }
@@ -311,7 +352,7 @@ void stop_groups(const struct stop_run *run, struct stopping *const *some, int n
 			continue;
 		topics = topics_of(some, n, some[i]->link, kind, &m);
 		if (m > 0 && kind == WISH_FAILOVER)
-			outcome = group_clamp(run->session, some[i]->link, topics, m, NULL, &err);
+			outcome = group_clamp(run->session, some[i]->link, topics, m, &err);
 		else if (m > 0)
 			outcome = group_sync_final(run->session, some[i]->link, topics, m, &err);
 		if (outcome != OUTCOME_DONE)
@@ -428,6 +469,21 @@ static bool sealed(const struct stopping *s)
 	return s->state.sealed;
 }
 
+/* Another may have come to the end meanwhile, and settings may have been changed since. */
+static void look_again(const struct stop_run *run, struct stopping *const *some, int n)
+{
+	struct err err = { 0 };
+	enum outcome outcome = OUTCOME_DONE;
+
+	if (n > 0)
+		outcome = control_log_poll(run->session->log, 0, run->session->deadline_ns, NULL, &err);
+	for (int i = 0; i < n; i++)
+		if (stop_goes_on(some[i]) && outcome == OUTCOME_DONE)
+			stop_load(some[i]);
+	if (outcome != OUTCOME_DONE)
+		stop_all_failed(some, n, outcome, &err);
+}
+
 void stop_finish(const struct stop_run *run)
 {
 	int n;
@@ -436,8 +492,10 @@ void stop_finish(const struct stop_run *run)
 	stop_describe(run, some, n);
 	close_doors(run);
 	wait_durable(run->session, some, n);
+	look_again(run, some, n);
 	end_seeds(some, n);
 	stop_groups(run, some, n, WISH_FAILOVER);
+	look_again(run, some, n);
 	restore_settings(run, some, n);
 	lift_guards(run, some, n);
 	stop_step(run, some, n, STEP_STOPPED);

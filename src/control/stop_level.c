@@ -44,18 +44,20 @@ void stop_take_back(struct stopping *s)
 
 /* --- level and still ----------------------------------------------------------------------------------------- */
 
-enum { TROUBLE_MAX = 640 };
+enum { TROUBLE_MAX = PRODUCER_TEXT_MAX + 320 };
 
-static void describe_trouble(const struct stopping *s, const char *what, int32_t partition, char *text, size_t size)
+/* True: the source says that a transaction is open there. */
+static bool describe_trouble(const struct stopping *s, const char *what, int32_t partition, char text[TROUBLE_MAX])
 {
 	struct cluster *source;
 	struct err unused;
-	char who[480] = "";
+	char who[PRODUCER_TEXT_MAX] = "";
+	bool open = session_source(s->session, s->link, s->session->deadline_ns, &source, &unused) == OUTCOME_DONE &&
+		    reading_name_producer(source, s->wish.source_topic, partition, s->session->deadline_ns, who);
 
-	if (session_source(s->session, s->link, s->session->deadline_ns, &source, &unused) == OUTCOME_DONE)
-		reading_name_producer(source, s->wish.source_topic, partition, s->session->deadline_ns, who, sizeof(who));
-	snprintf(text, size, "%s %s-%d of the source%s%s", what, s->wish.source_topic, partition,
+	snprintf(text, TROUBLE_MAX, "%s %s-%d of the source%s%s", what, s->wish.source_topic, partition,
 		 who[0] != '\0' ? ": " : "", who);
+	return open;
 }
 
 /* An open transaction, as far as the source can tell; else the stable offset is just behind for a moment. */
@@ -63,8 +65,7 @@ static void not_stable(struct stopping *s, const struct reading *reading, int32_
 {
 	char text[TROUBLE_MAX];
 
-	describe_trouble(s, "an open transaction on", partition, text, sizeof(text));
-	if (strstr(text, "transaction open since") != NULL) {
+	if (describe_trouble(s, "an open transaction on", partition, text)) {
 		withdraw(s, text);
 		return;
 	}
@@ -74,10 +75,31 @@ static void not_stable(struct stopping *s, const struct reading *reading, int32_
 	s->waits = true;
 }
 
+/* A mirror that has more than its source may have markers of the door: another who acts has sealed it meanwhile. A marker
+ * is written only when that is recorded, so whoever reads the log behind the ends sees it. True: so it is, or it cannot be
+ * seen; the next attempt looks again. */
+static bool sealed_meanwhile(struct stopping *s)
+{
+	struct control_log *log = s->session->log;
+	struct mirror_state state = { 0 };
+	struct err err = { 0 };
+	bool sealed = control_log_poll(log, 0, s->session->deadline_ns, NULL, &err) != OUTCOME_DONE ||
+		      control_log_mirror_state(log, s->link, s->topic, &state, &err) != RC_OK || state.sealed;
+
+	mirror_state_fini(&state);
+	if (!sealed)
+		return false;
+	err_set(&s->item->err, RC_TIMEOUT, "%s: another is closing its door", s->topic);
+	s->waits = true;
+	return true;
+}
+
 static void ahead(struct stopping *s, const struct reading *reading, int32_t partition)
 {
 	struct err err = { 0 };
 
+	if (sealed_meanwhile(s))
+		return;
 	err_set(&err, RC_DIVERGED, "%s-%d has %lld offsets, its source %lld: somebody else wrote to it, or the source lost "
 		"records", s->topic, partition, (long long)reading->destination[partition],
 		(long long)reading->source_high[partition]);
@@ -123,7 +145,7 @@ static bool compare(struct stopping *s, struct reading *now)
 	bool level;
 
 	if (moved >= 0) {
-		describe_trouble(s, "a producer still writes to", moved, text, sizeof(text));
+		describe_trouble(s, "a producer still writes to", moved, text);
 		withdraw(s, text);
 		return false;
 	}
@@ -145,18 +167,15 @@ static bool compare(struct stopping *s, struct reading *now)
 /* By topic.config.sync.include; the default list, where the link's settings cannot be read. */
 static json_t *followed(const struct stopping *s, const struct admin_configs *source)
 {
-	struct link_wish link = { 0 };
-	struct link_conf conf = { 0 };
+	struct link_conf conf;
 	struct err unused;
 	const char *include = NULL;
 	json_t *latest;
 
-	if (control_log_link(s->session->log, s->link, &link, &unused) == RC_OK &&
-	    link_conf_of(&link, s->session->conf->secret_key, &conf, &unused) == RC_OK)
+	if (session_link_conf(s->session, s->link, &conf, &unused) == RC_OK)
 		include = props_get(&conf.props, "topic.config.sync.include");
 	latest = config_latest(&s->wish, source, include);
 	link_conf_fini(&conf);
-	link_wish_fini(&link);
 	return latest;
 }
 
@@ -218,11 +237,13 @@ void stop_still_level(struct stopping *s)
 				s->topic, i, (long long)now.destination[i], (long long)end);
 			outcome = OUTCOME_DIVERGED;
 		} else if (now.source_high[i] != end || now.source_stable[i] != end || now.destination[i] != end) {
-			describe_trouble(s, "a producer still writes to", i, text, sizeof(text));
+			describe_trouble(s, "a producer still writes to", i, text);
 			level = false;
 		}
 	}
 	reading_fini(&now);
+	if (outcome == OUTCOME_DIVERGED && sealed_meanwhile(s))
+		return;
 	if (outcome != OUTCOME_DONE)
 		stop_failed(s, outcome, &err);
 	else if (!level)
@@ -272,13 +293,10 @@ static void check_source(struct stopping *s)
 	verdict = reading_judge(&now, &partition, &lag);
 	if (verdict == READING_AHEAD)
 		ahead(s, &now, partition);
-	if (verdict == READING_OPEN) {
-		describe_trouble(s, "an open transaction on", partition, text, sizeof(text));
-		if (strstr(text, "transaction open since") != NULL) {
-			err_set(&err, RC_REFUSED, "%s: %s", s->topic, text);
-			err_hint(&err, "end it or wait for its timeout, then promote again");
-			stop_failed(s, OUTCOME_REFUSED, &err);
-		}
+	if (verdict == READING_OPEN && describe_trouble(s, "an open transaction on", partition, text)) {
+		err_set(&err, RC_REFUSED, "%s: %s", s->topic, text);
+		err_hint(&err, "end it or wait for its timeout, then promote again");
+		stop_failed(s, OUTCOME_REFUSED, &err);
 	}
 	reading_fini(&now);
 }

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "client/admin.h"
+#include "wire/msg/kerr_codes.h"
 
 #include <string.h>
 
@@ -34,7 +35,7 @@ static void recorded(const struct session *session, struct stop_result *result, 
 		struct stop_missing *missing = &result->missing[i];
 		const struct partition_state *p = known ? mirror_state_find(&state, i) : NULL;
 
-		*missing = (struct stop_missing){ -1, -1, -1, -1 };
+		*missing = (struct stop_missing){ -1, -1, -1, -1, .source_gone = false };
 		ends[i] = known ? mirror_end(&state, &info->partitions[i]) : -1;
 		if (p == NULL || p->source_end < 0)
 			continue;
@@ -42,7 +43,7 @@ static void recorded(const struct session *session, struct stop_result *result, 
 		if (p->source_end_ms >= 0)
 			missing->source_end_age_ms = MAX(clock_wall_ms() - p->source_end_ms, 0);
 		if (ends[i] >= 0)
-			missing->by_last_end = MAX(p->source_end - ends[i], 0);
+			missing->by_last_end = MAX(p->source_end - MAX(ends[i], p->seed_to), 0);
 	}
 	mirror_state_fini(&state);
 }
@@ -62,12 +63,11 @@ struct asking {
 	int n;
 };
 
-static void ask(struct session *session, const struct asking *a)
+/* One question for all partitions of all; what is not answered has an error. The caller frees items with xfree. */
+static struct admin_offsets source_offsets(struct cluster *source, const struct asking *a, int64_t timestamp, int64_t deadline)
 {
-	struct admin_offsets all = { .timestamp = ADMIN_LATEST, .replica_id = ADMIN_CONSUMER, .isolation = 1, .settle_ms = 1 };
-	int64_t deadline = clock_mono_ns() + SOURCE_WAIT_MS * NS_PER_MS;
-	struct cluster *source;
-	struct err err;
+	struct admin_offsets all = { .timestamp = timestamp, .replica_id = ADMIN_CONSUMER, .isolation = 1, .settle_ms = 1 };
+	struct err unused;
 	int at = 0;
 
 	for (int i = 0; i < a->n; i++)
@@ -79,14 +79,34 @@ static void ask(struct session *session, const struct asking *a)
 			all.items[at].partition = p;
 			all.items[at].error = -1;
 		}
-	if (session_source(session, a->results[0]->info.link_name, deadline, &source, &err) == OUTCOME_DONE)
-		(void)!admin_list_offsets(source, &all, deadline, &err);
-	at = 0;
+	if (all.n > 0)
+		(void)!admin_list_offsets(source, &all, deadline, &unused);
+	return all;
+}
+
+/* What lies below the source's start nobody can miss: a mirror that was being seeded up to there lacks what is above. */
+static void ask(struct session *session, const struct asking *a)
+{
+	int64_t deadline = clock_mono_ns() + SOURCE_WAIT_MS * NS_PER_MS;
+	struct admin_offsets ends, starts;
+	struct cluster *source;
+	struct err unused;
+	int at = 0;
+
+	if (session_source(session, a->results[0]->info.link_name, deadline, &source, &unused) != OUTCOME_DONE)
+		return;
+	starts = source_offsets(source, a, ADMIN_EARLIEST, deadline);
+	ends = source_offsets(source, a, ADMIN_LATEST, deadline);
 	for (int i = 0; i < a->n; i++)
-		for (int32_t p = 0; p < a->results[i]->info.num_partition; p++, at++)
-			if (all.items[at].error == 0 && a->ends[i][p] >= 0)
-				a->results[i]->missing[p].records = MAX(all.items[at].offset - a->ends[i][p], 0);
-	xfree(all.items);
+		for (int32_t p = 0; p < a->results[i]->info.num_partition; p++, at++) {
+			struct stop_missing *missing = &a->results[i]->missing[p];
+
+			missing->source_gone = ends.items[at].error == KERR_UNKNOWN_TOPIC_OR_PARTITION;
+			if (ends.items[at].error == 0 && starts.items[at].error == 0 && a->ends[i][p] >= 0)
+				missing->records = MAX(ends.items[at].offset - MAX(a->ends[i][p], starts.items[at].offset), 0);
+		}
+	xfree(starts.items);
+	xfree(ends.items);
 }
 
 static bool of_link(const struct stop_result *result, const char *link)

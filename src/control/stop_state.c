@@ -28,6 +28,23 @@ static json_t *ends_json(const int64_t *offsets, int32_t n)
 	return ends;
 }
 
+/* Of those that were being seeded: what the end of the seeding may delete. */
+static void set_seed_ends(struct mirror_state *state, const struct stop_record *record)
+{
+	char key[16];
+
+	for (int i = 0; i < state->n_partitions && record->ends != NULL; i++) {
+		const struct partition_state *p = &state->partitions[i];
+
+		if (p->seed_to < 0 || p->partition >= record->n_partitions || record->ends[p->partition] < 0)
+			continue;
+		if (state->seed_ends == NULL)
+			state->seed_ends = json_object();
+		snprintf(key, sizeof(key), "%d", p->partition);
+		CHECK(json_object_set_new(state->seed_ends, key, json_integer(record->ends[p->partition])) == 0);
+	}
+}
+
 static void set_ends(struct mirror_state *state, const struct stop_record *record)
 {
 	if (record->ends == NULL || state->ends != NULL)
@@ -119,7 +136,11 @@ static bool state_step(const struct stop_record *record, const struct control_lo
 		set_ends(state, record);
 		break;
 	case STEP_DOOR:
+		/* The first one's ends: clients may have written when a late one asks. */
+		if (state->door != NULL)
+			return false;
 		record_set(&state->door, record->text);
+		set_seed_ends(state, record);
 		break;
 	case STEP_STOPPED:
 		stop_partitions(state, record->n_partitions);

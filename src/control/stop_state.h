@@ -11,7 +11,7 @@ enum stop_step {
 	STEP_PENDING,     /* PENDING_STOPPED: somebody acts */
 	STEP_CLOSING,     /* with the ends, for a promotion: nobody may write any more */
 	STEP_SEALED,      /* with the ends, for a failover: from now on a marker may stand in the log */
-	STEP_DOOR,        /* how the door was closed */
+	STEP_DOOR,        /* how the door was closed; with the ends behind it, where a seeding was cut short */
 	STEP_STOPPED,
 	STEP_WITHDRAW     /* back to mirroring; a promotion, not once it is sealed */
 };

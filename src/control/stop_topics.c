@@ -156,15 +156,22 @@ static bool closed_elsewhere(const struct session *session, const struct stop_it
 	return closed;
 }
 
+static bool any_promotion(struct stop_item *const *items, int n)
+{
+	for (int i = 0; i < n; i++)
+		if (items[i]->kind == WISH_PROMOTE && items[i]->outcome == OUTCOME_DONE)
+			return true;
+	return false;
+}
+
 /* Lanes of workers that live close when they see `closing`, and say so; their lease ends the wait. A failover does not
  * wait: its door shuts them out. */
 static void wait_for_workers(struct stop_actor *actor, struct stop_item *const *items, int n)
 {
 	struct run *run = actor->owner;
 	struct session *session = run->session;
-	int64_t until = MIN(clock_mono_ns() + (session->conf->session_timeout_ms + GRACE_MS) * NS_PER_MS,
-			    session->deadline_ns);
-	bool closed = run->workers == 0;
+	int64_t until = MIN(clock_mono_ns() + run->actor.lease_ms * NS_PER_MS, session->deadline_ns);
+	bool closed = run->workers == 0 || !any_promotion(items, n);
 	struct err err;
 
 	while (!closed && clock_mono_ns() < until) {
@@ -198,6 +205,18 @@ static enum outcome claim(struct run *run, struct err *err)
 	return control_log_claim(run->session->log, name, run->session->deadline_ns, &n, err);
 }
 
+/* A step of which the right is missing: what was done stays done. */
+static void goes_on_later(struct item *item)
+{
+	struct err *err = &item->result->err;
+	char hint[sizeof(err->hint)];
+
+	if (item->result->outcome != OUTCOME_AUTH)
+		return;
+	snprintf(hint, sizeof(hint), "%s", err->hint);
+	err_hint(err, "%s%sthe wish stands: run it again then, and it goes on from there", hint, hint[0] != '\0' ? "; " : "");
+}
+
 static void take_attempt(struct run *run, struct item *item, const struct stop_item *of)
 {
 	enum outcome outcome = of->outcome;
@@ -209,8 +228,10 @@ static void take_attempt(struct run *run, struct item *item, const struct stop_i
 		item->result->err = of->err;
 		/* What may pass by itself is tried again until the deadline. */
 		if (outcome != OUTCOME_TIMED_OUT && outcome != OUTCOME_SOURCE_UNREACHABLE &&
-		    outcome != OUTCOME_DESTINATION_UNREACHABLE)
+		    outcome != OUTCOME_DESTINATION_UNREACHABLE) {
 			settle(item, outcome, &of->err);
+			goes_on_later(item);
+		}
 		else
 			item->result->outcome = outcome;
 	} else if (of->at == STOP_DONE) {
@@ -265,6 +286,15 @@ static void look_one(struct run *run, struct item *item, bool *taken)
 }
 
 /* --- waiting ------------------------------------------------------------------------------------------------- */
+
+static int count_open(const struct run *run)
+{
+	int open = 0;
+
+	for (int i = 0; i < run->n; i++)
+		open += run->items[i].open;
+	return open;
+}
 
 static bool look_all(struct run *run, bool *all_taken)
 {
@@ -369,7 +399,9 @@ static enum outcome see_through(struct run *run, struct err *err)
 		run->acting = run->acting || silent(run) || left_alone(run);
 		if (run->acting)
 			act_all(run);
-		else
+		if (count_open(run) == 0)
+			break;
+		if (!run->acting)
 			loop_wait_until(session->loop, clock_mono_ns() + LOOK_MS * NS_PER_MS);
 	}
 	session->deadline_ns = deadline;
@@ -458,13 +490,16 @@ static enum outcome conclude(struct run *run, enum outcome outcome)
 	return outcome;
 }
 
-static int count_open(const struct run *run)
+/* Where that may not be asked, a forced one takes it that they live: it acts itself anyway, and waits out a lease if it must. */
+static enum outcome count_workers(struct run *run, struct err *err)
 {
-	int open = 0;
+	enum outcome outcome = session_workers(run->session, &run->workers, err);
 
-	for (int i = 0; i < run->n; i++)
-		open += run->items[i].open;
-	return open;
+	if (outcome != OUTCOME_AUTH || !run->opts->force)
+		return outcome;
+	notes_add(&run->session->notes, "%s: taken as if workers ran", err->text);
+	run->workers = 1;
+	return OUTCOME_DONE;
 }
 
 enum outcome stop_topics(struct session *session, const struct stop_opts *opts, struct arena *arena,
@@ -486,11 +521,12 @@ enum outcome stop_topics(struct session *session, const struct stop_opts *opts, 
 		run.items[i].result = &(*results)[i];
 	find_links(&run);
 	record_wishes(&run);
-	if (count_open(&run) > 0)
-		outcome = session_workers(session, &run.workers, err);
+	if ((opts->wait || opts->force) && count_open(&run) > 0)
+		outcome = count_workers(&run, err);
 	run.actor = (struct stop_actor){
 		.close_lanes = wait_for_workers, .owner = &run,
-		.lease_ms = run.workers > 0 ? session->conf->session_timeout_ms + GRACE_MS : GRACE_MS,
+		.lease_ms = GRACE_MS + (run.workers > 0 ?
+					control_log_session_ms(session->log, session->conf->session_timeout_ms) : 0),
 	};
 	if (outcome == OUTCOME_DONE && (opts->wait || opts->force) && count_open(&run) > 0) {
 		if (opts->wait && opts->wait_until_ns != 0)
@@ -501,7 +537,9 @@ enum outcome stop_topics(struct session *session, const struct stop_opts *opts, 
 	}
 	/* What keeps all of them is told of each. */
 	for (int i = 0; i < run.n && outcome != OUTCOME_DONE; i++)
-		if (run.items[i].open)
+		if (run.items[i].open) {
 			settle(&run.items[i], outcome, err);
+			goes_on_later(&run.items[i]);
+		}
 	return conclude(&run, outcome);
 }

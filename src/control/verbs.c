@@ -20,6 +20,18 @@ int link_conf_of(const struct link_wish *wish, const struct secret_key *key, str
 	return rc;
 }
 
+int session_link_conf(const struct session *session, const char *link, struct link_conf *conf, struct err *err)
+{
+	struct link_wish wish;
+	int rc = control_log_link(session->log, link, &wish, err);
+
+	*conf = (struct link_conf){ 0 };
+	if (rc == RC_OK)
+		rc = link_conf_of(&wish, session->conf->secret_key, conf, err);
+	link_wish_fini(&wish);
+	return rc;
+}
+
 int topic_ends(struct cluster *cluster, const struct ends_of *what, int64_t deadline_ns, int64_t *offsets,
 	       struct err *err)
 {

@@ -9,10 +9,10 @@ bool mirror_is_stopped(const struct mirror_state *state);
  * RC_REFUSED: see link_unseal. */
 int link_conf_of(const struct link_wish *wish, const struct secret_key *key, struct link_conf *conf,
 		 struct err *err) MUST_USE;
-/* What `mirror delete` forgot is not made again by auto-create until `mirror create` is said: puts that into the batch, or
- * takes it back, where it is not so already. */
-int mirror_forget(const struct control_log *log, struct control_batch *batch, const char *link, const char *topic,
-		  struct err *err) MUST_USE;
+/* The same by the link's name, of the session's control log. RC_NOT_FOUND too. link_conf_fini is right after a failure. */
+int session_link_conf(const struct session *session, const char *link, struct link_conf *conf, struct err *err) MUST_USE;
+/* What `mirror delete` forgot is not made again by auto-create until `mirror create` is said: takes that back in the
+ * batch, where it is not so already. */
 int mirror_remember(const struct control_log *log, struct control_batch *batch, const char *link, const char *topic,
 		    struct err *err) MUST_USE;
 bool mirror_is_forgotten(const struct control_log *log, const char *link, const char *topic);

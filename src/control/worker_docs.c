@@ -2,6 +2,7 @@
 #include "control/worker_docs.h"
 
 #include "base/clock.h"
+#include "base/doc.h"
 #include "base/mem.h"
 
 #include <curl/curl.h>
@@ -11,8 +12,8 @@ enum { CONNECT_MS = 400, TOTAL_MS = 900, ASKED_MAX = 64, BODY_MAX = 32 << 20 };
 
 struct question {
 	CURL *curl;
-	char *url, *body;
-	size_t len;
+	char *url;
+	struct doc body;
 };
 
 struct worker_docs {
@@ -26,11 +27,9 @@ static size_t take(char *data, size_t size, size_t n, void *owner)
 	struct question *q = owner;
 	size_t len = size * n;
 
-	if (q->len + len > BODY_MAX)
+	if (q->body.len + len > BODY_MAX)
 		return 0;
-	q->body = xrealloc(q->body, q->len + len + 1, 1);
-	memcpy(q->body + q->len, data, len);
-	q->len += len;
+	doc_add_bytes(&q->body, data, len);
 	return len;
 }
 
@@ -158,14 +157,14 @@ const struct worker_docs *worker_docs_of(struct session *session)
 	run(questions, n);
 	for (int i = 0; i < n; i++) {
 		struct question *q = &questions[i];
-		json_t *answer = q->len > 0 ? json_loadb(q->body, q->len, JSON_REJECT_DUPLICATES, NULL) : NULL;
+		json_t *answer = q->body.len > 0 ? json_loadb(q->body.data, q->body.len, JSON_REJECT_DUPLICATES, NULL) : NULL;
 
 		if (answer != NULL && is_ours(session, answer) && !is_known(session->worker_docs_->answers, answer))
 			json_array_append(session->worker_docs_->answers, answer);
 		json_decref(answer);
 		curl_easy_cleanup(q->curl);
 		xfree(q->url);
-		xfree(q->body);
+		xfree(q->body.data);
 	}
 	return session->worker_docs_;
 }

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "control/links.h"
 #include "krmirror/help.h"
 
 #include <string.h>
@@ -47,6 +48,20 @@ void cli_warn_no_worker(struct cli *cli, const char *what)
 		fprintf(cli->output.err,
 			"  start one beside the destination: krmirrord -c FILE, where FILE says bootstrap.servers=%s\n",
 			cli->conf.destination.bootstrap_text);
+}
+
+void cli_tell_verdict(struct cli *cli, const char *link)
+{
+	bool judged = false;
+	struct err err = { 0 };
+	int n = 0;
+	bool asked = session_workers(&cli->session, &n, &err) == OUTCOME_DONE && n > 0;
+
+	if (asked && link_verdict(&cli->session, link, &judged, &err) != OUTCOME_DONE)
+		output_warn(&cli->output, "the worker cannot use link %s: %s", link, err.text);
+	else if (!judged)
+		output_warn(&cli->output, "%s link %s; `krmirror link describe %s` tells what it finds",
+			    asked ? "the worker has no answer yet from the source of" : "no worker runs to look at", link, link);
 }
 
 void cli_check_worker(struct cli *cli, const char *what)

@@ -35,6 +35,8 @@ enum outcome cli_fail(struct cli *cli, enum outcome outcome, const struct err *e
 void cli_item_failed(struct cli *cli, const char *topic, const struct err *err);
 /* Prints what the verbs noted, as warnings, once. */
 void cli_print_notes(struct cli *cli, struct notes *notes);
+/* Of a link that was recorded without asking: what a worker makes of it, or where that will be told. */
+void cli_tell_verdict(struct cli *cli, const char *link);
 /* Warns when no worker runs, and says how to start one. what: the consequence, "nothing is copied until one runs". */
 void cli_warn_no_worker(struct cli *cli, const char *what);
 /* Asks the group first. Not knowing is no failure. */

@@ -70,7 +70,8 @@ static enum outcome step(struct running *r, const char *name, drill_step_fn *fn)
 	struct err err = { 0 };
 	enum outcome outcome;
 
-	output_progress(&d->cli->output, "drill: %s", name);
+	if (d->cli->output.tty)   /* cron mails every word */
+		output_progress(&d->cli->output, "drill: %s", name);
 	d->detail[0] = '\0';
 	d->session->deadline_ns = began + d->cli->args.timeout_ms * NS_PER_MS;
 	outcome = fn(d, &err);
@@ -183,12 +184,18 @@ static char **names(const struct drill *d, char kind, int64_t n)
 	return list;
 }
 
+/* Each step ends at its deadline, and the cleaning behind them. */
+static int64_t most_ms(const struct drill *d)
+{
+	return ((int64_t)ARRAY_LEN(steps) + 1) * d->cli->args.timeout_ms + d->plan.records * 1000 / d->plan.rate;
+}
+
 static void begin(struct running *r)
 {
 	struct drill *d = &r->drill;
 
 	d->session = &d->cli->session;
-	d->owner = drill_owner_self(d->plan.link);
+	d->owner = drill_owner_self(d->plan.link, most_ms(d));
 	d->n_parts = (int)(d->plan.topics * d->plan.partitions);
 	d->topics = names(d, 't', d->plan.topics);
 	d->mirrors = names(d, 't', d->plan.topics);

@@ -22,6 +22,8 @@ static enum outcome update(struct cli *cli, const struct props *props)
 		output_say(&cli->output, "Would update cluster link \"%s\". Nothing was recorded.", change.name);
 	else
 		output_say(&cli->output, "Updated cluster link \"%s\".", change.name);
+	if (changed && change.no_validate && !change.dry_run)
+		cli_tell_verdict(cli, change.name);
 	return cli->output.json ? link_settings_show(cli, change.name) : OUTCOME_DONE;
 }
 

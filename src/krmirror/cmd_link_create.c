@@ -54,6 +54,8 @@ enum outcome cmd_link_create(struct cli *cli)
 		goto out;
 	}
 	tell(cli, &link);
+	if (opts.no_validate && !opts.dry_run)
+		cli_tell_verdict(cli, opts.name);
 	output_document(&cli->output, link_created_json(&link));
 out:
 	props_fini(&props);

@@ -58,8 +58,9 @@ static bool is_stopped(const struct stop_result *result)
 /* What a failover loses, as one part of a sentence. */
 static void tell_missing(const struct stop_result *result, char *text, size_t size)
 {
+	const char *topic = result->info.source_topic_name;
 	int64_t records = 0, by_last = 0, age = 0;
-	char ago[48];
+	char ago[48], why[320] = "the source does not answer";
 
 	for (int32_t i = 0; i < result->info.num_partition; i++) {
 		const struct stop_missing *m = &result->missing[i];
@@ -67,14 +68,17 @@ static void tell_missing(const struct stop_result *result, char *text, size_t si
 		records = m->records < 0 || records < 0 ? -1 : records + m->records;
 		by_last = m->by_last_end < 0 || by_last < 0 ? -1 : by_last + m->by_last_end;
 		age = MAX(age, m->source_end_age_ms);
+		if (m->source_gone)
+			snprintf(why, sizeof(why), "the source has no topic %s, or not all of its partitions, any more",
+				 topic);
 	}
 	if (records >= 0)
 		snprintf(text, size, "%lld offsets of the source are not in it", (long long)records);
 	else if (by_last >= 0)
-		snprintf(text, size, "the source does not answer; by its end as recorded %s, %lld of its offsets are not in it",
+		snprintf(text, size, "%s; by its end as recorded %s, %lld of its offsets are not in it", why,
 			 text_ago(age, ago, sizeof(ago)), (long long)by_last);
 	else
-		snprintf(text, size, "the source does not answer, and no end of it is recorded: what is not in it is not known");
+		snprintf(text, size, "%s, and no end of it is recorded: what is not in it is not known", why);
 }
 
 static void tell_open(struct cli *cli, const struct stop_result *result, bool failover)
@@ -91,7 +95,7 @@ static void tell(struct cli *cli, const struct stop_result *result, bool failove
 {
 	const struct mirror_info *info = &result->info;
 	const char *topic = info->mirror_topic_name;
-	char lag[32], missing[200] = "";
+	char lag[32], missing[480] = "";
 
 	if (result->missing != NULL)
 		tell_missing(result, missing, sizeof(missing));
@@ -126,6 +130,8 @@ static void tell_time(struct cli *cli, const struct stop_result *results, int n,
 		stopped += is_stopped(&results[i]);
 		last_ns = MAX(last_ns, results[i].settled_ns);
 	}
+	if (stopped < n)
+		last_ns = clock_mono_ns();
 	took_ms = (last_ns - began_ns) / NS_PER_MS;
 	output_say(&cli->output, "%d of %d topics writable after %lld.%lld s.", stopped, n, (long long)(took_ms / 1000),
 		   (long long)(took_ms % 1000 / 100));

@@ -49,7 +49,7 @@ static void print_workers(struct cli *cli, const struct status_info *status)
 				w->version != NULL ? w->version : "?", w->address != NULL ? " at " : "",
 				w->address != NULL ? w->address : "");
 	}
-	fprintf(out, "%s\n", live == 0 ? "none running" : "");
+	fprintf(out, "%s\n", live > 0 ? "" : status->workers_unknown ? "not known" : "none running");
 }
 
 static void warn(struct cli *cli, const struct status_info *status)
@@ -58,7 +58,7 @@ static void warn(struct cli *cli, const struct status_info *status)
 
 	for (int i = 0; i < status->n_workers; i++)
 		live += status->workers[i].live;
-	if (live == 0 && status->n_links > 0)
+	if (live == 0 && !status->workers_unknown && status->n_links > 0)
 		cli_warn_no_worker(cli, "nothing is copied until one runs");
 	if (status->foreign_records > 0)
 		output_warn(&cli->output, "%lld records of the control log %s are not krmirror's; they are skipped",

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/mem.h"
-#include "client/admin.h"
+#include "client/admin_acl.h"
 #include "krmirror/both.h"
 #include "krmirror/export.h"
 

@@ -35,19 +35,18 @@ const char *drill_plan_template(void);
 struct drill_owner {
 	uint32_t link, host;                  /* digests; the host's is one of its boot and process namespace, too */
 	int64_t pid, ticks;                   /* the process, and when it began, in the kernel's ticks */
-	int64_t started_s;                    /* wall clock */
+	int64_t until_s;                      /* wall clock: when it will have ended, however it ends */
 };
 
-enum { DRILL_NAME_MAX = 160, DRILL_HOURS_MAX = 6 };
+enum { DRILL_NAME_MAX = 160 };
 
-struct drill_owner drill_owner_self(const char *link);
+/* most_ms: how long the drill may take. */
+struct drill_owner drill_owner_self(const char *link, int64_t most_ms);
 /* kind: 't' topic, 'g' group. */
 void drill_name(const struct drill_owner *owner, char kind, int n, char name[DRILL_NAME_MAX]);
 /* The canary's name may stand behind a prefix. False: it is none, or not of this version's making. */
 bool drill_name_parse(const char *name, struct drill_owner *owner);
-/* The canary in a name, which may have a prefix; NULL: it is none. */
-const char *drill_name_in(const char *name);
-/* Runs on this host; or it began less than DRILL_HOURS_MAX ago on another, of which nothing can be known. */
+/* Runs on this host; or on another, of which nothing can be known, and its time is not over. */
 bool drill_owner_lives(const struct drill_owner *owner, const struct drill_owner *self, int64_t now_s);
 
 /* --- a run ---------------------------------------------------------------------------------------------------- */
@@ -59,6 +58,7 @@ struct drill {
 	struct drill_plan plan;
 	struct drill_owner owner;
 	bool connected;                       /* the control log was read */
+	bool made;                            /* the first canary was asked for */
 	struct conf source_conf;              /* of source_command_config */
 	bool own_source;                      /* source is a cluster of our own, with these settings */
 	struct cluster *source;               /* NULL: not connected */
@@ -100,5 +100,3 @@ void drill_disconnect(struct drill *d);
 /* The positions of one group, from outside of it. */
 int drill_commit(struct drill *d, int group, bool at_source, struct err *err) MUST_USE;
 void drill_detail(struct drill *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* Runs the loop until the condition holds; OUTCOME_TIMED_OUT with what at the session's deadline. */
-enum outcome drill_wait(struct drill *d, bool (*done)(struct drill *d), const char *what, struct err *err) MUST_USE;

@@ -29,7 +29,7 @@ static bool wanted(const struct sweep *s, const char *name)
 	if (!drill_name_parse(name, &o) || o.link != self->link)
 		return false;
 	if (s->own)
-		return o.host == self->host && o.pid == self->pid && o.ticks == self->ticks && o.started_s == self->started_s;
+		return o.host == self->host && o.pid == self->pid && o.ticks == self->ticks && o.until_s == self->until_s;
 	return !drill_owner_lives(&o, self, clock_wall_ms() / 1000);
 }
 
@@ -70,6 +70,20 @@ static void sweep_mirrors(struct sweep *s)
 	xfree(names);
 }
 
+/* What was just made may not be listed yet; the controller knows it. */
+static void delete_own(struct sweep *s, struct cluster *cluster, enum side side)
+{
+	char *const *names = side == SIDE_SOURCE ? s->d->topics : s->d->mirrors;
+
+	for (int64_t t = 0; t < s->d->plan.topics; t++) {
+		struct err err = { 0 };
+		int rc = admin_delete_topic(cluster, names[t], s->d->session->deadline_ns, &err);
+
+		if (rc != RC_NOT_FOUND)
+			took(s, of_rc(rc, &err, side), &err);
+	}
+}
+
 /* How many are there; -1: it was not told. first: they are deleted. */
 static int topics_once(struct sweep *s, struct cluster *cluster, enum side side, bool first)
 {
@@ -96,7 +110,11 @@ static int topics_once(struct sweep *s, struct cluster *cluster, enum side side,
 static void sweep_topics(struct sweep *s, struct cluster *cluster, enum side side)
 {
 	int64_t until = MIN(s->d->session->deadline_ns, clock_mono_ns() + SETTLE_MS * NS_PER_MS);
-	int found = topics_once(s, cluster, side, true);
+	int found;
+
+	if (s->own && s->d->made)
+		delete_own(s, cluster, side);
+	found = topics_once(s, cluster, side, true);
 
 	while (found > 0 && clock_mono_ns() + LOOK_MS * NS_PER_MS < until) {
 		loop_wait_until(s->d->session->loop, clock_mono_ns() + LOOK_MS * NS_PER_MS);

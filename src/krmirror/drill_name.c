@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* krmirror-drill-LINK-HOST-PID-TICKS-STARTED-KIND: what is needed to tell, from the name alone, whether somebody still
+/* krmirror-drill-LINK-HOST-PID-TICKS-UNTIL-KIND: what is needed to tell, from the name alone, whether somebody still
  * needs it. A process id is known by its beginning: ids come again. */
 #include "krmirror/drill.h"
 
@@ -10,7 +10,11 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { TEXT_MAX = 1024, BEGAN_FIELD = 20 };   /* of /proc/PID/stat, behind the name and its parenthesis */
+enum {
+	TEXT_MAX = 1024,
+	BEGAN_FIELD = 20,            /* of /proc/PID/stat, behind the name and its parenthesis */
+	CLOCKS_APART_S = 120         /* of hosts, at most */
+};
 
 static uint32_t digest(const char *text)
 {
@@ -65,20 +69,21 @@ static int64_t began(int64_t pid)
 	return p == NULL ? -1 : strtoll(p, NULL, 10);
 }
 
-struct drill_owner drill_owner_self(const char *link)
+struct drill_owner drill_owner_self(const char *link, int64_t most_ms)
 {
 	int64_t pid = getpid();
 
-	return (struct drill_owner){ digest(link), host_digest(), pid, began(pid), clock_wall_ms() / 1000 };
+	return (struct drill_owner){ digest(link), host_digest(), pid, began(pid), (clock_wall_ms() + most_ms) / 1000 };
 }
 
 void drill_name(const struct drill_owner *o, char kind, int n, char name[DRILL_NAME_MAX])
 {
 	snprintf(name, DRILL_NAME_MAX, CANARY_PREFIX "%08x-%08x-%lld-%lld-%lld-%c%d", o->link, o->host, (long long)o->pid,
-		 (long long)o->ticks, (long long)o->started_s, kind, n);
+		 (long long)o->ticks, (long long)o->until_s, kind, n);
 }
 
-const char *drill_name_in(const char *name)
+/* The canary in a name, which may have a prefix; NULL: it is none. */
+static const char *drill_name_in(const char *name)
 {
 	return strstr(name, CANARY_PREFIX);
 }
@@ -86,16 +91,16 @@ const char *drill_name_in(const char *name)
 bool drill_name_parse(const char *name, struct drill_owner *o)
 {
 	const char *at = drill_name_in(name);
-	long long pid, ticks, started;
+	long long pid, ticks, until;
 	int used = 0;
 
 	*o = (struct drill_owner){ 0 };
 	if (at == NULL || sscanf(at + strlen(CANARY_PREFIX), "%8x-%8x-%19lld-%19lld-%19lld-%n", &o->link, &o->host, &pid,
-				 &ticks, &started, &used) != 5 || used == 0)
+				 &ticks, &until, &used) != 5 || used == 0)
 		return false;
 	o->pid = pid;
 	o->ticks = ticks;
-	o->started_s = started;
+	o->until_s = until;
 	return true;
 }
 
@@ -103,5 +108,5 @@ bool drill_owner_lives(const struct drill_owner *o, const struct drill_owner *se
 {
 	if (o->host == self->host)
 		return o->pid == self->pid ? o->ticks == self->ticks : began(o->pid) == o->ticks && o->ticks >= 0;
-	return now_s - o->started_s < DRILL_HOURS_MAX * 3600;
+	return now_s < o->until_s + CLOCKS_APART_S;
 }

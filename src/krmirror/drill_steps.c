@@ -13,7 +13,7 @@
 #include <stdarg.h>
 #include <string.h>
 
-enum { LOOK_MS = 50 };
+enum { LOOK_MS = 50, SETTLE_MS = 10000, ANSWER_MS = 5000 };
 
 void drill_detail(struct drill *d, const char *fmt, ...)
 {
@@ -24,7 +24,8 @@ void drill_detail(struct drill *d, const char *fmt, ...)
 	va_end(ap);
 }
 
-enum outcome drill_wait(struct drill *d, bool (*done)(struct drill *d), const char *what, struct err *err)
+/* Runs the loop until the condition holds; OUTCOME_TIMED_OUT with what at the session's deadline. */
+static enum outcome wait_until(struct drill *d, bool (*done)(struct drill *d), const char *what, struct err *err)
 {
 	while (!done(d)) {
 		if (clock_mono_ns() >= d->session->deadline_ns) {
@@ -56,12 +57,9 @@ enum outcome drill_connect(struct drill *d, struct err *err)
 /* The mirrors' names, and where the source is, are the link's. */
 static enum outcome read_link(struct drill *d, char **bootstrap, struct err *err)
 {
-	struct link_wish wish = { 0 };
-	struct link_conf conf = { 0 };
-	int rc = control_log_link(d->session->log, d->plan.link, &wish, err);
+	struct link_conf conf;
+	int rc = session_link_conf(d->session, d->plan.link, &conf, err);
 
-	if (rc == RC_OK)
-		rc = link_conf_of(&wish, d->session->conf->secret_key, &conf, err);
 	for (int64_t t = 0; t < d->plan.topics && rc == RC_OK; t++) {
 		char name[DRILL_NAME_MAX + 256];
 
@@ -72,7 +70,6 @@ static enum outcome read_link(struct drill *d, char **bootstrap, struct err *err
 	if (rc == RC_OK && conf.source.bootstrap_text != NULL)
 		*bootstrap = xstrdup(conf.source.bootstrap_text);
 	link_conf_fini(&conf);
-	link_wish_fini(&wish);
 	return rc == RC_OK ? OUTCOME_DONE : outcome_of(err, SIDE_DESTINATION);
 }
 
@@ -147,11 +144,32 @@ enum outcome drill_create(struct drill *d, struct err *err)
 		struct admin_new_topic topic = { .name = d->topics[t], .n_partitions = (int32_t)d->plan.partitions,
 						 .replication_factor = -1 };
 
-		if (admin_create_topic(d->source, &topic, d->session->deadline_ns, NULL, err) != RC_OK)
+		d->made = true;
+		if (admin_create_topic(d->source, &topic, false, d->session->deadline_ns, NULL, err) != RC_OK)
 			return outcome_of(err, SIDE_SOURCE);
 	}
 	drill_detail(d, "%lld topics of %lld partitions", (long long)d->plan.topics, (long long)d->plan.partitions);
 	return OUTCOME_DONE;
+}
+
+/* A broker may not know yet what the controller has just made. */
+static enum outcome mirror_one(struct drill *d, int64_t t, struct err *err)
+{
+	int64_t until = MIN(d->session->deadline_ns, clock_mono_ns() + SETTLE_MS * NS_PER_MS);
+	struct mirror_create_opts opts = { .topic = d->mirrors[t], .link = d->plan.link, .source_topic = d->topics[t],
+					   .replication_factor = -1 };
+	struct mirror_created created;
+	enum outcome outcome;
+
+	for (;;) {
+		*err = (struct err){ 0 };
+		created = (struct mirror_created){ 0 };
+		outcome = mirror_create_topic(d->session, &opts, &d->cli->arena, &created, err);
+		json_decref(created.adopted_end);
+		if (outcome == OUTCOME_DONE || err->rc != RC_NOT_FOUND || clock_mono_ns() >= until)
+			return outcome;
+		loop_wait_until(d->session->loop, clock_mono_ns() + LOOK_MS * NS_PER_MS);
+	}
 }
 
 enum outcome drill_mirror_step(struct drill *d, struct err *err)
@@ -164,14 +182,8 @@ enum outcome drill_mirror_step(struct drill *d, struct err *err)
 		err_hint(err, "start one beside the destination: krmirrord(8)");
 		return OUTCOME_FAILED;
 	}
-	for (int64_t t = 0; t < d->plan.topics && outcome == OUTCOME_DONE; t++) {
-		struct mirror_create_opts opts = { .topic = d->mirrors[t], .link = d->plan.link,
-						   .source_topic = d->topics[t], .replication_factor = -1 };
-		struct mirror_created created;
-
-		outcome = mirror_create_topic(d->session, &opts, &d->cli->arena, &created, err);
-		json_decref(created.adopted_end);
-	}
+	for (int64_t t = 0; t < d->plan.topics && outcome == OUTCOME_DONE; t++)
+		outcome = mirror_one(d, t, err);
 	drill_detail(d, "%d workers", workers);
 	return outcome;
 }
@@ -191,7 +203,7 @@ enum outcome drill_write(struct drill *d, struct err *err)
 	for (int i = 0; i < d->n_parts; i++)
 		writer_add(d->writer, drill_topic(d, i), drill_partition(d, i));
 	writer_start(d->writer);
-	outcome = drill_wait(d, all_written, "the records could not be written in time", err);
+	outcome = wait_until(d, all_written, "the records could not be written in time", err);
 	trouble = writer_trouble(d->writer);
 	drill_detail(d, "%lld records acknowledged", (long long)writer_acked(d->writer));
 	if (outcome == OUTCOME_DONE || trouble == NULL)
@@ -200,33 +212,44 @@ enum outcome drill_write(struct drill *d, struct err *err)
 	return outcome_of(err, SIDE_SOURCE);
 }
 
+/* A question of its own time: asked just before the step's deadline it would blame a destination that answers. */
+static enum outcome read_ends(struct drill *d, int64_t *have, struct err *err)
+{
+	int64_t deadline = d->session->deadline_ns + ANSWER_MS * NS_PER_MS;
+
+	for (int64_t t = 0; t < d->plan.topics; t++) {
+		struct ends_of what = { d->mirrors[t], (int32_t)d->plan.partitions, ADMIN_LATEST, ADMIN_CONSUMER, 0 };
+
+		if (topic_ends(d->session->destination, &what, deadline, have + t * d->plan.partitions, err) != RC_OK)
+			return outcome_of(err, SIDE_DESTINATION);
+	}
+	return OUTCOME_DONE;
+}
+
+static bool all_copied(const struct drill *d, const int64_t *have, const int64_t *want)
+{
+	for (int i = 0; i < d->n_parts; i++)
+		if (have[i] < want[i])
+			return false;
+	return true;
+}
+
 /* Until the mirrors have what was written when it was first asked; more comes all the time. */
 enum outcome drill_copy(struct drill *d, struct err *err)
 {
 	int64_t *want = xcalloc((size_t)d->n_parts, sizeof(*want)), *have = xcalloc((size_t)d->n_parts, sizeof(*have));
-	enum outcome outcome = OUTCOME_DONE;
-	bool all = false;
+	enum outcome outcome;
 
 	for (int i = 0; i < d->n_parts; i++)
 		want[i] = writer_part(d->writer, i)->end;
-	while (outcome == OUTCOME_DONE && !all) {
-		all = true;
-		for (int64_t t = 0; t < d->plan.topics && outcome == OUTCOME_DONE; t++) {
-			struct ends_of what = { d->mirrors[t], (int32_t)d->plan.partitions, ADMIN_LATEST, ADMIN_CONSUMER, 0 };
-
-			if (topic_ends(d->session->destination, &what, d->session->deadline_ns,
-				       have + t * d->plan.partitions, err) != RC_OK)
-				outcome = outcome_of(err, SIDE_DESTINATION);
-		}
-		for (int i = 0; i < d->n_parts; i++)
-			all = all && have[i] >= want[i];
-		if (outcome == OUTCOME_DONE && !all && clock_mono_ns() >= d->session->deadline_ns) {
+	while ((outcome = read_ends(d, have, err)) == OUTCOME_DONE && !all_copied(d, have, want)) {
+		if (clock_mono_ns() >= d->session->deadline_ns) {
 			err_set(err, RC_TIMEOUT, "the worker has not copied the canaries in time");
 			err_hint(err, "`krmirror mirror list` and the worker's log tell why");
 			outcome = OUTCOME_TIMED_OUT;
+			break;
 		}
-		if (outcome == OUTCOME_DONE && !all)
-			loop_wait_until(d->session->loop, clock_mono_ns() + LOOK_MS * NS_PER_MS);
+		loop_wait_until(d->session->loop, clock_mono_ns() + LOOK_MS * NS_PER_MS);
 	}
 	xfree(want);
 	xfree(have);

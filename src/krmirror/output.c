@@ -133,28 +133,3 @@ void output_failure(struct output *o, const char *word, const struct err *err)
 				     json_text(err->text), "hint",
 				     json_text(err->hint[0] != '\0' ? err->hint : NULL)));
 }
-
-json_t *json_known(int64_t value)
-{
-	return value < 0 ? json_null() : json_integer(value);
-}
-
-/* What brokers send may be no UTF-8, which JSON cannot hold: then every byte beyond ASCII becomes '?'. */
-json_t *json_text(const char *text)
-{
-	json_t *s;
-	char *plain;
-
-	if (text == NULL)
-		return json_null();
-	s = json_string(text);
-	if (s != NULL)
-		return s;
-	plain = xstrdup(text);
-	for (char *p = plain; *p != '\0'; p++)
-		if ((unsigned char)*p >= 0x80)
-			*p = '?';
-	s = json_string(plain);
-	xfree(plain);
-	return s;
-}

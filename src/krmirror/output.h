@@ -4,6 +4,7 @@
  * only what may be seen. */
 #pragma once
 
+#include "control/json_values.h"
 #include "control/outcome.h"
 
 #include <jansson.h>
@@ -41,11 +42,6 @@ void output_failure(struct output *o, const char *word, const struct err *err);
 
 /* The closed list of words of the error document. */
 const char *const *error_words(size_t *n);
-
-/* Null for negative numbers: offsets, lags and ages that are not known. */
-json_t *json_known(int64_t value);
-/* Null for NULL. */
-json_t *json_text(const char *text);
 
 struct column {
 	const char *name;

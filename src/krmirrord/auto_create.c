@@ -8,7 +8,8 @@
  * in the log there first. So what is listed as a topic, and is a mirror, stands in the log that is read afterwards.
  *
  * Failure modes:
- *  - many new topics: made for a second, and on in the next round, so that promotions and heartbeats get their turn;
+ *  - many new topics: made many at a time for a second, and on in the next round, so that promotions and heartbeats
+ *    get their turn;
  *  - one cannot be made: told, the others are, and it is tried again in the next pass;
  *  - killed in a creation: its intention is recorded; gone on with when nobody can be at it any more;
  *  - the source's log may not be read: only topics that are named literally;
@@ -21,14 +22,19 @@
 #include "client/admin.h"
 #include "control/auto_plan.h"
 #include "control/mirrors.h"
+#include "control/source_log.h"
+#include "wire/msg/kerr_codes.h"
 
-enum { SLICE_MS = 1000, ONE_DEADLINE_MS = 10000, CUT_SHORT_MS = 30000, TELL_EACH = 100 };
+enum { SLICE_MS = 1000, BATCH_DEADLINE_MS = 20000, CUT_SHORT_MS = 30000, TELL_EACH = 100 };
 
-#define CONTROL_TOPIC "_krmirror"
+/* Of one request: the controller makes at most 10,000 records of it, one for each topic, setting and partition. As many
+ * topics as take a second or two: the rounds of the worker wait meanwhile. Few at a time are hardly quicker. */
+enum { BATCH_MIN = 25, BATCH_MAX = 200, BATCH_PARTITIONS = 5000 };
 
 struct auto_create {
-	char *cursor;                /* the last mirror that was tried in this pass; NULL: a new one begins */
+	char *cursor;                /* the last source topic that was tried in this pass; NULL: a new one begins */
 	int made;                    /* in this pass */
+	int batch;                   /* topics of the next request */
 	int64_t pass_ns;             /* when it began */
 };
 
@@ -103,79 +109,73 @@ static int list_here(struct task_run *run, struct here *here, struct arena *aren
 	return rc;
 }
 
-/* Adds what a control log of the source lists. */
-static enum outcome read_log(struct task_run *run, const char *topic, json_t *mirrors, struct err *err)
-{
-	struct control_log_opts opts = { .topic = topic, .replication = -1, .of_others = true };
-	struct control_log *log = control_log_create(run->source, &opts);
-	enum outcome outcome = control_log_read(log, run->deadline_ns, err);
-	const struct control_record *r = NULL;
-
-	while (outcome == OUTCOME_DONE && (r = control_log_next(log, RECORD_MIRROR, r)) != NULL)
-		put(mirrors, r->topic);
-	control_log_destroy(log);
-	return outcome;
-}
-
 /* *mirrors is NULL where a log may not be read. False: it is not known. */
 static bool look_there(struct task_run *run, json_t **mirrors)
 {
-	const char *names[] = { CONTROL_TOPIC, run->worker->conf->control_topic };
-	int n = strcmp(names[0], names[1]) == 0 ? 1 : 2;
 	struct err err = { 0 };
+	enum outcome outcome = source_log_mirrors(&run->worker->session, run->source, run->deadline_ns, mirrors, &err);
 
-	*mirrors = json_object();
-	for (int i = 0; i < n; i++) {
-		enum outcome outcome = read_log(run, names[i], *mirrors, &err);
-
-		if (outcome == OUTCOME_DONE)
-			continue;
-		json_decref(*mirrors);
-		*mirrors = NULL;
-		if (outcome == OUTCOME_AUTH && err.kafka != 0)
-			return true;
-		task_failed(run, &err);
-		return false;
-	}
-	return true;
+	if (outcome == OUTCOME_DONE || (outcome == OUTCOME_AUTH && err.kafka != 0))
+		return true;
+	task_failed(run, &err);
+	return false;
 }
 
 /* ---- making ---- */
 
-static void add_failure(struct task_run *run, const struct auto_item *item, struct err *err)
+static void add_failure(struct task_run *run, const struct mirror_new *new)
 {
-	bool policy = err->rc == RC_KAFKA && err->kafka == 44;
+	const struct err *err = &new->err;
+	int16_t kafka = err->rc == RC_KAFKA ? err->kafka : KERR_NONE;
 
-	if (err->rc == RC_USAGE || (err->rc == RC_KAFKA && err->kafka == 17))
-		task_errors_add(run->errors, TASK_INVALID_TOPIC, "%s: %s", item->source, err->text);
-	else if (policy)
-		task_errors_add(run->errors, TASK_POLICY_VIOLATION_ERROR, "%s: %s", item->source, err->text);
+	if (err->rc == RC_USAGE || kafka == KERR_INVALID_TOPIC_EXCEPTION)
+		task_errors_add(run->errors, TASK_INVALID_TOPIC, "%s: %s", new->source_topic, err->text);
+	else if (kafka == KERR_POLICY_VIOLATION)
+		task_errors_add(run->errors, TASK_POLICY_VIOLATION_ERROR, "%s: %s", new->source_topic, err->text);
 	else
 		task_failed(run, err);
 }
 
-static void make_one(struct task_run *run, const struct auto_item *item, struct auto_create *kept)
+/* As many of the plan's, from `at` on, as a request may have. */
+static int batch_size(const struct auto_plan *plan, int at, int most)
+{
+	int n = 0, partitions = 0;
+
+	while (at + n < plan->n_create && n < most &&
+	       (n == 0 || partitions + plan->create[at + n].n_partitions <= BATCH_PARTITIONS))
+		partitions += plan->create[at + n++].n_partitions;
+	return n;
+}
+
+static void make_batch(struct task_run *run, const struct auto_item *items, int n, struct auto_create *kept)
 {
 	struct session *session = &run->worker->session;
-	struct mirror_create_opts opts = {
-		.topic = item->mirror, .link = run->link->name, .source_topic = item->source,
-		.replication_factor = -1, .by_task = true,
-	};
-	struct mirror_created created;
-	struct err err = { 0 };
-	struct arena arena;
+	int64_t took, began = clock_mono_ns();
+	struct mirror_new *news = xcalloc((size_t)n, sizeof(*news));
 
-	session->deadline_ns = worker_deadline(ONE_DEADLINE_MS);
-	arena_init(&arena, 0);
-	if (mirror_create_topic(session, &opts, &arena, &created, &err) != OUTCOME_DONE) {
-		add_failure(run, item, &err);
-	} else if (created.changed) {
-		kept->made++;
-		log_info("mirror", "created by itself", "link=%s topic=%s source_topic=%s partitions=%d", run->link->name,
-			 item->mirror, item->source, created.num_partition);
-	}
-	arena_fini(&arena);
+	for (int i = 0; i < n; i++)
+		news[i] = (struct mirror_new){ .topic = items[i].mirror, .source_topic = items[i].source };
+	session->deadline_ns = worker_deadline(BATCH_DEADLINE_MS);
+	mirror_create_all(session, run->link->name, news, n);
 	session->deadline_ns = run->deadline_ns;
+	took = clock_mono_ns() - began;
+	if (took > 2 * SLICE_MS * NS_PER_MS)
+		kept->batch = MAX(n / 2, (int)BATCH_MIN);
+	else if (n == kept->batch && took < SLICE_MS * NS_PER_MS)
+		kept->batch = MIN(n * 2, (int)BATCH_MAX);
+	for (int i = 0; i < n; i++) {
+		if (news[i].outcome != OUTCOME_DONE) {
+			add_failure(run, &news[i]);
+		} else if (news[i].changed) {
+			kept->made++;
+			ledger_link(run->worker->ledger, run->link->name)->mirrors_created++;
+			log_info("mirror", "created by itself", "link=%s topic=%s source_topic=%s partitions=%d",
+				 run->link->name, news[i].topic, news[i].source_topic, news[i].n_partitions);
+		}
+	}
+	xfree(kept->cursor);
+	kept->cursor = xstrdup(items[n - 1].source);
+	xfree(news);
 }
 
 static bool stops(const struct task_run *run)
@@ -189,12 +189,13 @@ static void make(struct task_run *run, const struct auto_plan *plan, struct auto
 	int64_t until = worker_deadline(SLICE_MS);
 	int at = 0, before = kept->made;
 
-	while (kept->cursor != NULL && at < plan->n_create && strcmp(plan->create[at].mirror, kept->cursor) <= 0)
+	while (kept->cursor != NULL && at < plan->n_create && strcmp(plan->create[at].source, kept->cursor) <= 0)
 		at++;
-	for (; at < plan->n_create && clock_mono_ns() < until && !stops(run); at++) {
-		make_one(run, &plan->create[at], kept);
-		xfree(kept->cursor);
-		kept->cursor = xstrdup(plan->create[at].mirror);
+	while (at < plan->n_create && clock_mono_ns() < until && !stops(run)) {
+		int n = batch_size(plan, at, kept->batch);
+
+		make_batch(run, plan->create + at, n, kept);
+		at += n;
 	}
 	run->more = at < plan->n_create && !stops(run);
 	if (kept->made / TELL_EACH > before / TELL_EACH || (!run->more && kept->made > TELL_EACH))
@@ -218,8 +219,8 @@ static void tell_plan(struct task_run *run, const struct auto_plan *plan)
 				plan->exists[i].source, plan->exists[i].mirror);
 	if (plan->narrowed)
 		task_errors_add(run->errors, TASK_AUTHORIZATION_ERROR, "only topics that a filter names literally are mirrored: "
-				"the source's control log may not be read, so which topics are mirrors there is not known; grant "
-				"DESCRIBE and READ on Topic " CONTROL_TOPIC " to krmirror's principal on the source cluster");
+				"the source's control log may not be read, so which topics are mirrors there is not known; "
+				SOURCE_LOG_RIGHT);
 }
 
 static void decide(struct task_run *run, const struct topic_rules *rules, struct arena *arena, struct err *err)
@@ -261,6 +262,8 @@ void auto_create_run(struct task_run *run)
 
 	if (kept == NULL)
 		*run->data = kept = xcalloc(1, sizeof(*kept));
+	if (kept->batch == 0)
+		kept->batch = BATCH_MIN;
 	if (kept->cursor == NULL)
 		kept->pass_ns = clock_mono_ns();
 	arena_init(&arena, 0);

@@ -27,8 +27,7 @@ static void tell_link(struct link_row *row)
 
 static void tell_mirror(struct mirror_row *row)
 {
-	static const struct plan_link unknown = { 0 };
-	enum mirror_status status = plan_status(row->link_row != NULL ? &row->link_row->plan : &unknown, &row->plan);
+	enum mirror_status status = mirror_row_status(row);
 
 	if (row->status_told && row->told_status == status)
 		return;

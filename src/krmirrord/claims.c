@@ -119,7 +119,7 @@ static enum outcome decide_append(struct control_log *log, struct control_batch 
 	struct append *append = arg;
 	const struct claim_wish *wish = append->wish;
 	char *key = record_key_claim(wish->worker);
-	struct claim claim = { .time_ms = clock_wall_ms() };
+	struct claim claim = { .time_ms = clock_wall_ms(), .session_timeout_ms = wish->session_timeout_ms };
 
 	(void)err;
 	append->n = highest(log) + 1;

@@ -16,6 +16,7 @@ struct claim_wish {
 	const char *worker, *host, *version;
 	const char *address;            /* http.advertised.listener, or NULL */
 	int64_t started_ms;
+	int32_t session_timeout_ms;
 	const struct share *shares;
 	int n_shares;
 };

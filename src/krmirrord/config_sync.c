@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* TopicConfigsSync: mirror topics follow the settings of their sources.
  *
- * Happy path: the settings of the source's topics are asked for, a few hundred in a run; of those that have changed, and of
- * all every ten seconds, the destination's. Where something differs from what the plan wants, it is recorded, then altered.
+ * Happy path: the settings of the source's topics are asked for, some hundred in a run, and only the settings that the plan
+ * looks at; at the same time the destination's, of a share of the topics, so that all come by in ten seconds; behind
+ * that the destination's of those that have changed. Where something differs from what the plan wants, it is recorded, then
+ * altered.
  *
  * Failure modes:
  *  - killed between record and alteration: the next run finds the difference again;
@@ -19,20 +21,19 @@
 #include "base/mem.h"
 #include "client/admin.h"
 #include "control/config_plan.h"
+#include "wire/msg/kerr_codes.h"
 
 #include <stdlib.h>
 
-enum { AUTHORIZATION_FAILED = 29, POLICY_VIOLATION = 44 };
-
-/* Topics of a run; how often the destination is asked for all, although the source has not changed. */
-enum { SLICE = 250, CHECK_MS = 10000 };
+/* Topics of a run; how often the destination is asked for all, although the source has not changed, a share at a time; how
+ * long a run may alter, because the rounds of the worker wait meanwhile. */
+enum { SLICE = 500, CHECK_MS = 10000, SHARES = 10, ALTER_MS = 2000 };
 
 struct config_sync {
 	json_t *refused;             /* "topic name" -> the value that the destination does not take, or null */
 	json_t *settled;             /* topic -> hash of the source's settings that it follows */
 	char *cursor;                /* the last topic of the run before; NULL: a new pass begins */
-	bool checking;               /* in this pass the destination is asked, too */
-	int64_t check_ns;
+	int64_t share_from, share_to;   /* by the clock: this pass compares the topics of the shares in between */
 };
 
 void config_sync_forget(void *data)
@@ -45,11 +46,20 @@ void config_sync_forget(void *data)
 	xfree(kept);
 }
 
-/* Mirrors of the link, and both sides' settings of them. */
+/* Mirrors of the link, and both sides' settings of them. Of the first ones the destination is asked in any case. */
 struct both {
-	int n;
+	int n, n_due;
 	struct admin_configs_of *source, *here;
 };
+
+/* Of a topic that was never seen in step, and of one whose share it is. */
+static bool is_due(const struct config_sync *kept, const char *topic)
+{
+	int64_t share = (int64_t)(hash_bytes(topic, strlen(topic)) % SHARES);
+
+	return json_object_get(kept->settled, topic) == NULL ||
+	       (share + SHARES - (kept->share_from + 1) % SHARES) % SHARES < kept->share_to - kept->share_from;
+}
 
 static bool takes_part(const struct mirror_row *row, const struct task_run *run)
 {
@@ -66,6 +76,12 @@ static int by_topic(const void *a, const void *b)
 	return strcmp(((const struct row_of *)a)->topic, ((const struct row_of *)b)->topic);
 }
 
+static void add(struct both *both, const struct row_of *row, struct arena *arena)
+{
+	both->source[both->n].topic = arena_strdup(arena, row->source);
+	both->here[both->n++].topic = arena_strdup(arena, row->topic);
+}
+
 /* The next slice behind the cursor, which is moved. */
 static struct both list(struct task_run *run, struct arena *arena)
 {
@@ -76,7 +92,7 @@ static struct both list(struct task_run *run, struct arena *arena)
 		.source = arena_new(arena, struct admin_configs_of, SLICE),
 		.here = arena_new(arena, struct admin_configs_of, SLICE),
 	};
-	int n = 0;
+	int n = 0, last;
 
 	for (int i = 0; i < model->n_mirrors; i++) {
 		const struct mirror_row *row = model->mirrors[i];
@@ -85,13 +101,16 @@ static struct both list(struct task_run *run, struct arena *arena)
 			rows[n++] = (struct row_of){ row->topic, row->wish.source_topic };
 	}
 	qsort(rows, (size_t)n, sizeof(*rows), by_topic);
-	for (; both.n < MIN(n, (int)SLICE); both.n++) {
-		both.source[both.n].topic = arena_strdup(arena, rows[both.n].source);
-		both.here[both.n].topic = arena_strdup(arena, rows[both.n].topic);
-	}
-	run->more = both.n < n;
+	last = MIN(n, (int)SLICE) - 1;
+	run->more = last + 1 < n;
 	xfree(kept->cursor);
-	kept->cursor = run->more ? xstrdup(both.here[both.n - 1].topic) : NULL;
+	kept->cursor = run->more ? xstrdup(rows[last].topic) : NULL;
+	for (int due = 1; due >= 0; due--) {
+		for (int i = 0; i <= last; i++)
+			if (is_due(kept, rows[i].topic) == (due == 1))
+				add(&both, &rows[i], arena);
+		both.n_due = due == 1 ? both.n : both.n_due;
+	}
 	return both;
 }
 
@@ -164,6 +183,7 @@ static void tell(const struct config_change *c, const struct admin_setting *s)
 	const char *was = here != NULL && here->value != NULL ? here->value : "";
 	const char *now = s->value != NULL ? s->value : "default";
 
+	ledger_link(c->run->worker->ledger, c->run->link->name)->config_updates++;
 	if (json_object_get(c->plan.put_back, s->name) != NULL)
 		log_warn("mirror", "a setting that somebody changed is put back while it is mirrored",
 			 "link=%s topic=%s setting=%s from=" LOG_Q " to=" LOG_Q, c->run->link->name, c->topic, s->name, was, now);
@@ -177,7 +197,7 @@ static void refuse(struct config_change *c, const struct admin_setting *s, const
 	struct config_sync *kept = *c->run->data;
 	char *key = refused_key(c, s->name);
 
-	task_errors_add(c->run->errors, err->kafka == POLICY_VIOLATION ? TASK_POLICY_VIOLATION_ERROR :
+	task_errors_add(c->run->errors, err->kafka == KERR_POLICY_VIOLATION ? TASK_POLICY_VIOLATION_ERROR :
 			TASK_INVALID_REQUEST_ERROR, "%s", err->text);
 	json_object_set_new(kept->refused, key, json_pack("{s:s?, s:s, s:i}", "value", s->value, "text", err->text,
 							  "kafka", (int)err->kafka));
@@ -194,7 +214,7 @@ static bool was_refused(struct config_change *c, const char *name, const char *v
 	bool same = before != NULL && (then == NULL ? value == NULL : value != NULL && strcmp(then, value) == 0);
 
 	if (same)
-		task_errors_add(c->run->errors, json_integer_value(json_object_get(before, "kafka")) == POLICY_VIOLATION ?
+		task_errors_add(c->run->errors, json_integer_value(json_object_get(before, "kafka")) == KERR_POLICY_VIOLATION ?
 				TASK_POLICY_VIOLATION_ERROR : TASK_INVALID_REQUEST_ERROR, "%s",
 				json_string_value(json_object_get(before, "text")));
 	else
@@ -308,10 +328,10 @@ static bool sync_one(struct task_run *run, const struct admin_configs_of *source
 
 static bool readable(struct task_run *run, const struct admin_configs_of *of, const char *side)
 {
-	if (of->error == AUTHORIZATION_FAILED)
+	if (of->error == KERR_TOPIC_AUTHORIZATION_FAILED)
 		task_errors_add(run->errors, TASK_AUTHORIZATION_ERROR, "%s: the settings of topic %s may not be read; grant "
 				"DESCRIBE_CONFIGS on it to krmirror's principal", side, of->topic);
-	return of->error == 0;
+	return of->error == KERR_NONE;
 }
 
 static json_int_t hash_of(const struct admin_configs *configs)
@@ -327,17 +347,17 @@ static json_int_t hash_of(const struct admin_configs *configs)
 	return (json_int_t)(hash >> 1);
 }
 
-/* Leaves those of which there is something to decide. */
+/* Behind those that are due, leaves those that have changed at the source. */
 static void narrow(struct task_run *run, struct both *both)
 {
 	const struct config_sync *kept = *run->data;
-	int n = 0;
+	int n = both->n_due;
 
-	for (int i = 0; i < both->n; i++) {
+	for (int i = n; i < both->n; i++) {
 		const json_t *settled = json_object_get(kept->settled, both->here[i].topic);
-		bool same = settled != NULL && json_integer_value(settled) == hash_of(&both->source[i].configs);
 
-		if (!readable(run, &both->source[i], "source") || (same && !kept->checking))
+		if (!readable(run, &both->source[i], "source") ||
+		    (settled != NULL && json_integer_value(settled) == hash_of(&both->source[i].configs)))
 			continue;
 		both->source[n] = both->source[i];
 		both->here[n++] = both->here[i];
@@ -345,18 +365,56 @@ static void narrow(struct task_run *run, struct both *both)
 	both->n = n;
 }
 
+/* False: err says why. */
+static bool ask(struct task_run *run, struct both *both, struct arena *arena, struct err *err)
+{
+	const char *keys[CONFIG_KEYS_MAX];
+	int n_keys = config_keys(include_of(run), keys);
+	struct cluster *destination = run->worker->session.destination;
+	struct admin_configs_ask of_both[] = {
+		{ .cluster = run->source, .topics = both->source, .n = both->n, .keys = keys, .n_keys = n_keys },
+		{ .cluster = destination, .topics = both->here, .n = both->n_due, .keys = keys, .n_keys = n_keys },
+	};
+	struct admin_configs_ask of_changed = { .cluster = destination, .topics = both->here + both->n_due, .keys = keys,
+						.n_keys = n_keys };
+
+	admin_describe_configs_of(of_both, ARRAY_LEN(of_both), run->deadline_ns, arena);
+	for (size_t i = 0; i < ARRAY_LEN(of_both); i++)
+		if (of_both[i].rc != RC_OK) {
+			*err = of_both[i].err;
+			return false;
+		}
+	narrow(run, both);
+	of_changed.n = both->n - both->n_due;
+	admin_describe_configs_of(&of_changed, 1, run->deadline_ns, arena);
+	if (of_changed.rc != RC_OK)
+		*err = of_changed.err;
+	return of_changed.rc == RC_OK;
+}
+
+static bool may_go_on(const struct task_run *run, int64_t until_ns)
+{
+	return clock_mono_ns() < until_ns && !worker_asked_to_stop(run->worker) && !run->worker->member.fenced &&
+	       run->worker->member.leader;
+}
+
+/* What there is no time for is due in the next pass. */
 static void sync_all(struct task_run *run, const struct both *both)
 {
 	struct config_sync *kept = *run->data;
+	int64_t until = MIN(run->deadline_ns, worker_deadline(ALTER_MS));
+	bool goes_on = true;
 
 	for (int i = 0; i < both->n; i++) {
 		int before = run->errors->n + run->errors->more;
 
-		if (!readable(run, &both->here[i], "destination"))
+		if (!readable(run, &both->source[i], "source") || !readable(run, &both->here[i], "destination"))
 			continue;
-		if (!sync_one(run, &both->source[i], &both->here[i]) || clock_mono_ns() >= run->deadline_ns ||
-		    worker_asked_to_stop(run->worker) || run->worker->member.fenced || !run->worker->member.leader)
-			return;
+		if (!goes_on) {
+			json_object_del(kept->settled, both->here[i].topic);
+			continue;
+		}
+		goes_on = sync_one(run, &both->source[i], &both->here[i]) && may_go_on(run, until);
 		if (run->errors->n + run->errors->more == before)
 			json_object_set_new(kept->settled, both->here[i].topic, json_integer(hash_of(&both->source[i].configs)));
 		else
@@ -375,9 +433,9 @@ static void begin(struct task_run *run)
 	}
 	if (kept->cursor != NULL)
 		return;
-	kept->checking = clock_mono_ns() >= kept->check_ns;
-	if (kept->checking)
-		kept->check_ns = worker_deadline(CHECK_MS);
+	kept->share_from = kept->share_to;
+	kept->share_to = clock_mono_ns() / (CHECK_MS / SHARES * NS_PER_MS);
+	kept->share_from = MAX(kept->share_from, kept->share_to - SHARES);
 }
 
 void config_sync_run(struct task_run *run)
@@ -385,19 +443,11 @@ void config_sync_run(struct task_run *run)
 	struct err err = { 0 };
 	struct arena arena;
 	struct both both;
-	int n_keys, rc;
-	const char *const *keys = config_keys(&n_keys);
 
 	begin(run);
 	arena_init(&arena, 0);
 	both = list(run, &arena);
-	rc = admin_describe_configs_of(run->source, both.source, both.n, keys, n_keys, run->deadline_ns, &arena, &err);
-	if (rc == RC_OK) {
-		narrow(run, &both);
-		rc = admin_describe_configs_of(run->worker->session.destination, both.here, both.n, keys, n_keys,
-					       run->deadline_ns, &arena, &err);
-	}
-	if (rc == RC_OK)
+	if (ask(run, &both, &arena, &err))
 		sync_all(run, &both);
 	else
 		task_failed(run, &err);

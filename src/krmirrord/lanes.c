@@ -8,8 +8,7 @@
 
 enum {
 	/* A snapshot is at most a second old; a lane that was closed before it was ever seen is gone after this. */
-	SNAPSHOT_AGE_MS = 2500,
-	GRACE_MS = 1000
+	SNAPSHOT_AGE_MS = 2500
 };
 
 static struct mirror *mirror_of(struct worker *worker, const struct mirror_row *row, int32_t partition)
@@ -202,7 +201,7 @@ static enum plan_action decide(struct worker *worker, const struct mirror_row *r
 	const struct partition_state *entry = mirror_state_find(&row->mirror_state, p);
 	struct plan_times times = {
 		.now_ns = clock_mono_ns(),
-		.takeover_ns = (worker->conf->session_timeout_ms + GRACE_MS) * NS_PER_MS,
+		.takeover_ns = worker_lease_ms(worker) * NS_PER_MS,
 	};
 	struct plan_lane plan = {
 		.want = row->want, .mine = lane->mine, .held = lane->held, .gained_ns = lane->gained_ns,

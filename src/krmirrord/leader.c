@@ -60,7 +60,7 @@ static bool others_closed(const struct worker *worker, const struct stop_item *i
 static void wait_for_others(struct worker *worker, struct stop_item *const *items, int n)
 {
 	int64_t began = clock_mono_ns(), soon = began + OTHERS_MS * NS_PER_MS;
-	int64_t late = began + (worker->conf->session_timeout_ms + GRACE_MS) * NS_PER_MS;
+	int64_t late = began + worker_lease_ms(worker) * NS_PER_MS;
 	bool wait = others_live(worker);
 	struct err err;
 
@@ -100,6 +100,15 @@ static void close_lanes(struct stop_actor *actor, struct stop_item *const *items
 				row->topic);
 		}
 	wait_for_others(worker, items, n);
+}
+
+static void count_stop(struct tally *tally, const struct stop_item *item)
+{
+	tally->promoted += item->outcome == OUTCOME_DONE && item->at == STOP_DONE && item->kind == WISH_PROMOTE;
+	tally->failed_over += item->outcome == OUTCOME_DONE && item->at == STOP_DONE && item->kind == WISH_FAILOVER;
+	/* what only waits is none */
+	tally->transition_errors += item->outcome == OUTCOME_DONE ? item->at == STOP_WITHDRAWN
+								  : item->outcome != OUTCOME_TIMED_OUT;
 }
 
 static void tell_stop(struct mirror_row *row, const struct stop_item *item)
@@ -155,7 +164,7 @@ static void stop_mirrors(struct worker *worker)
 {
 	struct stop_actor actor = {
 		.close_lanes = close_lanes, .owner = worker,
-		.lease_ms = others_live(worker) ? worker->conf->session_timeout_ms + GRACE_MS : 0,
+		.lease_ms = others_live(worker) ? worker_lease_ms(worker) : 0,
 	};
 	struct mirror_row **rows = xcalloc((size_t)worker->model.n_mirrors + 1, sizeof(struct mirror_row *));
 	int n = gather(worker, rows);
@@ -166,8 +175,10 @@ static void stop_mirrors(struct worker *worker)
 	worker->session.deadline_ns = worker_deadline(STEP_DEADLINE_MS);
 	if (n > 0)
 		stop_act(&worker->session, items, n, &actor);
-	for (int i = 0; i < n; i++)
+	for (int i = 0; i < n; i++) {
+		count_stop(ledger_link(worker->ledger, rows[i]->link), &items[i]);
 		tell_stop(rows[i], &items[i]);
+	}
 	for (int i = 0; i < worker->session.notes.n; i++)
 		log_info("mirror", "note", "text=" LOG_Q, worker->session.notes.lines[i]);
 	notes_fini(&worker->session.notes);
@@ -246,7 +257,7 @@ static void follow_growth(struct worker *worker, struct mirror_row *row)
 static void release_dead(struct worker *worker)
 {
 	const struct member *member = &worker->member;
-	int64_t over_ns = member->share_ns + (worker->conf->session_timeout_ms + GRACE_MS) * NS_PER_MS;
+	int64_t over_ns = member->share_ns + worker_lease_ms(worker) * NS_PER_MS;
 	struct err err;
 
 	if (!member->applied || clock_mono_ns() < over_ns)

@@ -281,6 +281,22 @@ bool links_check(struct worker *worker)
 	return changed;
 }
 
+const char *links_error(const struct link_row *row, const struct err **why)
+{
+	enum link_state_kind state = plan_link_state(&row->plan);
+
+	*why = &row->source_error;
+	/* A source that has never answered is told at once: the checks before UNAVAILABLE take minutes by default. */
+	if (state == LINK_UNAVAILABLE ||
+	    (state == LINK_ACTIVE && !row->stale && row->contact_wall_ms <= 0 && row->source_error.rc != RC_OK))
+		return "SOURCE_UNAVAILABLE";
+	*why = &row->error;
+	if (state == LINK_FAILED || row->stale)
+		return row->error_word;
+	*why = NULL;
+	return NULL;
+}
+
 /* ---- topics ---- */
 
 const struct topic_meta *links_source_topic(const struct mirror_row *row)

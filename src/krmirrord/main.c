@@ -2,6 +2,7 @@
 /* krmirrord(8): options, configuration, and the worker's runs. */
 #include "krmirrord/worker.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "krmirrord/notify.h"
@@ -22,6 +23,7 @@ struct options {
 struct configs {
 	struct conf_files files;
 	struct conf *now, *next;
+	struct ledger ledger;
 };
 
 static const char usage_text[] =
@@ -180,6 +182,7 @@ static enum worker_end run_once(struct configs *configs, struct notes *notes, bo
 {
 	struct worker worker = {
 		.conf = configs->now, .reload = on_reload, .owner = configs, .told_first = told_first,
+		.ledger = &configs->ledger,
 	};
 	enum worker_end end = WORKER_FAILED;
 	struct err err;
@@ -218,6 +221,7 @@ int main(int argc, char **argv)
 	}
 	signals_block();
 	configs.files.config = config_path(&options);
+	configs.ledger.started_ms = clock_wall_ms();
 	configs.now = read_conf(&configs.files, &notes, &err);
 	if (configs.now == NULL)
 		return fail(&err, OUTCOME_USAGE);
@@ -230,5 +234,6 @@ int main(int argc, char **argv)
 	free_conf(configs.now);
 	free_conf(configs.next);
 	notes_fini(&notes);
+	ledger_fini(&configs.ledger);
 	return code;
 }

@@ -23,7 +23,7 @@
 
 #include <unistd.h>
 
-enum { CLOSE_WAIT_MS = 2000, CLAIM_DEADLINE_MS = 10000 };
+enum { CLOSE_WAIT_MS = 2000, CLAIM_DEADLINE_MS = 10000, LEASE_GRACE_MS = 1000 };
 
 /* ---- callbacks of the group: flags, and lanes closed ---- */
 
@@ -141,8 +141,8 @@ static bool append_claim(struct worker *worker, const struct share *shares, int 
 {
 	struct claim_wish wish = {
 		.worker = worker->conf->worker_id, .host = worker->host, .version = PACKAGE_VERSION,
-		.address = worker->conf->http_advertised_listener, .started_ms = worker->started_ms,
-		.shares = shares, .n_shares = n,
+		.address = worker->conf->http_advertised_listener, .started_ms = worker->ledger->started_ms,
+		.session_timeout_ms = worker->conf->session_timeout_ms, .shares = shares, .n_shares = n,
 	};
 	struct err err;
 
@@ -211,6 +211,11 @@ void member_resume_lease(struct worker *worker, int64_t lease_boot_ns)
 		return;
 	member->lapsed = false;
 	lanes_set_lease(worker, member->lease_boot_ns);
+}
+
+int32_t worker_lease_ms(const struct worker *worker)
+{
+	return MAX(worker->conf->session_timeout_ms, worker->model.session_ms) + LEASE_GRACE_MS;
 }
 
 void member_leave(struct worker *worker)

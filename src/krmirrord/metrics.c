@@ -288,6 +288,7 @@ void metrics_write(struct doc *doc, const struct page *page, int64_t wall_ms)
 	rate_limited(doc, page);
 	metrics_lanes(doc, page, wall_ms);
 	tasks(doc, page);
+	metrics_links(doc, page, wall_ms);
 	drills(doc, page);
 	clients(doc, page);
 }

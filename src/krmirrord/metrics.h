@@ -3,7 +3,7 @@
  * each means. */
 #pragma once
 
-#include "krmirrord/doc.h"
+#include "base/doc.h"
 #include "krmirrord/page.h"
 
 /* page NULL: only what the process knows of itself. Times are of the moment of asking. */
@@ -36,5 +36,8 @@ void family_seconds(struct family *family, const struct labels *labels, int64_t 
 /* ---- metrics_lanes.c ---- */
 /* What is known of partitions; of topics, where they are folded. */
 void metrics_lanes(struct doc *doc, const struct page *page, int64_t wall_ms);
+/* ---- metrics_links.c ---- */
+/* What this worker did for links, and what their sync tasks know. */
+void metrics_links(struct doc *doc, const struct page *page, int64_t wall_ms);
 /* ---- metrics_process.c ---- */
 void metrics_process(struct doc *doc);

@@ -42,7 +42,7 @@ static struct link_row *link_row_make(struct model *model, const char *name)
 		return row;
 	row = xcalloc(1, sizeof(*row));
 	row->name = xstrdup(name);
-	row->offset = -1;
+	row->offset = row->copy_told = -1;
 	model->links = xrealloc(model->links, (size_t)model->n_links + 1, sizeof(*model->links));
 	model->links[model->n_links++] = row;
 	return row;
@@ -125,15 +125,15 @@ static void refuse_settings(struct link_row *row, const struct reading *reading)
 		  row->error_word, row->error.text);
 }
 
-static void link_row_decode(struct link_row *row, const struct model *model, const struct control_record *record)
+static void link_row_decode(struct link_row *row, const struct model *model, const struct control_log *log)
 {
 	struct reading reading = { 0 };
 
-	row->offset = record->offset;
+	row->offset = control_log_link_offset(log, row->name);
 	row->error = (struct err){ 0 };
 	row->error_word[0] = '\0';
 	row->stale = false;
-	reading.rc = link_wish_decode(&reading.wish, row->name, record->value, &reading.err);
+	reading.rc = control_log_link(log, row->name, &reading.wish, &reading.err);
 	if (reading.rc == RC_OK)
 		reading.rc = read_link_conf(&reading, model);
 	if (reading.rc == RC_OK)
@@ -154,8 +154,8 @@ static void update_links(struct model *model, const struct control_log *log)
 		struct link_row *row = link_row_make(model, record->name);
 
 		row->present = true;
-		if (row->offset != record->offset)
-			link_row_decode(row, model, record);
+		if (row->offset != control_log_link_offset(log, row->name))
+			link_row_decode(row, model, log);
 	}
 }
 
@@ -210,7 +210,8 @@ static void grow_lanes(struct mirror_row *row)
 		return;
 	row->lanes = xrealloc(row->lanes, (size_t)n, sizeof(*row->lanes));
 	for (int32_t p = row->n_lanes; p < n; p++)
-		row->lanes[p] = (struct lane_row){ .offset = -1, .epoch = -1, .source_end = -1, .source_end_ms = -1 };
+		row->lanes[p] = (struct lane_row){ .offset = -1, .epoch = -1, .source_end = -1, .source_end_ms = -1,
+						  .transaction = { .stable = -1, .producer_id = -1 } };
 	row->n_lanes = n;
 }
 
@@ -304,11 +305,20 @@ bool mirror_row_policy(const struct mirror_row *row, const char *word)
 	return strstr(policy, word) != NULL;  /* no word of it is part of another */
 }
 
-void mirror_row_plan(struct mirror_row *row)
+static const struct plan_link *link_plan(const struct mirror_row *row)
 {
 	static const struct plan_link unknown = { 0 };
-	bool linked = row->link_row != NULL && row->link_row->present;
-	const struct plan_link *link = linked ? &row->link_row->plan : &unknown;
+
+	return row->link_row != NULL && row->link_row->present ? &row->link_row->plan : &unknown;
+}
+
+enum mirror_status mirror_row_status(const struct mirror_row *row)
+{
+	return plan_status(link_plan(row), &row->plan);
+}
+
+void mirror_row_plan(struct mirror_row *row)
+{
 	const struct mirror_state *state = &row->mirror_state;
 	struct plan_mirror *plan = &row->plan;
 
@@ -321,7 +331,7 @@ void mirror_row_plan(struct mirror_row *row)
 	for (int i = 0; i < state->n_partitions; i++)
 		plan->n_failed += state->partitions[i].state != NULL &&
 				  lane_state_parse(state->partitions[i].state) == LANE_FAILED;
-	row->want = row->present ? plan_want(link, plan) : WANT_NOTHING;
+	row->want = row->present ? plan_want(link_plan(row), plan) : WANT_NOTHING;
 }
 
 /* ---- all ---- */
@@ -334,6 +344,7 @@ bool model_update(struct model *model, const struct control_log *log)
 	update_links(model, log);
 	update_mirrors(model, log);
 	claims_read(log, &model->claims, &model->n_claims);
+	model->session_ms = control_log_session_ms(log, 0);
 	for (int i = 0; i < model->n_mirrors; i++)
 		mirror_row_plan(model->mirrors[i]);
 	return true;

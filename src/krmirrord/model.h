@@ -8,6 +8,14 @@
 #include "control/secret_key.h"
 #include "krmirrord/plan.h"
 
+/* An open transaction at the source: transactions.c. */
+struct lane_transaction {
+	int64_t stable;              /* the last stable offset that was seen with records above it; -1: none */
+	int64_t producer_id;         /* -1: not known, or there is none */
+	int64_t first_offset, last_ms;   /* of the transaction, and of the producer's last record, by the wall clock */
+	int64_t again_ns;            /* not asked before */
+};
+
 /* A lane as this worker sees it. */
 struct lane_row {
 	bool mine;
@@ -39,6 +47,7 @@ struct lane_row {
 	int32_t rotation_wanted;     /* of the filler id; 0: none */
 	int32_t rotation;            /* that the data loop was told */
 	int64_t written_ns;          /* when its entry was written last; 0: not by this process */
+	struct lane_transaction transaction;
 };
 
 struct link_row {
@@ -53,6 +62,8 @@ struct link_row {
 	char error_word[40];         /* why it is FAILED */
 	struct err error;
 	struct plan_link plan;
+	int64_t copy_told;           /* copies.c: the offset of an older record that was told of; -1: none */
+	int64_t mend_ns;             /* and when the good one may be written behind it again */
 
 	/* links.c */
 	bool opened;                 /* at the data loops */
@@ -108,6 +119,7 @@ struct model {
 	int n_mirrors;
 	struct plan_claim *claims;
 	int n_claims;
+	int32_t session_ms;          /* the longest session timeout of those that hold a claim */
 	int64_t position;            /* of the log that was taken in; -1: none */
 };
 
@@ -125,6 +137,8 @@ struct link_row *model_link(const struct model *model, const char *name);
 struct mirror_row *model_mirror(const struct model *model, const char *link, const char *topic);
 /* Recomputes plan and want of a row from its link and its lanes. */
 void mirror_row_plan(struct mirror_row *row);
+/* The status that the leader records. */
+enum mirror_status mirror_row_status(const struct mirror_row *row);
 /* Whether cleanup.policy, as the topic has it while it is mirrored, has a word. */
 bool mirror_row_policy(const struct mirror_row *row, const char *word);
 /* The entry's failure is one that only resume ends, and nobody has resumed since. */

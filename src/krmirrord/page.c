@@ -145,7 +145,7 @@ static void take_partition(const struct page *page, const struct mirror_row *row
 
 	entry_now(row, p, &now);
 	*out = (struct page_partition){
-		.mine = row->lanes[p].mine, .state = now.state, .reason = now.reason,
+		.mine = row->lanes[p].mine, .transaction = row->lanes[p].transaction, .state = now.state, .reason = now.reason,
 		.error = now.error[0] != '\0' ? xstrdup(now.error) : NULL,
 		.lane = row->lanes[p].held == HELD_OPEN ? find_lane(page, row, p) : NULL,
 	};
@@ -153,12 +153,11 @@ static void take_partition(const struct page *page, const struct mirror_row *row
 
 static void take_mirror(struct page *page, const struct mirror_row *row)
 {
-	static const struct plan_link unknown = { 0 };
 	struct page_mirror *m = &page->mirrors[page->n_mirrors++];
 
 	*m = (struct page_mirror){
 		.link = xstrdup(row->link), .topic = xstrdup(row->topic), .source_topic = copy(row->wish.source_topic),
-		.status = plan_status(row->link_row != NULL ? &row->link_row->plan : &unknown, &row->plan),
+		.status = mirror_row_status(row),
 		.status_time_ms = row->mirror_state.since_ms, .n_partitions = row->n_lanes, .n_failed = row->plan.n_failed,
 	};
 	m->partitions = xcalloc((size_t)MAX(row->n_lanes, 1), sizeof(*m->partitions));
@@ -166,20 +165,20 @@ static void take_mirror(struct page *page, const struct mirror_row *row)
 		take_partition(page, row, p, &m->partitions[p]);
 }
 
-static void take_link(struct page *page, const struct link_row *row)
+static void take_link(struct worker *worker, struct page *page, const struct link_row *row)
 {
-	bool unavailable = row->plan.unavailable && !row->plan.failed;
-	const struct err *err = unavailable ? &row->source_error : &row->error;
-	enum link_state_kind state = plan_link_state(&row->plan);
-	bool bad = state == LINK_FAILED || state == LINK_UNAVAILABLE;
+	const struct err *why;
+	const char *error = links_error(row, &why);
 
 	page->links[page->n_links++] = (struct page_link){
-		.name = xstrdup(row->name), .state = state, .inbound = row->usable && row->conf.inbound,
-		.error = bad ? xstrdup(unavailable ? "SOURCE_UNAVAILABLE" : row->error_word) : NULL,
-		.error_message = bad ? xstrdup(err->text) : NULL, .contact_wall_ms = row->contact_wall_ms,
+		.name = xstrdup(row->name), .state = plan_link_state(&row->plan), .inbound = row->usable && row->conf.inbound,
+		.error = copy(error), .error_message = copy(why != NULL ? why->text : NULL),
+		.contact_wall_ms = row->contact_wall_ms,
 		.stale_ms = MAX(STALE_MIN_MS, PERIODS * links_metadata_age_ms(row)),
 	};
 	tasks_states(row, page->links[page->n_links - 1].tasks);
+	tasks_tell(row, &page->links[page->n_links - 1].told);
+	page->links[page->n_links - 1].tally = *ledger_link(worker->ledger, row->name);
 }
 
 static void take_workers(struct worker *worker, struct page *page)
@@ -232,7 +231,7 @@ struct page *page_make(struct worker *worker)
 	struct page *page = xcalloc(1, sizeof(*page));
 
 	page->published_ns = clock_mono_ns();
-	page->started_ms = worker->started_ms;
+	page->started_ms = worker->ledger->started_ms;
 	page->worker_id = xstrdup(worker->conf->worker_id);
 	page->host = xstrdup(worker->host);
 	page->address = copy(worker->conf->http_advertised_listener);
@@ -242,19 +241,20 @@ struct page *page_make(struct worker *worker)
 	page->control_topic = xstrdup(worker->conf->control_topic);
 	page->by_partition = worker->conf->metrics_partitions;
 	page->leader = worker->member.leader;
-	page->control = worker->session.counts;
+	page->control = worker->ledger->control;
+	client_counts_add(&page->control, &worker->session.counts);
 	if (destination != NULL && cluster_last_contact_ns(destination) > 0)
 		page->destination_contact_wall_ms = clock_wall_ms() -
 			(clock_mono_ns() - cluster_last_contact_ns(destination)) / NS_PER_MS;
 	page->foreign = model->position >= 0 ? control_log_foreign(worker->session.log) : -1;
-	memcpy(page->task_errors, worker->task_errors, sizeof(page->task_errors));
+	memcpy(page->task_errors, worker->ledger->task_errors, sizeof(page->task_errors));
 	page->drills = worker->drills;
 	judge_ready(worker, page);
 	take_loops(worker, page);
 	page->links = xcalloc((size_t)MAX(model->n_links, 1), sizeof(*page->links));
 	for (int i = 0; i < model->n_links; i++)
 		if (model->links[i]->present)
-			take_link(page, model->links[i]);
+			take_link(worker, page, model->links[i]);
 	page->mirrors = xcalloc((size_t)MAX(model->n_mirrors, 1), sizeof(*page->mirrors));
 	for (int i = 0; i < model->n_mirrors; i++)
 		if (model->mirrors[i]->present && model->mirrors[i]->readable)

@@ -7,6 +7,8 @@
 #include "control/record.h"
 #include "control/task.h"
 #include "krmirrord/drills.h"
+#include "krmirrord/ledger.h"
+#include "krmirrord/model.h"
 #include "mirror/mirror.h"
 
 #include <pthread.h>
@@ -19,6 +21,7 @@ struct page_partition {
 	enum lane_state state;
 	enum lane_reason reason;
 	char *error;                     /* NULL: none */
+	struct lane_transaction transaction;
 	const struct lane_status *lane;  /* in one of the page's snapshots; NULL: no lane is open here */
 };
 
@@ -30,6 +33,12 @@ struct page_mirror {
 	struct page_partition *partitions;
 };
 
+/* Of sync tasks, where this worker leads. -1: not known, or not asked for. */
+struct tasks_told {
+	int64_t good_wall_ms[TASK_KINDS];   /* when the last run that went well ended */
+	int64_t groups[GROUP_STATES];
+};
+
 struct page_link {
 	char *name;
 	enum link_state_kind state;
@@ -37,6 +46,8 @@ struct page_link {
 	char *error, *error_message;     /* NULL: none */
 	int64_t contact_wall_ms;         /* 0: never */
 	enum task_state tasks[TASK_KINDS];   /* where this worker leads */
+	struct tasks_told told;              /* likewise */
+	struct tally tally;                  /* what this worker did */
 	int64_t stale_ms;                /* what was learned of the source so long ago is not known any more */
 };
 
@@ -94,4 +105,5 @@ struct page_lag {
 };
 void page_lag(const struct page *page, const struct page_mirror *mirror, int32_t partition, int64_t wall_ms,
 	      struct page_lag *lag);
+/* NULL: there is none of that name. */
 const struct page_link *page_link_of(const struct page *page, const char *name);

@@ -19,14 +19,11 @@ enum {
 
 static bool status_due(const struct worker *worker, const struct mirror_row *row)
 {
-	const struct link_row *link = row->link_row;
-	static const struct plan_link unknown = { 0 };
-
 	if (!worker->member.leader || !row->readable || !row->wish.created ||
 	    row->mirror_state.status == MIRROR_STOPPED)
 		return false;
 	return row->mirror_state.seen != row->wish_offset || row->state_offset < 0 ||
-	       row->mirror_state.status != plan_status(link != NULL ? &link->plan : &unknown, &row->plan);
+	       row->mirror_state.status != mirror_row_status(row);
 }
 
 static int entries_due(const struct mirror_row *row)
@@ -45,8 +42,7 @@ static bool mirror_due(const struct worker *worker, const struct mirror_row *row
 
 static void status_write(const struct mirror_row *row, struct mirror_state *state)
 {
-	static const struct plan_link unknown = { 0 };
-	enum mirror_status status = plan_status(row->link_row != NULL ? &row->link_row->plan : &unknown, &row->plan);
+	enum mirror_status status = mirror_row_status(row);
 
 	if (state->status == MIRROR_STOPPED)
 		return;
@@ -77,20 +73,6 @@ static void put_mirror(struct worker *worker, struct control_log *log, struct co
 
 /* ---- links ---- */
 
-static const char *link_error(const struct link_row *row)
-{
-	switch (plan_link_state(&row->plan)) {
-	case LINK_FAILED:
-		return row->error_word;
-	case LINK_UNAVAILABLE:
-		return "SOURCE_UNAVAILABLE";
-	case LINK_ACTIVE:
-	case LINK_PAUSED:
-		break;
-	}
-	return row->stale ? row->error_word : NULL;
-}
-
 static bool tasks_differ(struct link_row *row, const struct link_state *state)
 {
 	json_t *tasks = tasks_json(row, state->tasks);
@@ -102,17 +84,21 @@ static bool tasks_differ(struct link_row *row, const struct link_state *state)
 
 static bool link_due(const struct worker *worker, struct link_row *row, const struct link_state *state)
 {
+	const struct err *why;
+	const char *error = links_error(row, &why);
+
 	return worker->member.leader && row->present &&
 	       (state->state != plan_link_state(&row->plan) || state->seen != row->offset ||
-		!text_eq(state->error, link_error(row)) || tasks_differ(row, state) ||
-		(state->state == LINK_UNAVAILABLE && row->written_rc != row->source_error.rc));
+		!text_eq(state->error, error) || tasks_differ(row, state) ||
+		(state->last_contact_ms <= 0 && row->contact_wall_ms > 0) ||
+		(why == &row->source_error && row->written_rc != row->source_error.rc));
 }
 
 static void link_write(struct link_row *row, struct link_state *state)
 {
 	enum link_state_kind kind = plan_link_state(&row->plan);
-	const struct err *err = kind == LINK_UNAVAILABLE ? &row->source_error : &row->error;
 	json_t *tasks = tasks_json(row, state->tasks);
+	const struct err *why;
 
 	json_decref(state->tasks);
 	state->tasks = tasks;
@@ -121,8 +107,8 @@ static void link_write(struct link_row *row, struct link_state *state)
 	state->state = kind;
 	state->seen = row->offset;
 	state->last_contact_ms = row->contact_wall_ms > 0 ? row->contact_wall_ms : -1;
-	record_set(&state->error, link_error(row));
-	record_set(&state->error_message, state->error != NULL ? err->text : NULL);
+	record_set(&state->error, links_error(row, &why));
+	record_set(&state->error_message, why != NULL ? why->text : NULL);
 	row->writing_rc = row->source_error.rc;
 }
 

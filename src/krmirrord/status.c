@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "control/json_values.h"
 
 #include <string.h>
 
@@ -13,18 +14,6 @@ enum { STUCK_MS = 5000 };
 static void set(json_t *object, const char *key, json_t *value)
 {
 	json_object_set_new(object, key, value);
-}
-
-static json_t *text(const char *s)
-{
-	json_t *string = s != NULL ? json_string(s) : NULL;   /* NULL too when it is no UTF-8 */
-
-	return string != NULL ? string : json_null();
-}
-
-static json_t *known(int64_t n)
-{
-	return n >= 0 ? json_integer(n) : json_null();
 }
 
 static const char *topic_error(const struct page_mirror *m)
@@ -45,12 +34,23 @@ static void set_offsets(json_t *object, const struct lane_status *s)
 
 	if (s == NULL)
 		s = &none;
-	set(object, "last_source_fetch_offset", known(s->last_source_fetch_offset));
-	set(object, "source_log_start_offset", known(s->source_log_start_offset));
-	set(object, "source_high_watermark", known(s->source_high_watermark));
-	set(object, "source_last_stable_offset", known(s->source_last_stable_offset));
-	set(object, "local_log_start_offset", known(s->local_log_start_offset));
-	set(object, "local_log_end_offset", known(s->local_log_end_offset));
+	set(object, "last_source_fetch_offset", json_known(s->last_source_fetch_offset));
+	set(object, "source_log_start_offset", json_known(s->source_log_start_offset));
+	set(object, "source_high_watermark", json_known(s->source_high_watermark));
+	set(object, "source_last_stable_offset", json_known(s->source_last_stable_offset));
+	set(object, "local_log_start_offset", json_known(s->local_log_start_offset));
+	set(object, "local_log_end_offset", json_known(s->local_log_end_offset));
+}
+
+/* One that has ended since is not told. */
+static json_t *transaction_json(const struct page_partition *part, int64_t wall_ms)
+{
+	const struct lane_transaction *t = &part->transaction;
+
+	if (part->lane == NULL || t->producer_id < 0 || part->lane->source_last_stable_offset != t->stable)
+		return json_null();
+	return json_pack("{s:I, s:I, s:I}", "producer_id", (json_int_t)t->producer_id, "first_offset",
+			 (json_int_t)t->first_offset, "age_ms", (json_int_t)MAX(wall_ms - t->last_ms, 0));
 }
 
 static json_t *partition_json(const struct page *page, const struct page_mirror *m, int32_t p, int64_t wall_ms)
@@ -61,23 +61,23 @@ static json_t *partition_json(const struct page *page, const struct page_mirror 
 	struct page_lag lag;
 
 	page_lag(page, m, p, wall_ms, &lag);
-	set(object, "link_name", text(m->link));
-	set(object, "mirror_topic_name", text(m->topic));
-	set(object, "source_topic_name", text(m->source_topic));
-	set(object, "mirror_status", text(mirror_status_name(m->status)));
-	set(object, "mirror_topic_error", text(topic_error(m)));
-	set(object, "status_time_ms", known(m->status_time_ms));
+	set(object, "link_name", json_text(m->link));
+	set(object, "mirror_topic_name", json_text(m->topic));
+	set(object, "source_topic_name", json_text(m->source_topic));
+	set(object, "mirror_status", json_text(mirror_status_name(m->status)));
+	set(object, "mirror_topic_error", json_text(topic_error(m)));
+	set(object, "status_time_ms", json_known(m->status_time_ms));
 	set(object, "partition", json_integer(p));
-	set(object, "state", text(lane_state_name(part->state)));
-	set(object, "reason", text(lane_reason_name(part->reason)));
-	set(object, "error", text(part->error));
-	set(object, "partition_mirror_lag", known(lag.stable_records));
-	set(object, "lag_ms", known(lag.lag_ms));
-	set(object, "rpo_ms", known(lag.rpo_ms));
-	set(object, "open_transaction", json_null());
+	set(object, "state", json_text(lane_state_name(part->state)));
+	set(object, "reason", json_text(lane_reason_name(part->reason)));
+	set(object, "error", json_text(part->error));
+	set(object, "partition_mirror_lag", json_known(lag.stable_records));
+	set(object, "lag_ms", json_known(lag.lag_ms));
+	set(object, "rpo_ms", json_known(lag.rpo_ms));
+	set(object, "open_transaction", transaction_json(part, wall_ms));
 	set_offsets(object, s);
-	set(object, "time_since_last_fetch_ms", known(lag.fetch_ms));
-	set(object, "time_since_last_append_ms", known(lag.append_ms));
+	set(object, "time_since_last_fetch_ms", json_known(lag.fetch_ms));
+	set(object, "time_since_last_append_ms", json_known(lag.append_ms));
 	set(object, "filled_offsets", s != NULL ? json_integer((json_int_t)s->counts.filled) : json_null());
 	set(object, "tombstone_offsets", s != NULL ? json_integer((json_int_t)s->counts.tombstones) : json_null());
 	set(object, "coalesced_batches", s != NULL ? json_integer((json_int_t)s->counts.coalesced) : json_null());
@@ -102,14 +102,14 @@ static json_t *link_json(const struct page *page, const struct page_link *l, int
 			max_lag = MAX(max_lag, lag.stable_records);
 		}
 	}
-	set(object, "link_name", text(l->name));
-	set(object, "state", text(link_state_name(l->state)));
-	set(object, "error", text(l->error));
-	set(object, "error_message", text(l->error_message));
+	set(object, "link_name", json_text(l->name));
+	set(object, "state", json_text(link_state_name(l->state)));
+	set(object, "error", json_text(l->error));
+	set(object, "error_message", json_text(l->error_message));
 	set(object, "mirrors", json_integer(mirrors));
 	set(object, "failed_partitions", json_integer(failed));
-	set(object, "max_lag", known(max_lag));
-	set(object, "last_contact_ms", known(l->contact_wall_ms > 0 ? MAX(wall_ms - l->contact_wall_ms, 0) : -1));
+	set(object, "max_lag", json_known(max_lag));
+	set(object, "last_contact_ms", json_known(l->contact_wall_ms > 0 ? MAX(wall_ms - l->contact_wall_ms, 0) : -1));
 	set(object, "next", failed > 0 || l->state == LINK_FAILED || l->state == LINK_UNAVAILABLE ?
 			    json_sprintf("krmirror link describe %s", l->name) : json_null());
 	return object;
@@ -119,16 +119,16 @@ static json_t *self_json(const struct page *page)
 {
 	json_t *object = json_object();
 
-	set(object, "worker_id", text(page->worker_id));
-	set(object, "version", text(PACKAGE_VERSION));
-	set(object, "address", text(page->address));
-	set(object, "host", text(page->host));
-	set(object, "engine", text(page->engine));
-	set(object, "engine_why", text(page->engine_why));
+	set(object, "worker_id", json_text(page->worker_id));
+	set(object, "version", json_text(PACKAGE_VERSION));
+	set(object, "address", json_text(page->address));
+	set(object, "host", json_text(page->host));
+	set(object, "engine", json_text(page->engine));
+	set(object, "engine_why", json_text(page->engine_why));
 	set(object, "started_ms", json_integer(page->started_ms));
 	set(object, "leader", json_boolean(page->leader));
 	set(object, "ready", json_boolean(page->not_ready[0] == '\0'));
-	set(object, "not_ready", text(page->not_ready[0] != '\0' ? page->not_ready : NULL));
+	set(object, "not_ready", json_text(page->not_ready[0] != '\0' ? page->not_ready : NULL));
 	return object;
 }
 
@@ -139,9 +139,9 @@ static json_t *workers_json(const struct page *page)
 	for (int i = 0; i < page->n_workers; i++) {
 		json_t *object = json_object();
 
-		set(object, "worker_id", text(page->workers[i].id));
-		set(object, "version", text(page->workers[i].version));
-		set(object, "address", text(page->workers[i].address));
+		set(object, "worker_id", json_text(page->workers[i].id));
+		set(object, "version", json_text(page->workers[i].version));
+		set(object, "address", json_text(page->workers[i].address));
 		set(object, "live", json_boolean(page->workers[i].live));
 		json_array_append_new(array, object);
 	}
@@ -158,8 +158,8 @@ void status_write(struct doc *doc, const struct page *page, int64_t wall_ms)
 {
 	json_t *document = json_object(), *links = json_array(), *partitions = json_array();
 
-	set(document, "destination_cluster", text(page->destination));
-	set(document, "control_topic", text(page->control_topic));
+	set(document, "destination_cluster", json_text(page->destination));
+	set(document, "control_topic", json_text(page->control_topic));
 	set(document, "worker", self_json(page));
 	set(document, "workers", workers_json(page));
 	for (int i = 0; i < page->n_links; i++)

@@ -3,7 +3,7 @@
  * /healthz and /readyz say. */
 #pragma once
 
-#include "krmirrord/doc.h"
+#include "base/doc.h"
 #include "krmirrord/page.h"
 
 void status_write(struct doc *doc, const struct page *page, int64_t wall_ms);

@@ -17,3 +17,4 @@ void config_sync_forget(void *data);
 /* ---- acl_sync.c ---- */
 
 void acl_sync_run(struct task_run *run);
+void acl_sync_forget(void *data);

@@ -51,6 +51,21 @@ static struct group_memory *recall(const struct task_run *run)
 	return memory;
 }
 
+static void count(struct task_run *run, const struct group_pass *pass, bool whole)
+{
+	struct tally *tally = ledger_link(run->worker->ledger, run->link->name);
+
+	tally->offsets_committed += (uint64_t)pass->n_offsets;
+	tally->offsets_clamped += (uint64_t)pass->n_clamped;
+	for (int i = 0; i < GROUP_REASONS; i++)
+		tally->groups_skipped[i] += (uint64_t)pass->n_begun[i];
+	if (!whole)
+		return;
+	run->told_groups = true;
+	for (int i = 0; i < pass->n_groups; i++)
+		run->n_groups[pass->groups[i].state]++;
+}
+
 void task_groups_run(struct task_run *run)
 {
 	struct arena arena = { 0 };
@@ -65,6 +80,7 @@ void task_groups_run(struct task_run *run)
 		task_failed(run, &err);
 	else if (pass.trouble.rc != RC_OK)
 		task_failed(run, &pass.trouble);
+	count(run, &pass, err.rc == RC_OK);
 	if (err.rc == RC_OK)
 		run->groups = group_skipped_json(pass.groups, pass.n_groups);
 	log_debug("task", "group offsets", "link=%s groups=%d committed=%d left=%d", run->link->name, pass.n_groups,

@@ -12,6 +12,8 @@
 #include "krmirrord/sync.h"
 #include "krmirrord/task_groups.h"
 
+#include <string.h>
+
 enum {
 	ROUND_MS = 500,              /* of a round, for runs that begin in it */
 	DIAL_MS = 3000,
@@ -23,16 +25,20 @@ enum {
 static const struct task tasks[TASK_KINDS] = {
 	{ TASK_CONSUMER_OFFSET_SYNC, 5000, task_groups_run, task_groups_forget },
 	{ TASK_TOPIC_CONFIGS_SYNC, 10000, config_sync_run, config_sync_forget },
-	{ TASK_ACL_SYNC, 5000, acl_sync_run, NULL },
+	{ TASK_ACL_SYNC, 5000, acl_sync_run, acl_sync_forget },
 	{ TASK_AUTO_CREATE_MIRROR, 15000, auto_create_run, auto_create_forget },
 	{ TASK_SOURCE_PROGRESS, 5000, task_progress_run, task_groups_forget },
 };
 
 struct link_task {
 	int64_t next_ns;
+	int64_t began_ns;            /* the pass, whose runs want to go on; 0: none is under way */
 	bool ran;                    /* since this worker leads */
 	struct task_errors errors;   /* of the last run */
 	json_t *groups;              /* of the last run that told; NULL: none */
+	bool told_groups;
+	int n_groups[GROUP_STATES];
+	int64_t good_wall_ms;        /* when the last run that went well ended; 0: none has */
 	struct task_errors pending;  /* of the runs so far that want to go on */
 	void *data;
 };
@@ -148,6 +154,22 @@ void tasks_states(const struct link_row *row, enum task_state states[TASK_KINDS]
 		states[i] = state_of(row, (enum task_kind)i);
 }
 
+void tasks_tell(const struct link_row *row, struct tasks_told *told)
+{
+	const struct link_task *groups = row->tasks != NULL ? &row->tasks->of[TASK_CONSUMER_OFFSET_SYNC] : NULL;
+	bool kept = groups != NULL && groups->told_groups &&
+		    state_of(row, TASK_CONSUMER_OFFSET_SYNC) != TASK_NOT_CONFIGURED;
+
+	for (int i = 0; i < TASK_KINDS; i++) {
+		const struct link_task *task = row->tasks != NULL ? &row->tasks->of[i] : NULL;
+		bool good = task != NULL && task->good_wall_ms > 0 && state_of(row, (enum task_kind)i) != TASK_NOT_CONFIGURED;
+
+		told->good_wall_ms[i] = good ? task->good_wall_ms : -1;
+	}
+	for (int i = 0; i < GROUP_STATES; i++)
+		told->groups[i] = kept ? groups->n_groups[i] : -1;
+}
+
 /* ---- running ---- */
 
 void task_failed(struct task_run *run, const struct err *err)
@@ -165,10 +187,10 @@ static bool may_run(const struct link_row *row, enum task_kind kind)
 	       row->source_error.rc == RC_OK && row->contact_wall_ms > 0;
 }
 
-/* NULL: nothing is due. The one that is due longest comes first, so that none starves. */
-static struct link_row *most_due(struct worker *worker, enum task_kind *kind)
+/* The one that is due first, before `before`, so that none starves; NULL: none is. */
+static struct link_row *first_due(struct worker *worker, int64_t before, enum task_kind *kind, int64_t *due_ns)
 {
-	int64_t now = clock_mono_ns(), best = now + 1;
+	int64_t best = before;
 	struct link_row *found = NULL;
 
 	for (int i = 0; i < worker->model.n_links; i++) {
@@ -181,12 +203,27 @@ static struct link_row *most_due(struct worker *worker, enum task_kind *kind)
 
 			if (due >= best || !may_run(row, (enum task_kind)k))
 				continue;
-			best = due;
+			best = *due_ns = due;
 			found = row;
 			*kind = (enum task_kind)k;
 		}
 	}
 	return found;
+}
+
+static bool works(const struct worker *worker)
+{
+	return worker->member.leader && worker->member.applied && !worker->member.lapsed;
+}
+
+int32_t tasks_wait_ms(struct worker *worker, int32_t most_ms)
+{
+	int64_t now = clock_mono_ns(), due;
+	enum task_kind kind;
+
+	if (!works(worker) || first_due(worker, now + most_ms * NS_PER_MS, &kind, &due) == NULL)
+		return most_ms;
+	return due <= now ? 0 : (int32_t)((due - now) / NS_PER_MS);
 }
 
 static void tell(const struct link_row *row, enum task_kind kind, const struct task_errors *before,
@@ -222,19 +259,29 @@ static void run_one(struct worker *worker, struct link_row *row, enum task_kind 
 	else
 		task_failed(&run, &err);
 	took = clock_mono_ns() - began;
-	task->next_ns = MAX(began + task_period_ms(kind, &row->conf) * NS_PER_MS, began + 2 * took);
+	if (task->began_ns == 0)
+		task->began_ns = began;
+	task->next_ns = MAX(task->began_ns + task_period_ms(kind, &row->conf) * NS_PER_MS, began + 2 * took);
 	if (run.more)
 		task->next_ns = began + took;
+	else
+		task->began_ns = 0;
 	if (run.silent && took > SILENT_MS * NS_PER_MS)
 		row->tasks->rest_ns = began + took + MIN(REST_TIMES * took, REST_MAX_MS * NS_PER_MS);
 	if (!run.more) {
 		tell(row, kind, &task->errors, &task->pending);
 		for (int i = 0; i < task->pending.n; i++)
-			worker->task_errors[task->pending.items[i].code]++;
+			worker->ledger->task_errors[task->pending.items[i].code]++;
 		task_errors_fini(&task->errors);
 		task->errors = task->pending;
 		task->pending = (struct task_errors){ 0 };
 		task->ran = true;
+		if (task->errors.n == 0)
+			task->good_wall_ms = clock_wall_ms();
+	}
+	if (run.told_groups) {
+		task->told_groups = true;
+		memcpy(task->n_groups, run.n_groups, sizeof(task->n_groups));
 	}
 	if (run.groups != NULL) {
 		json_decref(task->groups);
@@ -252,14 +299,15 @@ void tasks_work(struct worker *worker)
 	int64_t until = worker_deadline(ROUND_MS);
 	struct link_row *row;
 	enum task_kind kind;
+	int64_t due;
 
-	if (!worker->member.leader || !worker->member.applied || worker->member.lapsed) {
+	if (!works(worker)) {
 		for (int i = 0; i < worker->model.n_links && !worker->member.leader; i++)
 			if (worker->model.links[i]->tasks != NULL)
 				forget(worker->model.links[i]->tasks);
 		return;
 	}
-	while ((row = most_due(worker, &kind)) != NULL) {
+	while ((row = first_due(worker, clock_mono_ns() + 1, &kind, &due)) != NULL) {
 		run_one(worker, row, kind);
 		if (clock_mono_ns() >= until || worker_asked_to_stop(worker) || worker->member.fenced ||
 		    !worker->member.leader)

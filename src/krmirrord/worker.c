@@ -79,8 +79,10 @@ static int make_mirrors(struct worker *worker, struct err *err)
 	};
 
 	client_conf_opts(&conf->destination, "destination", NULL, &opts.destination);
+	ledger_loops(worker->ledger, conf->worker_threads);
 	worker->mirrors = xcalloc((size_t)conf->worker_threads, sizeof(struct mirror *));
 	for (int i = 0; i < conf->worker_threads; i++) {
+		opts.counts = &worker->ledger->loops[i];
 		worker->mirrors[i] = mirror_create(&opts, err);
 		if (worker->mirrors[i] == NULL)
 			return err_wrap(err, "data loop %d", i);
@@ -96,7 +98,6 @@ int worker_open(struct worker *worker, struct err *err)
 
 	if (gethostname(worker->host, sizeof(worker->host) - 1) != 0)
 		snprintf(worker->host, sizeof(worker->host), "unknown");
-	worker->started_ms = clock_wall_ms();
 	model_init(&worker->model, &rules, worker->conf->secret_key);
 	worker->again_ns = INT64_MAX;
 	worker->member.generation = -1;
@@ -120,6 +121,7 @@ void worker_close(struct worker *worker)
 	model_fini(&worker->model);
 	if (worker->session.loop != NULL)
 		session_close(&worker->session);
+	client_counts_add(&worker->ledger->control, &worker->session.counts);
 	if (worker->loop != NULL)
 		loop_destroy(worker->loop);
 }
@@ -190,13 +192,13 @@ static enum worker_end connect_until_done(struct worker *worker)
 
 /* ---- rounds ---- */
 
-static enum outcome read_log(struct worker *worker, bool to_end, bool hurry, struct err *err)
+static enum outcome read_log(struct worker *worker, bool to_end, int32_t wait_ms, struct err *err)
 {
 	int64_t deadline = worker_deadline(POLL_DEADLINE_MS);
 
 	if (to_end)
 		return control_log_read(worker->session.log, deadline, err);
-	return control_log_poll(worker->session.log, hurry ? 0 : POLL_MS, deadline, NULL, err);
+	return control_log_poll(worker->session.log, wait_ms, deadline, NULL, err);
 }
 
 static bool in_a_hurry(const struct worker *worker)
@@ -210,9 +212,10 @@ static bool follow_log(struct worker *worker)
 {
 	int64_t lease_boot_ns = worker->member.lease_boot_ns, began = clock_mono_ns();
 	bool lapsed = worker->member.lapsed && worker->member.generation >= 0, hurry = in_a_hurry(worker);
+	int32_t wait_ms = hurry ? 0 : tasks_wait_ms(worker, POLL_MS);
 	struct err err;
 
-	if (read_log(worker, lapsed, hurry, &err) != OUTCOME_DONE) {
+	if (read_log(worker, lapsed, wait_ms, &err) != OUTCOME_DONE) {
 		worker_log_trouble(worker, "it does not answer", &err);
 		worker_pause(worker, BACKOFF_MIN_MS);
 		return false;
@@ -229,8 +232,8 @@ static bool follow_log(struct worker *worker)
 		member_resume_lease(worker, lease_boot_ns);
 	}
 	/* a log that answers at once although there is nothing (it does not exist yet) must not make a busy loop */
-	if (!hurry && !lapsed && clock_mono_ns() - began < POLL_MS * NS_PER_MS / 2)
-		worker_pause(worker, POLL_MS / 2);
+	if (!lapsed && clock_mono_ns() - began < wait_ms * NS_PER_MS / 2)
+		worker_pause(worker, wait_ms / 2);
 	return true;
 }
 
@@ -252,9 +255,11 @@ static void act(struct worker *worker)
 	states_write(worker);
 	trims_work(worker);
 	limits_work(worker);
+	copies_work(worker);
 	guards_work(worker);
 	leader_work(worker);
 	tasks_work(worker);
+	transactions_look(worker);
 }
 
 static void tell_status(struct worker *worker)

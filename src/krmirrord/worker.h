@@ -6,6 +6,7 @@
 
 #include "client/group.h"
 #include "control/session.h"
+#include "krmirrord/ledger.h"
 #include "krmirrord/model.h"
 #include "krmirrord/page.h"
 #include "krmirrord/signals.h"
@@ -51,7 +52,7 @@ struct worker {
 	void *owner;
 	struct notes *notes;         /* of the configuration: logged, and emptied, after the first line */
 	char host[256];
-	int64_t started_ms;
+	struct ledger *ledger;       /* outlives the worker */
 	struct loop *loop;
 	struct session session;
 	struct mirror **mirrors;     /* one per data loop */
@@ -65,6 +66,7 @@ struct worker {
 	int64_t snapshot_ns;         /* of the last one */
 	int64_t states_ns;           /* when states were written last */
 	int64_t states_retry_ns;
+	int64_t transactions_ns;     /* when transactions_look looks again */
 	int64_t limits_ns;           /* when limits_work looks again */
 	int64_t trims_ns;            /* when trims_work looks again */
 	int64_t guards_ns;           /* when guards_work looks again */
@@ -73,8 +75,6 @@ struct worker {
 	bool log_trouble;            /* the log cannot be read or written; told once */
 	struct signals signals;
 	bool told_first;             /* the first log line is out */
-
-	uint64_t task_errors[TASK_CODES];   /* of runs of sync tasks, by enum task_code */
 
 	/* publish.c */
 	struct drills drills;        /* as they were told at drills_ns */
@@ -125,6 +125,9 @@ bool member_apply(struct worker *worker);
 void member_claim_again(struct worker *worker);
 /* After the log was read and lanes_apply ran: lets the lanes have the lease again. */
 void member_resume_lease(struct worker *worker, int64_t lease_boot_ns);
+/* After so long nobody acts on a heartbeat that was his last one: those that hold a claim may have another
+ * session.timeout.ms than this worker. */
+int32_t worker_lease_ms(const struct worker *worker);
 /* Releases the claim and leaves the group, waiting a session timeout at most. */
 void member_leave(struct worker *worker);
 void member_end(struct worker *worker);
@@ -135,6 +138,8 @@ void member_end(struct worker *worker);
 void links_apply(struct worker *worker);
 /* The availability of the sources, from their clusters. True when a link's plan changed. */
 bool links_check(struct worker *worker);
+/* What is wrong with a link, for its record and /status: a word, and *why has the sentence; both NULL: nothing. */
+const char *links_error(const struct link_row *row, const struct err **why);
 /* Closes links of which no lane is left. */
 void links_close(struct worker *worker);
 void links_end(struct worker *worker);
@@ -178,6 +183,11 @@ int64_t lane_start_offset(const struct mirror_row *row, int32_t partition);
 /* Tells each data loop its share of the links' rate limits. */
 void rates_apply(struct worker *worker);
 
+/* ---- transactions.c ---- */
+
+/* Names open transactions of the source, for /status. */
+void transactions_look(struct worker *worker);
+
 /* ---- limits.c ---- */
 
 /* Raises max.message.bytes of topics that do not take what their source takes. */
@@ -187,6 +197,11 @@ void limits_work(struct worker *worker);
 
 /* Deletes records of this worker's lanes below the start of the source's log, and seeds that are all there. */
 void trims_work(struct worker *worker);
+
+/* ---- copies.c ---- */
+
+/* Tells of older records of links that were written again; as leader: writes the good ones behind them. */
+void copies_work(struct worker *worker);
 
 /* ---- guards.c ---- */
 

@@ -147,7 +147,7 @@ static bool run_link_open(struct mirror *m, struct command *c)
 	rate_set(&link->rate, link->spec.rate_limit, loop_now(m->loop));
 	list_init(&link->fetchers);
 	list_push_back(&m->links, &link->node);
-	link->spec.source.counts = &totals_link(&m->totals, link->name)->client;
+	link->spec.source.counts = &totals_link(&m->counts->totals, link->name)->client;
 	link->source = cluster_create(m->loop, m->small_pool, &link->spec.source);
 	link->watch.changed = source_metadata;
 	cluster_watch(link->source, &link->watch);
@@ -205,7 +205,7 @@ static struct mirror_lane *create_lane(struct mirror_link *link, struct command 
 	ml->source_topic_name = xstrdup(c->source_topic);
 	ml->partition = c->lane.key.partition;
 	ml->spec = c->lane;
-	ml->before = totals_take(&m->totals, link->name, ml->topic, ml->partition);
+	ml->before = totals_take(&m->counts->totals, link->name, ml->topic, ml->partition);
 	ml->spec.rotation = MIN(MAX(c->lane.rotation, 0), ROTATIONS_MAX);
 	ml->fill.txn_id_wanted = -1;
 	set_filler_ids(ml);

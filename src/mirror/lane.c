@@ -115,13 +115,6 @@ void lane_fail(struct lane *lane, enum lane_reason reason, int64_t now_ns, const
 	va_end(ap);
 }
 
-void lane_rest(struct lane *lane, enum lane_state state, int64_t now_ns)
-{
-	CHECK(state == LANE_PAUSED || state == LANE_STOPPED);
-	lane_drop_unsent(lane);
-	set_state(lane, state, now_ns);
-}
-
 /* ---- accepting ---- */
 
 /* Whether record by record something must change: raw bytes cannot be appended (DESIGN 3). */

@@ -191,8 +191,6 @@ void lane_drop_unsent(struct lane *lane);
 /* -> FAILED. A reason that stands is kept. Appends in flight are still to be answered. */
 void lane_fail(struct lane *lane, enum lane_reason reason, int64_t now_ns, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
-/* -> PAUSED or STOPPED. */
-void lane_rest(struct lane *lane, enum lane_state state, int64_t now_ns);
 
 /* True when it takes batches: ALIGNED, COPYING or FILLING, without doubt. */
 static inline bool lane_is_open(const struct lane *lane)

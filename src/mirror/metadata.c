@@ -169,6 +169,8 @@ void sink_metadata(struct cluster_watch *watch, const struct err *err)
 
 		if (ml->closing || t == NULL || !t->known)
 			continue;
+		ml->under_replicated = ml->partition < t->n_partitions &&
+			t->partitions[ml->partition].n_isr < t->partitions[ml->partition].n_replicas;
 		check_local_topic(ml, t, now);
 		check_leader(ml);
 		mirror_lane_settle(ml);

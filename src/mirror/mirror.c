@@ -42,7 +42,7 @@ static void free_lane(struct mirror_lane *ml)
 	struct command *successor = ml->successor;
 
 	unbind(ml);
-	snapshot_counts(ml, totals_lane(&m->totals, link->name, ml->topic, ml->partition));
+	snapshot_counts(ml, totals_lane(&m->counts->totals, link->name, ml->topic, ml->partition));
 	if (ml->fill.fence.unproven.id != 0)
 		claims_leave(&m->claims_left, &ml->fill.fence.unproven);
 	log_info(ml->subject, "closed", "offset=%lld again=%s", (long long)ml->lane.acked, successor != NULL ? "yes" : "no");
@@ -261,6 +261,7 @@ static void *thread_main(void *arg)
 	loop_timer_clear(&m->opening_timer);
 	cluster_unwatch(&m->watch);
 	cluster_destroy_wait(m->destination);
+	m->counts->cpu_ns += snapshot_thread_cpu_ns();
 	return NULL;
 }
 
@@ -277,8 +278,9 @@ struct mirror *mirror_create(const struct mirror_opts *opts, struct err *err)
 	m->loop = loop;
 	m->data_pool = buf_pool_create(opts->buffer_memory - opts->buffer_memory / REWRITE_DIVISOR);
 	m->small_pool = buf_pool_create(SMALL_POOL);
-	m->opts.destination.counts = &m->counts;
-	totals_init(&m->totals);
+	mirror_counts_init(&m->own_counts);
+	m->counts = opts->counts != NULL ? opts->counts : &m->own_counts;
+	m->opts.destination.counts = &m->counts->destination;
 	m->destination = cluster_create(loop, m->small_pool, &m->opts.destination);
 	m->watch.changed = sink_metadata;
 	cluster_watch(m->destination, &m->watch);
@@ -305,7 +307,7 @@ void mirror_destroy(struct mirror *m, int32_t grace_ms)
 	mirror_snapshot_free(m->snapshot);
 	lane_table_fini(&m->table);
 	claims_fini(&m->claims_left);
-	totals_fini(&m->totals);
+	mirror_counts_fini(&m->own_counts);
 	seeder_fini(m);
 	rewriting_fini(m);
 	buf_pool_destroy(m->data_pool);
@@ -319,9 +321,4 @@ void mirror_destroy(struct mirror *m, int32_t grace_ms)
 const char *mirror_engine_name(const struct mirror *m)
 {
 	return loop_engine_name(m->loop);
-}
-
-const char *mirror_engine_why(const struct mirror *m)
-{
-	return loop_engine_why(m->loop);
 }

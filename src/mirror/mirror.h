@@ -81,11 +81,26 @@ struct link_spec {
 	int32_t availability_check_ms;    /* the retry period of the reasons that retry */
 };
 
+/* What a data loop has counted since the process began, whichever loops there were before it. */
+struct mirror_counts {
+	struct totals totals;             /* of lanes and links */
+	struct client_counts destination; /* of its calls */
+	int64_t cpu_ns;                   /* of threads that have ended */
+};
+
+void mirror_counts_init(struct mirror_counts *counts);
+void mirror_counts_fini(struct mirror_counts *counts);
+/* Moves what n data loops had to others that share the lanes anew; those are empty before, and of as many as there are
+ * processor time goes on. */
+void mirror_counts_move(struct mirror_counts *from, int n, struct mirror_counts *to, int n_to);
+
 struct mirror_opts {
 	enum loop_engine engine;
 	struct cluster_opts destination;  /* deeply copied */
 	size_t buffer_memory;             /* this loop's share of buffer.memory */
 	size_t max_request_size;
+	/* Goes on from there, and belongs to the data loop's thread until mirror_destroy. NULL: it begins with nothing. */
+	struct mirror_counts *counts;
 	/* Called on the data loop's thread after something that cannot wait for the next poll: a lane changed state,
 	 * was closed. It must only post. May be NULL. */
 	void (*changed)(void *owner);
@@ -97,7 +112,6 @@ struct mirror *mirror_create(const struct mirror_opts *opts, struct err *err);
 /* Closes all lanes (what is in flight is waited for up to grace_ms), ends the thread, frees. */
 void mirror_destroy(struct mirror *mirror, int32_t grace_ms);
 const char *mirror_engine_name(const struct mirror *mirror);
-const char *mirror_engine_why(const struct mirror *mirror);
 
 /* A link must be open before its lanes, and is closed after them. Opening an open link again replaces its settings:
  * its lanes are closed and opened anew inside. */
@@ -164,7 +178,8 @@ struct lane_status {
 	int64_t source_throttled_ms, destination_throttled_ms;  /* left */
 	int64_t answered_wall_ms;         /* when the source last answered for it, with news or without; 0: never */
 	int64_t oldest_timestamp;         /* of the oldest record that was fetched and is not appended; -1: none waits */
-	struct lane_counts counts;        /* since the data loop began, whichever lanes the partition had */
+	bool under_replicated;            /* at the destination, as its metadata said last */
+	struct lane_counts counts;        /* since the process began, whichever lanes the partition had */
 };
 
 struct link_status {
@@ -200,7 +215,7 @@ struct mirror_snapshot {
 	int64_t published_ns;             /* monotonic: the loop turned then */
 	size_t buffer_budget;
 	size_t buffer_used;
-	int64_t cpu_ns;                   /* of the data thread */
+	int64_t cpu_ns;                   /* of the data thread, and of those before it */
 };
 
 /* A copy of what the loop published last (at most a second ago, at once after `changed`). Free with

@@ -125,6 +125,7 @@ struct mirror_lane {
 	int64_t since_wall_ms;
 	int64_t source_log_start, source_high_watermark, source_last_stable, local_log_start;
 	int64_t last_fetch_wall_ms, last_append_wall_ms, caught_up_wall_ms;
+	bool under_replicated;
 	enum lane_state told_state;
 	enum lane_reason told_reason;
 };
@@ -164,8 +165,8 @@ struct mirror {
 	_Atomic int64_t lease_boot_ns;
 	_Atomic int64_t claim;          /* the claim number that fills are fenced with */
 	struct claims claims_left;      /* of lanes that are gone */
-	struct totals totals;           /* likewise */
-	struct client_counts counts;    /* of the destination */
+	struct mirror_counts *counts;   /* likewise, and of the clusters; the caller's, or own_counts */
+	struct mirror_counts own_counts;
 	bool stopping;
 	int64_t stop_at_ns;
 	struct post stop_post;
@@ -204,6 +205,7 @@ void mirror_lane_want_rotation(struct mirror_lane *ml);
 enum lane_state snapshot_state(const struct mirror_lane *ml);
 /* What was counted of the partition, with what was before this lane. */
 void snapshot_counts(const struct mirror_lane *ml, struct lane_counts *counts);
+int64_t snapshot_thread_cpu_ns(void);
 /* Publishes soon: at most every 50 ms. */
 void snapshot_soon(struct mirror *mirror);
 void snapshot_publish(struct mirror *mirror);

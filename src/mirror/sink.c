@@ -331,7 +331,7 @@ static void lane_error(struct mirror_lane *ml, int16_t code, struct str message)
 
 	lane_unanswered(&ml->lane);
 	if (code != NO_ANSWER)   /* that is counted as the call's */
-		client_counts_error(&ml->mirror->counts, produce_api.name, kerr_name(code));
+		client_counts_error(&ml->mirror->counts->destination, produce_api.name, kerr_name(code));
 	if (!first)
 		return;
 	log_debug(ml->subject, "append failed", "error=%s offset=%lld", code == NO_ANSWER ? "none" : kerr_name(code),

@@ -88,6 +88,7 @@ static void describe_lane(const struct mirror_lane *ml, struct lane_status *s, i
 		.source_throttled_ms = left_ms(source_broker(ml), now),
 		.destination_throttled_ms = left_ms(sink_broker(ml), now),
 		.answered_wall_ms = source_answered_wall_ms(ml), .oldest_timestamp = oldest_timestamp(lane),
+		.under_replicated = ml->under_replicated,
 	};
 	snapshot_counts(ml, &s->counts);
 	memcpy(s->error, lane->error, sizeof(s->error));
@@ -111,7 +112,7 @@ static void describe_link(const struct mirror_link *link, struct link_status *s)
 	memcpy(s->error, link->error, sizeof(s->error));
 }
 
-static int64_t thread_cpu_ns(void)
+int64_t snapshot_thread_cpu_ns(void)
 {
 	struct timespec ts;
 
@@ -123,15 +124,15 @@ static void describe_counts(const struct mirror *m, struct mirror_snapshot *s)
 {
 	const struct list *pos;
 
-	s->destination = m->counts;
-	s->link_counts = xcalloc((size_t)count(&m->totals.links), sizeof(*s->link_counts));
-	list_each(pos, &m->totals.links) {
+	s->destination = m->counts->destination;
+	s->link_counts = xcalloc((size_t)count(&m->counts->totals.links), sizeof(*s->link_counts));
+	list_each(pos, &m->counts->totals.links) {
 		const struct link_totals *link = list_entry(pos, const struct link_totals, node_);
 
 		s->link_counts[s->n_link_counts++] = (struct link_counts){ xstrdup(link->name), link->client };
 	}
-	s->gone = xcalloc((size_t)count(&m->totals.topics), sizeof(*s->gone));
-	list_each(pos, &m->totals.topics) {
+	s->gone = xcalloc((size_t)count(&m->counts->totals.topics), sizeof(*s->gone));
+	list_each(pos, &m->counts->totals.topics) {
 		const struct topic_totals *topic = list_entry(pos, const struct topic_totals, node_);
 		struct gone_counts *gone = &s->gone[s->n_gone++];
 
@@ -158,7 +159,7 @@ static struct mirror_snapshot *build(const struct mirror *m)
 	s->published_ns = clock_mono_ns();
 	s->buffer_budget = buf_pool_budget(m->data_pool);
 	s->buffer_used = buf_pool_used(m->data_pool);
-	s->cpu_ns = thread_cpu_ns();
+	s->cpu_ns = m->counts->cpu_ns + snapshot_thread_cpu_ns();
 	return s;
 }
 

@@ -101,10 +101,10 @@ def follow(subject, cluster, records, deadline=600):
             "gib_s": (size - first[0]) / real.GIB / max(0.001, now - first[1])}
 
 
-def one_round(o, kafka, krm, folder, source, destination, n):
+def one_round(o, jvm, krm, folder, source, destination, n):
     topic = f"bench-{n}"
     source.create_topic(topic, o.partitions)
-    real.fill(kafka, source, topic, o.codec, o.mib)
+    real.fill(jvm, source, topic, o.codec, o.mib)
     made = {"krmirror": lambda d: Krmirror(krm, d, source, destination, topic, "io_uring"),
             "MirrorMaker 2": lambda d: MirrorMaker(d, source, destination, topic, o.cache)}
     out = {}
@@ -143,7 +143,7 @@ def main():
     o.cache = os.environ.get("KRMIRROR_CACHE") or os.path.expanduser("~/.cache/krmirror")
     sys.path.insert(0, os.path.dirname(real.HERE))
     os.environ.setdefault("KRMIRROR_BUILD", os.path.abspath(o.programs))
-    from lib import kafka, krm
+    from lib import jvm, kafka, krm
     results = []
     with tempfile.TemporaryDirectory(prefix="krmirror-bench-") as folder:
         clusters = [kafka.KafkaCluster(folder, real.VERSION, name=n, heap="1g") for n in ("source", "destination")]
@@ -153,7 +153,7 @@ def main():
             for c in clusters:
                 c.wait_ready()
             for n in range(o.rounds):
-                results.append(one_round(o, kafka, krm, folder, *clusters, n))
+                results.append(one_round(o, jvm, krm, folder, *clusters, n))
                 print(f"round {n + 1}: {results[-1]}", file=sys.stderr)
         finally:
             for c in clusters:

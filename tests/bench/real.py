@@ -27,12 +27,12 @@ def with_clients():
         os.execv(PYTHON, [PYTHON, *sys.argv])
 
 
-def fill(kafka, cluster, topic, codec, mib):
+def fill(jvm, cluster, topic, codec, mib):
     """Records of 1 KiB in batches of 16 KiB, by Kafka's own producer."""
-    got = kafka.tool(VERSION, "org.apache.kafka.tools.ProducerPerformance", "--topic", topic,
-                     "--num-records", str(mib * 1024), "--record-size", "1024", "--throughput", "-1",
-                     "--producer-props", f"bootstrap.servers={cluster.bootstrap}", "batch.size=16384", "linger.ms=5",
-                     f"compression.type={codec}", timeout=300)
+    got = jvm.tool(VERSION, "org.apache.kafka.tools.ProducerPerformance", "--topic", topic,
+                   "--num-records", str(mib * 1024), "--record-size", "1024", "--throughput", "-1",
+                   "--producer-props", f"bootstrap.servers={cluster.bootstrap}", "batch.size=16384", "linger.ms=5",
+                   f"compression.type={codec}", timeout=300)
     if got.returncode != 0:
         raise RuntimeError(got.stderr.decode(errors="replace"))
 
@@ -54,11 +54,11 @@ def resident(pid):
     return tuple(int(lines[k].split()[0]) / 1024 for k in ("VmRSS", "VmHWM"))
 
 
-def one(kafka, krm, o, folder, source, destination, partitions, codec):
+def one(jvm, krm, o, folder, source, destination, partitions, codec):
     site = krm.Site(tempfile.mkdtemp(dir=folder), source, destination, o.engine)
     topic = site.topic(f"bench-{codec}")
     source.create_topic(topic, partitions)
-    fill(kafka, source, topic, codec, o.real_mib)
+    fill(jvm, source, topic, codec, o.real_mib)
     try:
         site.create_link()
         site.create_mirror(topic)
@@ -82,7 +82,7 @@ def main(o):
     with_clients()
     sys.path.insert(0, os.path.join(os.path.dirname(HERE)))
     os.environ.setdefault("KRMIRROR_BUILD", os.path.abspath(os.path.join(o.programs, "..", "..")))
-    from lib import kafka, krm
+    from lib import jvm, kafka, krm
     results = []
     with tempfile.TemporaryDirectory(prefix="krmirror-bench-") as folder:
         clusters = [kafka.KafkaCluster(folder, VERSION, name=n, heap="1g") for n in ("source", "destination")]
@@ -92,7 +92,7 @@ def main(o):
             for c in clusters:
                 c.wait_ready()
             for partitions, codec in CASES:
-                results.append(one(kafka, krm, o, folder, *clusters, partitions, codec))
+                results.append(one(jvm, krm, o, folder, *clusters, partitions, codec))
         finally:
             for c in clusters:
                 c.stop()

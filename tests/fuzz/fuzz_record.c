@@ -33,6 +33,13 @@ static void unseal_both(const struct link_wish *wish)
 	unseal(wish, NULL);
 }
 
+static void unseal_here_and_there(struct link_wish *wish)
+{
+	unseal_both(wish);
+	wish->offset = 7;   /* where the corpus has been signed for */
+	unseal_both(wish);
+}
+
 static json_t *link_wish_again(const char *name, const char *topic, json_t *value, struct err *err)
 {
 	struct link_wish w;
@@ -40,7 +47,7 @@ static json_t *link_wish_again(const char *name, const char *topic, json_t *valu
 
 	(void)topic;
 	if (again != NULL)
-		unseal_both(&w);
+		unseal_here_and_there(&w);
 	link_wish_fini(&w);
 	return again;
 }
@@ -103,13 +110,23 @@ static json_t *sync_again(const char *name, const char *topic, json_t *value, st
 	return again;
 }
 
+static json_t *pause_again(const char *name, const char *topic, json_t *value, struct err *err)
+{
+	struct link_pause p;
+	json_t *again = link_pause_decode(&p, name, value, err) == RC_OK ? link_pause_encode(&p) : NULL;
+
+	(void)topic;
+	link_pause_fini(&p);
+	return again;
+}
+
 static json_t *again(enum record_kind kind, const char *name, const char *topic, json_t *value, struct err *err)
 {
 	static json_t *(*const of[])(const char *name, const char *topic, json_t *value, struct err *err) = {
 		[RECORD_LINK] = link_wish_again, [RECORD_MIRROR] = mirror_wish_again,
 		[RECORD_LINK_STATE] = link_state_again, [RECORD_MIRROR_STATE] = mirror_state_again,
 		[RECORD_CLAIM] = claim_again, [RECORD_WORKER] = worker_again,
-		[RECORD_SYNC] = sync_again,
+		[RECORD_SYNC] = sync_again, [RECORD_PAUSE] = pause_again,
 	};
 
 	*err = (struct err){ 0 };

@@ -16,7 +16,8 @@ from collections import deque
 from .fakes import Server, read_exact
 from .util import hostport
 
-FETCH, PRODUCE, LIST_OFFSETS, DELETE_RECORDS, WRITE_TXN_MARKERS, INCREMENTAL_ALTER_CONFIGS = 1, 0, 2, 21, 27, 44
+FETCH, PRODUCE, LIST_OFFSETS, CREATE_TOPICS, DELETE_RECORDS, WRITE_TXN_MARKERS, INCREMENTAL_ALTER_CONFIGS = (
+    1, 0, 2, 19, 21, 27, 44)
 
 
 def read_frame(s):
@@ -29,25 +30,36 @@ class Moment:
     what comes behind it on its connection too."""
 
     def __init__(self, api, act, match=b"", skip=0, answered=False):
-        self.api, self.act, self.match, self.skip, self.answered = api, act, match, skip, answered
+        self.api, self.act, self.skip, self.answered = api, act, skip, answered
+        self.match = (match,) if isinstance(match, bytes) else match
         self.lock, self.there, self.over = threading.Lock(), threading.Event(), threading.Event()
 
     def takes(self, api, frame):
         """Whether this is the request."""
-        if api != self.api or self.match not in frame:
+        if api != self.api or not all(m in frame for m in self.match):
             return False
         with self.lock:
             self.skip -= 1
             return self.skip == -1
+
+    def off(self):
+        """Whether it came; if not, it will not any more."""
+        with self.lock:
+            self.skip = -1
+        return self.there.is_set()
 
     def come(self):
         self.there.set()
         self.act()
         self.over.set()
 
+    def reached(self, deadline=60):
+        """Until it has come."""
+        assert self.there.wait(deadline), f"no request {self.api} within {deadline} s"
+
     def wait(self, deadline=60):
         """Until it has come, and what was to be done is done."""
-        assert self.there.wait(deadline), f"no request {self.api} within {deadline} s"
+        self.reached(deadline)
         assert self.over.wait(deadline), f"it was not done within {deadline} s"
 
 
@@ -85,7 +97,7 @@ class Proxy:
         return False
 
     def at(self, api, act, **more):
-        """Calls act once. match: bytes that stand in the request; skip: so many such requests go before it; answered:
+        """Calls act once. match: bytes that stand in the request, or several; skip: so many such requests go before it; answered:
         when its answer comes, before that goes on. Returns the Moment."""
         self.moments.append(Moment(api, act, **more))
         return self.moments[-1]

@@ -15,7 +15,8 @@ import re
 import shlex
 import subprocess
 
-from .kafka import KafkaCluster, Node, java
+from .jvm import java
+from .kafka import KafkaCluster, Node
 from .krm import BUILD, TOP, properties
 from .netns import Namespace
 from .util import die_with_parent, wait_until
@@ -127,6 +128,13 @@ class Room:
         self.env = dict(os.environ, KRMIRROR_CONFIG=os.path.join(self.dir, "krmirror.properties"),
                         PATH=f"{self.bin}:{os.environ['PATH']}")
         self.configure()
+        try:
+            self._start()
+        except BaseException:
+            self.close()
+            raise
+
+    def _start(self):
         with self.namespace.inside():
             for c in (self.east, self.west):
                 c.launch()

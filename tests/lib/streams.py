@@ -7,7 +7,7 @@ import threading
 
 from confluent_kafka import Producer
 
-from .kafka import CACHE, JVM
+from .jvm import CACHE, JVM
 from .krm import properties
 from .util import Timeout, die_with_parent, wait_until
 

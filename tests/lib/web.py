@@ -51,6 +51,11 @@ class Web:
         assert code == 200 and headers["Content-Type"] == "application/json", (code, headers)
         return json.loads(body)
 
+    def partition(self, topic, number=0):
+        """What /status says of a mirror's partition; None while the worker does not have it yet."""
+        return next((r for r in self.status()["partitions"]
+                     if r["mirror_topic_name"] == topic and r["partition"] == number), None)
+
     def scrape(self):
         return Scrape(self.get("/metrics")[1])
 

@@ -3,7 +3,8 @@
 import os
 import socket
 
-from .kafka import KafkaCluster, Node, java
+from .jvm import java
+from .kafka import KafkaCluster, Node
 from .util import accepts, wait_until
 
 SESSION_MS = 4000

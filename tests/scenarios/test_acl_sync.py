@@ -7,7 +7,7 @@ import re
 import pytest
 from confluent_kafka.admin import (AclBindingFilter, AclOperation, AclPermissionType, ResourcePatternType, ResourceType)
 
-from lib.kafka import tool
+from lib.jvm import tool
 from lib.produce import produce
 from lib.secured import PLAIN, SecuredListener, login
 from lib.util import wait_until
@@ -133,6 +133,53 @@ def test_acls_follow_the_source(matrix, pool, make_site, super_user):
     assert len(app(here)) > 3 and app(here) == app(listed(source))
     assert ("User:local", "*", "READ", "ALLOW") in here[("TOPIC", one, "LITERAL")]
     assert not any(r[0] == "CLUSTER" and a[0] == "User:app" for r, some in here.items() for a in some)
+
+
+def test_acls_under_other_names(matrix, pool, make_site):
+    """Where mirrors, and groups, have a prefix: literal names become the mirrors', prefixes move behind it; what no prefix
+    says any more is told, and what nobody mirrors is not made under its name."""
+    source = pool.get("acl-source", matrix[0], config=AUTHORIZER | {"super.users": "User:ANONYMOUS"})
+    destination = pool.get("acl-1", matrix[1], secured=SecuredListener(sasl=True, users=("app",)), config=AUTHORIZER | {
+        "super.users": "User:ANONYMOUS;User:mirror"})
+    site = make_site(source, destination, matrix[2], destination_door=destination.secured_bootstrap,
+                     config={"security.protocol": "SASL_PLAINTEXT"} | login(PLAIN))
+    one, two = site.topic("one"), site.topic("two")
+    for t in (one, two):
+        source.create_topic(t)
+        produce(source, t, 50)
+    app = f"User:app-{site.id}"
+    for kind, name, operation, pattern in (
+            ("TOPIC", one, "READ", "LITERAL"), ("TOPIC", one, "WRITE", "LITERAL"), ("TOPIC", two, "READ", "LITERAL"),
+            ("TOPIC", "one-", "DESCRIBE", "PREFIXED"), ("TOPIC", "two-", "DESCRIBE", "PREFIXED"),
+            ("TOPIC", f"none-{site.id}", "READ", "LITERAL"), ("GROUP", "g-", "READ", "PREFIXED")):
+        source.create_acl(kind, name, app, operation, pattern=pattern)
+    site.create_link(acl__sync__enable="true", acl__sync__ms=1000, cluster__link__prefix="p.",
+                     consumer__group__prefix__enable="true", acl__filters=json.dumps({"aclFilters": [
+                         {"resourceFilter": {"resourceType": "any", "patternType": "any"},
+                          "accessFilter": {"operation": "any", "permissionType": "any", "principal": app}}]}))
+    site.create_mirror(f"p.{one}")
+    site.worker()
+
+    def made():
+        return {a[:3] + a[4:] for a in acls(destination) if a[3] == app}
+    wanted = {("TOPIC", f"p.{one}", "LITERAL", "READ", "ALLOW"), ("TOPIC", "p.one-", "PREFIXED", "DESCRIBE", "ALLOW"),
+              ("TOPIC", "p.two-", "PREFIXED", "DESCRIBE", "ALLOW"), ("GROUP", "p.g-", "PREFIXED", "READ", "ALLOW")}
+    wait_until(lambda: made() == wanted, 30, lambda: f"{wanted ^ made()}", every=0.2)
+    assert task(site)["state"] == "ACTIVE"
+
+    # a mirror that the link would not call so: its topic's own ACLs follow it, the prefix says something else now
+    site.create_mirror(f"p.{site.id}", "--source-topic", two)
+    wanted = {a for a in wanted if a[1] != "p.two-"} | {("TOPIC", f"p.{site.id}", "LITERAL", "READ", "ALLOW")}
+    wait_until(lambda: made() == wanted, 30, lambda: f"{wanted ^ made()}", every=0.2)
+    wait_until(lambda: task(site)["state"] == "IN_ERROR", 20, lambda: task(site), every=0.2)
+    error, = task(site)["errors"]
+    assert error["error_code"] == "INVALID_REQUEST_ERROR" and "two- (PREFIXED)" in error["error_message"]
+
+    # the right to write waits for the promotion here, too
+    site.wait_caught_up(f"p.{one}", one)
+    site.ok("promote", f"p.{one}", "--link", site.link, "--wait=60s")
+    wanted |= {("TOPIC", f"p.{one}", "LITERAL", "WRITE", "ALLOW")}
+    wait_until(lambda: made() == wanted, 30, lambda: f"{wanted ^ made()}", every=0.2)
 
 
 def test_without_an_authorizer(matrix, pool, make_site):

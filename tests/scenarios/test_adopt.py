@@ -155,3 +155,15 @@ def test_failback(site, make_site, tmp_path):
     site.assert_equal(topic, 354)
     site.ok("promote", topic, "--link", site.link, "--wait=60s")
     produce(site.destination, topic, 2, 2)
+
+
+def test_no_two_mirrors_of_each_other(site, make_site):
+    """What is a mirror of the very topic, by the source's own control log, is not adopted; once it is stopped, it is."""
+    topic = site.mirrored("loop", 2)
+    shared = {"control.topic": site.control_topic, "group.id": site.config["group.id"]}
+    back = make_site(site.destination, site.source, site.engine, config=shared)
+    back.create_link()
+    adopt(back, topic, code=contract.REFUSED).says("itself a mirror of", site.link, "failback")
+    assert back.ok("mirror", "list", "-o", "json").json == []
+    site.ok("failover", topic, "--link", site.link, "--wait=60s")
+    adopt(back, topic)

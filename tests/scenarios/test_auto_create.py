@@ -7,6 +7,7 @@ import time
 import pytest
 
 from lib.produce import produce
+from lib.proxy import CREATE_TOPICS
 from lib.util import wait_until
 
 def filters(*names, pattern="LITERAL", kind="INCLUDE"):
@@ -174,3 +175,27 @@ def test_many_topics_at_once(site, counts):
     assert task(site)["state"] == "ACTIVE"
     worker.check_alive()
     assert "lease" not in worker.text()
+
+
+@pytest.mark.real_only
+def test_killed_in_the_middle_of_a_batch(doors, counts):
+    """Topics are made, and that they are is not recorded: the next run takes them as its own, makes what lacks, and mirrors
+    all."""
+    site, proxies = doors("destination")
+    n, s = counts(20, 200), site.id
+    topics = [f"cut-{s}-{i}" for i in range(n)]
+    for t in topics:
+        site.source.create_topic(t)
+    site.create_link(**auto(filters(f"cut-{s}-", pattern="PREFIXED")))
+    worker = site.worker(start=False)
+    moment = proxies.at(CREATE_TOPICS, worker.kill, answered=True, match=topics[0].encode())
+    worker.start()
+    moment.wait()
+    worker.start()
+    for t in topics:
+        produce(site.source, t, 3)
+    for t in topics:
+        site.wait_caught_up(t)
+    assert set(mirrors(site)) == set(topics)
+    wait_until(lambda: task(site)["state"] == "ACTIVE", 20, lambda: task(site), every=0.2)
+    site.assert_equal(topics[-1], 3)

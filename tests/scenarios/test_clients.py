@@ -8,7 +8,7 @@ import pytest
 from confluent_kafka import Consumer, KafkaError
 
 from lib import judge
-from lib.kafka import tool
+from lib.jvm import tool
 from lib.produce import CODECS, produce
 from lib.util import wait_until
 

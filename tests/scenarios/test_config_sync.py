@@ -68,8 +68,9 @@ def test_settings_follow_the_source(site):
     # by hand: put back, and said
     site.destination.alter_topic(topic, retention__ms="1000", compression__type="gzip", delete__retention__ms="1")
     wait_config(site, topic, delete__retention__ms="6000", **OPEN)
-    for setting in ("retention.ms", "compression.type"):
-        assert any("put back" in line and f"setting={setting}" in line for line in worker.text().splitlines())
+    for setting in ("retention.ms", "compression.type"):   # the broker has it before the worker has the answer
+        wait_until(lambda s=setting: any("put back" in line and f"setting={s}" in line for line in worker.text().splitlines()),
+                   10, f"{setting} is said to be put back")
 
     # a value that the destination does not take is told, and nothing else waits for it
     rows = site.ok("link", "task", "list", site.link, "-o", "json").json

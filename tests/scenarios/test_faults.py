@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Offsets that are used up, by fills and by seeds, while something fails at the very moment: a broker or a worker is
 killed, stopped or replaced when the request, or its answer, is on the wire. Never one offset too many."""
-import hashlib
-import struct
 import threading
 import time
 
@@ -10,6 +8,7 @@ import pytest
 
 from conftest import THREE, heal
 from lib import judge
+from lib.ids import data_id
 from lib.produce import advance, produce
 from lib.proxy import DELETE_RECORDS, PRODUCE, WRITE_TXN_MARKERS, Proxies
 from lib.transactions import producer
@@ -81,13 +80,6 @@ class Seeds:
         wait_until(lambda: self.site.destination.starts(self.topic) == {0: HEAD}, 30, "the seeds are deleted")
         self.site.assert_equal(self.topic, 100)
         assert judge.whole(self.site.destination, self.topic) == {0: (HEAD, HEAD + 100)}
-
-
-def data_id(link, topic, partition):
-    """As it stands in a batch. DESIGN 3: an on-disk format."""
-    text = b"\0".join((link.encode(), topic.encode(), b"%d" % partition))
-    h = int.from_bytes(hashlib.sha256(text).digest()[:8], "big") >> 3
-    return struct.pack(">q", 1 << 62 | h)
 
 
 @pytest.fixture(params=(Fills, Seeds), ids=("fills", "seeds"))

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fills while things fail: never one offset too many, whatever is killed, stopped or lost on the wire."""
-import hashlib
 import random
 import struct
 import threading
@@ -8,9 +7,11 @@ import time
 
 import pytest
 
+from conftest import KRMIRROR
 from lib import judge
+from lib.ids import filler_id
 from lib.produce import Load, produce
-from lib.proxy import LIST_OFFSETS, WRITE_TXN_MARKERS, Proxies
+from lib.proxy import LIST_OFFSETS, WRITE_TXN_MARKERS
 from lib.raw import Raw, compact, compact_text
 from lib.transactions import Interleaved, producer
 from lib.util import wait_until
@@ -175,12 +176,6 @@ def test_a_claim_that_may_still_be_under_way(doors, counts):
 
 # ---- rotation ----
 
-def filler_id(site, topic, partition, rotation):
-    """DESIGN 4: an on-disk format."""
-    text = b"\0".join((site.link.encode(), topic.encode(), b"%d" % partition, b"%d" % rotation))
-    return 1 << 62 | 1 << 61 | int.from_bytes(hashlib.sha256(text).digest()[:8], "big") >> 3
-
-
 @pytest.mark.parametrize("epoch", (32767, 20000), ids=("closed", "half-used"))
 def test_a_filler_id_is_rotated(site, epoch):
     """A door has closed the id; or its epochs are half used up. What stands there is part of the hole, so nothing is
@@ -194,7 +189,7 @@ def test_a_filler_id_is_rotated(site, epoch):
         worker.terminate()
         holes.hole(9)
         site.wait_transactions(topic)   # no marker of ours before the source has its own
-        entry = (filler_id(site, topic, 0, rotation), epoch, 2**31 - 1 if epoch == 32767 else 64000, 0)
+        entry = (filler_id(site.link, topic, 0, rotation), epoch, 2**31 - 1 if epoch == 32767 else 64000, 0)
         c = Raw(site.destination.bootstrap)
         assert c.markers(topic, [entry]) == {entry[0]: {0: 0}}
         c.close()
@@ -210,34 +205,15 @@ def test_a_filler_id_is_rotated(site, epoch):
 
 # ---- without the right for markers ----
 
-KRMIRROR = "127.0.0.2"   # who asks, as the broker sees it: without SASL and TLS all are User:ANONYMOUS
-
-
-@pytest.fixture
-def guarded(matrix, pool, make_site):
-    """A site whose destination has an authorizer: whoever comes from KRMIRROR may not write markers."""
-    c = pool.new(matrix[1], "guarded", proxied=True, config={
-        "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
-        "allow.everyone.if.no.acl.found": "true"}).start()
-    c.create_acl("BROKER", "kafka-cluster", "User:*", "ALL")
-    for operation in ("CLUSTER_ACTION", "ALTER"):
-        c.create_acl("BROKER", "kafka-cluster", "User:*", operation, allow=False, host=KRMIRROR)
-    proxies = Proxies(c, host=KRMIRROR)
-    source, _ = pool.pair(matrix[0], matrix[0])
-    yield make_site(source, c, matrix[2], destination_door=proxies.bootstrap)
-    proxies.__exit__()
-    pool.drop(c)
-
-
 def text_of(site, topic):
     return site.ok("mirror", "describe", topic, "--link", site.link).out
 
 
 @pytest.mark.real_only
 @pytest.mark.one_engine
-def test_without_the_right_for_markers(guarded, counts):
+def test_without_the_right_for_markers(without_markers, counts):
     """Empty transactions fill; without the right for these too, the partition stops and the right is named."""
-    site, n = guarded, counts(20, 2000)
+    site, n = without_markers(), counts(20, 2000)
     topic = site.mirrored("fill", 2)
     holes = Holes(site, topic)
     worker = site.worker()

@@ -8,6 +8,7 @@ from lib.judge import BOTH
 from lib.produce import Load
 from lib.transactions import Interleaved
 from lib.util import pace, wait_until
+from lib.web import Web
 
 pytestmark = pytest.mark.real_only
 
@@ -53,6 +54,10 @@ def loaded(request, site3):
         site.assert_equal(topic, load.done.count)
 
 
+def behind(site):
+    return Web(site.workers[0]).scrape().sum("krmirror_dest_under_replicated_partitions", link=site.link)
+
+
 def test_leaders_moved_every_5_seconds(loaded, counts):
     site, topic = loaded
     until = time.monotonic() + counts(15, 120)
@@ -76,6 +81,8 @@ def test_leader_killed(loaded, counts, side):
         leader = cluster.broker(cluster.leaders(topic)[0])
         leader.kill()
         wait_flowing(site, topic)
+        if side == "destination":
+            wait_until(lambda: behind(site) > 0, 20, "it is told that a replica is not in sync", every=0.5)
         leader.start()
         cluster.wait_in_sync(topic, 3)
         wait_flowing(site, topic)

@@ -11,7 +11,8 @@ from lib import contract
 from lib.acls import grants
 from lib.authority import Authority
 from lib.groups import commit, wait_committed
-from lib.kafka import start_all, tool
+from lib.jvm import tool
+from lib.kafka import start_all
 from lib.krm import properties
 from lib.produce import produce
 from lib.secured import PLAIN, SCRAM_256, SecuredListener, login
@@ -82,6 +83,14 @@ def test_each_listener_is_dialled(misled, authority):
     assert listeners(found, "source") == {1: ("OK", None), 2: ("FAILED", "CONNECT"), 3: ("FAILED", "RESOLVE")}
     assert listeners(found, "destination") == {1: ("OK", None)}
     assert len(found["checks"][0]["hint"]) > 20
+    # what changes the connection is refused as at creation; another setting is not held up by a broker that is down
+    update = ("link", "configuration", "update", site.link, "--config")
+    got = site.cli(*update, "ssl.endpoint.identification.algorithm=").expect(contract.SOURCE_DOWN)
+    got.says("source broker 2 at 127.0.0.1:1", "source broker 3 at " + NOWHERE)
+    site.ok(*update, "ssl.endpoint.identification.algorithm=", "--no-validate")
+    site.ok("link", "configuration", "update", site.link, "--delete-config", "ssl.endpoint.identification.algorithm",
+            "--no-validate")
+    site.cli(*update, "client.id=changed").expect(contract.DONE).says("warning", "127.0.0.1:1")
     text = site.cli("link", "check", site.link).expect(contract.SOURCE_DOWN).out
     assert text.index("127.0.0.1:1") < text.index(site.source.brokers[0].secured), "the worst first"
 
@@ -135,7 +144,13 @@ def test_who_is_not_let_in(matrix, pool, make_site, authority, tmp_path):
         create = ("link", "create", f"{site.link}-{i}", "--config-file",
                   site.link_config(**{k.replace(".", "__"): v for k, v in link.items()}))
         site.cli(*create).expect(code or contract.SOURCE_DOWN)
-        site.ok(*create, "--no-validate")
+        if i == 1:
+            site.worker()
+        said = site.ok(*create, "--no-validate").err
+        if i > 0:   # the worker's first try, long before its checks make it UNAVAILABLE
+            assert "the worker cannot use link" in said and "SOURCE_UNAVAILABLE" in said, said
+            told = site.ok("link", "describe", f"{site.link}-{i}", "-o", "json").json
+            assert (told["state"], told["error"]) == ("ACTIVE", "SOURCE_UNAVAILABLE") and told["error_message"], told
         got = site.cli("link", "check", f"{site.link}-{i}", "-o", "json").expect(code or contract.SOURCE_DOWN)
         assert listeners(got.json, "source") == {None: ("FAILED", reason)}
         assert listeners(got.json, "destination") == {1: ("OK", None)}

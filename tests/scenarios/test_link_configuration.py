@@ -76,6 +76,13 @@ def test_update_and_back(site):
     site.ok("link", "resume", site.link)
     produce(site.source, topic, 100, 2, first=300)
     site.wait_caught_up(topic)
+    # what only a worker can read: its verdict is waited for
+    aside = ("link", "create", site.link + "-aside", "--config-file", site.link_config(), "--no-validate")
+    site.cli(*aside, "--config", "ssl.truststore.location=/nowhere,security.protocol=SSL").expect(contract.DONE).says(
+        "the worker cannot use link .*CONFIGURATION")
+    got = site.cli("link", "configuration", "update", site.link + "-aside", "--no-validate", "--delete-config",
+                   "ssl.truststore.location,security.protocol").expect(contract.DONE)
+    assert "worker" not in got.err
     # the whole file again is no change; an empty value is a value
     update(site, "--config-file", site.link_config()).expect(contract.DONE)
     update(site, "--config", "ssl.endpoint.identification.algorithm=").expect(contract.DONE)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The read-only guard: who may write to a mirror, read it, and what its ACLs are afterwards. krmirror and its rivals go
 through a listener with names; judges are super users."""
+import os
 import random
 import threading
 import time
@@ -10,6 +11,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, Topi
 from confluent_kafka.admin import (AclBindingFilter, AclOperation, AclPermissionType, ResourcePatternType, ResourceType)
 
 from lib import contract
+from lib.krm import properties
 from lib.produce import produce
 from lib.secured import PLAIN, SecuredListener, login
 from lib.util import pace, wait_until
@@ -66,10 +68,10 @@ def named(cluster, user, **more):
             "sasl.mechanism": "PLAIN", "sasl.username": user, "sasl.password": user, **more}
 
 
-def may_write(cluster, user, topic):
+def may_write(cluster, user, topic, **keys):
     """One record of a stock producer."""
     got = []
-    producer = Producer(named(cluster, user, **{"message.timeout.ms": 20000}))
+    producer = Producer(named(cluster, user, **{"message.timeout.ms": 20000}) if not keys else keys)
     producer.produce(topic, b"of " + user.encode(), on_delivery=lambda e, m: got.append(e))
     producer.flush(30)
     assert len(got) == 1
@@ -265,7 +267,9 @@ def test_killed_between_the_steps(closed, counts, super_user):
         produce(site.source, topic, 50)
         for principal, operation in APP:
             c.create_acl("TOPIC", topic, principal, operation)
-        own = acls(c, topic)
+        # What reaches the topic by its name; * is the ordinary krmirror's.
+        own = wait_until(lambda: sum(r[0] == topic for r in acls(c, topic)) == len(APP) and acls(c, topic), 30,
+                         "the brokers have them")
         creating = site.start_cli("mirror", "create", topic, "--link", site.link)
         pace(rng.random() * 0.4)
         creating.kill()
@@ -293,6 +297,44 @@ def test_killed_between_the_steps(closed, counts, super_user):
         assert may_write(c, "app", topic)
         if not turn % 2:
             worker.start()
+
+
+def test_an_ordinary_one_with_a_certificate(matrix, pool, make_site, authority):
+    """Its principal is the subject, if the brokers have no rule for it; a wrong one is found by its effect, and `principal`
+    says the right one, also for mirrors of before."""
+    source, _ = pool.pair(matrix[0], matrix[0])
+    c = pool.new(matrix[1], "closed-mtls", secured=SecuredListener(authority, clients=True), config={
+        "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+        "super.users": "User:ANONYMOUS", "ssl.principal.mapping.rules": "RULE:^CN=(app|ruled)$/$1/,DEFAULT"})
+    c.start()
+    for user in ("CN=plain-mirror", "ruled"):
+        for kind, name in (("TOPIC", "*"), ("GROUP", "*"), ("TRANSACTIONAL_ID", "*"), ("BROKER", "kafka-cluster")):
+            c.create_acl(kind, name, f"User:{user}", "ALL")
+    files = {n: authority.issue(n).write(os.path.join(authority.dir, f"{n}.pem")) for n in ("plain-mirror", "ruled", "app")}
+    app = {"bootstrap.servers": c.secured_bootstrap, "security.protocol": "SSL", "ssl.ca.location": authority.file,
+           "ssl.certificate.location": files["app"], "ssl.key.location": files["app"], "message.timeout.ms": 20000}
+    for name in ("plain-mirror", "ruled"):
+        site = make_site(source, c, matrix[2], destination_door=c.secured_bootstrap, config={
+            "security.protocol": "SSL", "ssl.truststore.location": authority.file, "ssl.keystore.location": files[name]})
+        topic, own = guarded(site, APP)
+        if name == "ruled":
+            row = site.row(topic)
+            assert row["read_only"] == NOT_PERMITTED and "do not take it for User:CN=ruled" in row["read_only_reason"]
+            wait_until(lambda: acls(c, topic) == own, 30, "nothing of it stays")
+            site.workers[0].terminate()
+            site.config["principal"] = "User:ruled"
+            properties(site.config_file, site.config)
+            with open(site.workers[0].config_file, "a") as f:
+                f.write("principal=User:ruled\n")
+            site.workers[0].start()
+            wait_until(lambda: site.row(topic)["read_only"] == ENFORCED, 60, "it is known who krmirror is")
+        assert site.row(topic)["read_only"] == ENFORCED
+        assert not may_write(c, "app", topic, **app)
+        produce(site.source, topic, 100, first=100)
+        site.wait_caught_up(topic)
+        promoted(site, topic)
+        assert acls(c, topic) == own and may_write(c, "app", topic, **app)
+    pool.drop(c)
 
 
 @pytest.mark.parametrize("super_user", [True, False], ids=["super", "ordinary"])

@@ -11,7 +11,8 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 
 from lib import compaction
 from lib.judge import read_records, whole
-from lib.kafka import KafkaCluster, tool
+from lib.jvm import tool
+from lib.kafka import KafkaCluster
 from lib.raw import Raw, batch
 from lib.sandbox import SandboxCluster
 from lib.util import wait_until

@@ -37,8 +37,9 @@ def guarded(matrix, pool, make_site, authority, tmp_path):
             protocol["ssl.truststore.location"] = authority.file
         secrets = properties(os.path.join(authority.dir, f"secrets-{tmp_path.name}"),
                              {"line": login(mechanism)["sasl.jaas.config"]})
-        site = make_site(*made, matrix[2], source_door=made[0].secured_bootstrap,
-                         destination_door=made[1].secured_bootstrap,
+        prefix = "SASL_SSL://" if tls else ""   # as Confluent Cloud's addresses are written
+        site = make_site(*made, matrix[2], source_door=prefix + made[0].secured_bootstrap,
+                         destination_door=prefix + made[1].secured_bootstrap,
                          config=protocol | login(mechanism) | {"secret.files.allowed": authority.dir})
         link = protocol | {"sasl.mechanism": mechanism, "sasl.jaas.config": "${file:" + secrets + ":line}"}
         return site, {k.replace(".", "__"): v for k, v in link.items()}

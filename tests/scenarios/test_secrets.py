@@ -64,12 +64,26 @@ def link_record(site, name=None):
 
 
 def write_past(site, value, name=None):
-    """What somebody with the right to write to the control log can do."""
+    """What somebody with the right to write to the control log can do; value None removes the link."""
     producer = Producer(site.destination.client())
-    failed = []
-    producer.produce(site.control_topic, json.dumps(value).encode(), f"link/{name or site.link}".encode(),
-                     on_delivery=lambda err, m: failed.append(err) if err else None)
-    assert producer.flush(30) == 0 and not failed
+    said = []
+    producer.produce(site.control_topic, None if value is None else json.dumps(value).encode(),
+                     f"link/{name or site.link}".encode(), on_delivery=lambda err, m: said.append((err, m.offset())))
+    assert producer.flush(30) == 0 and said[0][0] is None
+    return said[0][1]
+
+
+def write_in_place(site, value):
+    """A record that claims the very place that it gets."""
+    def placed():
+        at = judge.whole(site.destination, site.control_topic)[0][1]
+        return write_past(site, value | {"at": at}) == at
+    wait_until(placed, 30, "nobody else writes in that moment", every=0)
+
+
+def recorded_again(site):
+    """All settings of the link, as what is to be done then."""
+    site.ok("link", "configuration", "update", site.link, "--config-file", site.link_config(**settings()))
 
 
 def link(site, name=None):
@@ -193,24 +207,67 @@ def test_a_forged_record_leads_nowhere(locked):
     flows(site, topic, 300)
     good, count = link_record(site), 300
     for forged in forgeries(site, good, trap):
-        write_past(site, forged)
+        write_in_place(site, forged)
         got = wait_link(site, state="FAILED", error="NOT_AUTHENTIC")
         assert "past krmirror" in got["error_message"]
         site.cli("mirror", "create", site.topic("more"), "--link", site.link).expect(contract.REFUSED)
         produce(site.source, topic, 10, first=count)
-        write_past(site, good)  # its good settings were not replaced
+        recorded_again(site)
         wait_link(site, state="ACTIVE", error=None)
         site.wait_caught_up(topic)
         count += 10
         site.assert_equal(topic, count)
-    write_past(site, next(forgeries(site, good, trap)))
+    write_in_place(site, next(forgeries(site, good, trap)))
     wait_link(site, state="FAILED")
     worker.terminate()
     worker.start()
     wait_until(lambda: "NOT_AUTHENTIC" in worker.text()[-5000:], 30, "a worker that starts anew does not take it either")
     assert trap.untouched()
-    write_past(site, good)
+    recorded_again(site)
     flows(site, topic, 100, count)
+
+
+def test_an_older_record_does_not_hold_again(locked):
+    """Its signature is good, but it led elsewhere: copied to the end of the log it is passed over, told, and the newer one
+    is written again behind it; where the newer one is gone, nothing is dialled with it."""
+    site, trap = locked, Trap()
+    file = site.link_config(**settings())
+    site.ok("link", "create", site.link, "--config-file", file, "--source-bootstrap-server", trap.address, "--no-validate")
+    older = link_record(site)
+    site.ok("link", "configuration", "update", site.link, "--source-bootstrap-server", site.source_door)
+    topic = site.topic("t")
+    site.source.create_topic(topic)
+    site.create_mirror(topic)
+    worker = site.worker()
+    flows(site, topic, 300)
+    for restarted in (False, True):
+        if restarted:
+            worker.terminate()
+        at = write_past(site, older)
+        got = wait_link(site, error="REPLAYED_RECORD")
+        assert f"at offset {at} " in got["error_message"]
+        if restarted:
+            worker.start()
+        wait_until(lambda: link_record(site).get("replayed") == at, 30, "the good record stands last again")
+        assert link_record(site)["config"]["bootstrap.servers"] == site.source_door
+        wait_link(site, state="ACTIVE", error="REPLAYED_RECORD")
+        assert "somebody has written an older record of it again" in worker.text()
+        site.ok("link", "pause", site.link)
+        wait_link(site, state="PAUSED")
+        site.ok("link", "resume", site.link)
+        flows(site, topic, 100, 400 if restarted else 300)
+    # as if the good one had been compacted away while no worker ran
+    worker.terminate()
+    write_past(site, None)
+    write_past(site, older)
+    worker.start()
+    got = wait_link(site, state="FAILED", error="REPLAYED_RECORD")
+    assert "written for offset" in got["error_message"]
+    site.cli("mirror", "create", site.topic("more"), "--link", site.link).expect(contract.REFUSED).says("written for offset")
+    recorded_again(site)
+    wait_link(site, state="ACTIVE", error=None)
+    flows(site, topic, 100, 500)
+    assert trap.untouched()
 
 
 def test_a_log_of_another_key(locked):

@@ -5,6 +5,8 @@ import pytest
 from lib import judge
 from lib.produce import produce, transaction
 from lib.transactions import Interleaved
+from lib.util import wait_until
+from lib.web import Web
 
 
 def caught_up(site, topic):
@@ -52,7 +54,7 @@ def test_open_transaction(site):
     """It holds the mirror at the last stable offset; what follows comes when it ends."""
     topic = site.mirrored("txn")
     produce(site.source, topic, 30)
-    site.worker()
+    web = Web(site.worker())
     site.wait_caught_up(topic)
     producer = transaction(site.source, topic, [4, 5], f"txn-{site.id}", commit=None)
     produce(site.source, topic, 20, first=30)
@@ -64,6 +66,11 @@ def test_open_transaction(site):
         assert open_one is None, row
     else:
         assert open_one is not None and open_one["first_offset"] == stable and open_one["age_ms"] >= 0, row
+
+        def told():
+            return (web.partition(topic) or {}).get("open_transaction")
+        named = wait_until(told, 25, "the worker names it, too", every=0.3)
+        assert named["producer_id"] == open_one["producer_id"] and named["first_offset"] == stable
     producer.abort_transaction(30)
     caught_up(site, topic)
     site.assert_equal(topic, 54)

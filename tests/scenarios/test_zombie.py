@@ -98,3 +98,22 @@ def test_zombie_of_a_failover(site, force):
     ends = {p: end - missing[p] for p, end in site.source.ends(topic).items()}
     assert sum(missing.values()) > 0
     write_and_wake(site, topic, zombie, sum(ends.values()), ends)
+
+
+@pytest.mark.real_only
+@pytest.mark.one_engine
+def test_zombie_of_a_failover_without_the_right_for_markers(without_markers):
+    """The door is the lease: the worker's, which is longer than the command line's own. It is waited out, also with
+    --force, and the worker that wakes up knows it."""
+    site = without_markers(config={"session.timeout.ms": 6000})
+    topic = backlog(site, "lease")
+    zombie = site.worker(session__timeout__ms=10000)
+    produce(site.source, topic, 300, PARTITIONS)
+    site.wait_caught_up(topic)
+    stop_with_produces_unsent(site, topic, zombie, 30000, 300)
+    got = site.ok("failover", topic, "--link", site.link, "--force", "-o", "json").says("the lease was waited out")
+    assert {r["door"] for r in got.json} == {"lease"}
+    assert got.seconds > 11, got
+    missing = {r["partition"]: r["records_missing"] for r in got.json}
+    ends = {p: end - missing[p] for p, end in site.source.ends(topic).items()}
+    write_and_wake(site, topic, zombie, sum(ends.values()), ends)

@@ -142,6 +142,7 @@ static enum log_sent fake_append(struct log_io *io, const struct control_batch *
 	struct fake_log *fake = fake_of(io);
 	enum fake_does does = fake->n_appends < fake->n_script ? fake->script[fake->n_appends] : FAKE_STORES;
 	struct bytes bytes = build(fake, batch, sequence);
+	int32_t last, from;
 
 	fake->n_appends++;
 	deliver_delayed(fake);
@@ -150,6 +151,13 @@ static enum log_sent fake_append(struct log_io *io, const struct control_batch *
 		return broker(fake, bytes, sequence, base);
 	case FAKE_RIVAL:
 		fake_log_put(fake, "claim/rival", "{\"v\":1,\"n\":7,\"append_id\":\"ffffffffffffffffffffffffffffffff\"}");
+		return broker(fake, bytes, sequence, base);
+	case FAKE_FOREIGN:
+		last = fake->last_sequence;
+		from = fake->range_from;
+		fake_log_put(fake, "claim/foreign", "{\"v\":1,\"n\":1}");
+		fake->last_sequence = last;
+		fake->range_from = from;
 		return broker(fake, bytes, sequence, base);
 	case FAKE_REFUSES:
 		return LOG_SENT_REFUSED;

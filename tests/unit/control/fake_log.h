@@ -12,6 +12,7 @@ enum { FAKE_BATCHES = 64 };
 enum fake_does {
 	FAKE_STORES,          /* as a broker: next sequence stored, the same range answered as if it were */
 	FAKE_RIVAL,           /* another writer takes the sequence just before */
+	FAKE_FOREIGN,         /* somebody writes just before, with no sequence of ours */
 	FAKE_REFUSES,
 	FAKE_STORES_SILENTLY, /* stored, no answer */
 	FAKE_LOSES,           /* not stored, no answer */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/mem.h"
+#include "control/acl_names.h"
 #include "control/acl_plan.h"
 #include "test_control.h"
 
@@ -185,10 +186,57 @@ START_TEST(another_link_s_mirror_is_not_written_to_either)
 }
 END_TEST
 
+struct names_case {
+	struct acl_names names;
+	struct acl_mirror mirrors[2];
+	const char *acls, *made, *refused;
+	bool same;
+};
+
+#define R " User:a READ ALLOW"
+
+static const struct names_case names_cases[] = {
+	{ { "", "", "", NULL, 1 }, { { "a", "a" } }, "TOPIC a" R "|GROUP g" R "|TOPIC b" R,
+	  "TOPIC a" R "|GROUP g" R "|TOPIC b" R, "", true },
+	/* by name: of each mirror; of what has none nothing, where names change */
+	{ { "p.", "", "", NULL, 2 }, { { "a", "p.a" }, { "a", "p.x" } }, "TOPIC a" R "|TOPIC b" R "|TOPIC *" R,
+	  "TOPIC p.a" R "|TOPIC p.x" R "|TOPIC *" R, "", false },
+	{ { "", "", "", NULL, 1 }, { { "a", "x" } }, "TOPIC a" R "|TOPIC b" R, "TOPIC x" R "|TOPIC b" R, "", false },
+	/* a prefix, as long as it says the same */
+	{ { "p.", "", "", NULL, 2 }, { { "a1", "p.a1" }, { "b", "p.b" } }, "TOPIC a+" R "|TOPIC b+" R,
+	  "TOPIC p.a+" R "|TOPIC p.b+" R, "", false },
+	{ { "p.", "", "", NULL, 2 }, { { "a1", "p.b1" }, { "c", "p.c" } }, "TOPIC a+" R "|TOPIC b+" R "|TOPIC c+" R,
+	  "TOPIC p.c+" R, "TOPIC a+" R "|TOPIC b+" R, false },
+	{ { "", ".c", "", NULL, 1 }, { { "a", "a.c" } }, "TOPIC a+" R "|TOPIC a" R, "TOPIC a.c" R, "TOPIC a+" R, false },
+	/* groups, and what has no other name */
+	{ { "p.", "", "p.", NULL, 0 }, { { NULL } }, "GROUP g" R "|GROUP h+" R "|GROUP *" R "|TRANSACTIONAL_ID t" R,
+	  "GROUP p.g" R "|GROUP p.h+" R "|GROUP *" R "|TRANSACTIONAL_ID t" R, "", false },
+	{ { "p.", "", "", NULL, 0 }, { { NULL } }, "GROUP g" R, "GROUP g" R, "", false },
+};
+
+START_TEST(acls_go_by_the_names_that_things_have_here)
+{
+	const struct names_case *c = &names_cases[_i];
+	struct acl_names names = c->names;
+	json_t *in = acls(c->acls), *refused = json_array(), *out;
+	char text[1000];
+
+	names.mirrors = c->mirrors;
+	out = acl_names_translate(&names, in, refused);
+	ck_assert_str_eq(shown(out, text, sizeof(text)), c->made);
+	ck_assert_str_eq(shown(refused, text, sizeof(text)), c->refused);
+	ck_assert_int_eq(acl_names_differ(&names), !c->same);
+	json_decref(in);
+	json_decref(out);
+	json_decref(refused);
+}
+END_TEST
+
 TCase *acl_plan_tests(void)
 {
 	TCase *tc = tcase_create("acl_plan");
 
+	tcase_add_loop_test(tc, acls_go_by_the_names_that_things_have_here, 0, ARRAY_LEN(names_cases));
 	tcase_add_loop_test(tc, acls_stand_as_at_the_source_but_for_writing, 0, ARRAY_LEN(cases));
 	tcase_add_test(tc, another_link_s_mirror_is_not_written_to_either);
 	return tc;

@@ -2,6 +2,7 @@
 /* The guard's decisions, against a model of Kafka's authorizer: over all kinds of ACLs, with krmirror a super user and an
  * ordinary one, cut short anywhere. */
 #include "base/mem.h"
+#include "control/acls.h"
 #include "control/guard_plan.h"
 #include "test_control.h"
 
@@ -195,7 +196,7 @@ static void check(const struct given *given, unsigned bits, int cut)
 	run(&w, &guard, seen, cut);
 	ck_assert_int_eq(guard.state, possible ? GUARD_ENFORCED : GUARD_UNENFORCED);
 	ck_assert(possible || same(w.acls, before));
-	ck_assert(possible || guard.why != NULL);
+	ck_assert(possible || guard.why != GUARD_WHY_NONE);
 	for (int i = 0; i < 2 && possible; i++) {
 		ck_assert(!can(&w, others[i], OP_WRITE));
 		ck_assert_int_eq(can(&w, others[i], OP_READ), read[i]);
@@ -345,6 +346,56 @@ START_TEST(what_is_forbidden_is_tried_again)
 }
 END_TEST
 
+/* Step by step with what the brokers say; the guard is the next one each time. */
+static void step_to(struct guard *guard, struct guard_seen *seen, int32_t operations, enum guard_state state)
+{
+	struct guard next;
+
+	seen->settled = true;
+	seen->operations = operations;
+	ck_assert_int_eq(guard_step(guard, seen, &next), GUARD_RECORD);
+	ck_assert_int_eq(next.state, state);
+	guard_fini(guard);
+	*guard = next;
+}
+
+START_TEST(who_krmirror_is_is_found_by_the_effect)
+{
+	struct guard guard = { 0 }, next;
+	json_t *acls = json_array();
+	struct guard_seen seen = { .topic = "t", .guarded = 1u << OP_WRITE, .acls = acls };
+	struct err err;
+	char *sentence;
+
+	json_array_append_new(acls, acl("User:app ALLOW WRITE LITERAL t"));
+	ck_assert_int_eq(guard_decode(&guard, NULL, &err), RC_OK);
+	step_to(&guard, &seen, 1 << OP_WRITE, GUARD_PROBING);
+	step_to(&guard, &seen, 0, GUARD_WITHDRAWING);             /* nobody has said */
+	step_to(&guard, &seen, 1 << OP_WRITE, GUARD_UNENFORCED);
+	ck_assert_int_eq(guard_step(&guard, &seen, &next), GUARD_DONE);
+	ck_assert(!guard_has_news(&guard, NULL, true));
+	seen.self = "User:wrong";
+	ck_assert(guard_has_news(&guard, seen.self, false));
+	step_to(&guard, &seen, 1 << OP_WRITE, GUARD_PROBING);
+	step_to(&guard, &seen, 0, GUARD_LISTING);
+	step_to(&guard, &seen, 0, GUARD_WITHDRAWING);
+	step_to(&guard, &seen, 1 << OP_WRITE, GUARD_UNENFORCED);
+	ck_assert_int_eq(guard.why, GUARD_WHY_MISNAMED);
+	sentence = guard_sentence(&guard);
+	ck_assert_ptr_nonnull(strstr(sentence, "User:wrong"));
+	xfree(sentence);
+	ck_assert(!guard_has_news(&guard, seen.self, false));
+	ck_assert_int_eq(guard_step(&guard, &seen, &next), GUARD_DONE);
+	seen.self = "User:wrong-not";
+	ck_assert(guard_has_news(&guard, seen.self, false));
+	step_to(&guard, &seen, 1 << OP_WRITE, GUARD_PROBING);
+	step_to(&guard, &seen, 0, GUARD_LISTING);
+	step_to(&guard, &seen, 1 << OP_WRITE, GUARD_ENFORCED);
+	guard_fini(&guard);
+	json_decref(acls);
+}
+END_TEST
+
 START_TEST(a_broker_that_does_not_tell_rights_is_not_trusted)
 {
 	struct guard guard = { 0 }, next;
@@ -387,6 +438,7 @@ TCase *guard_tests(void)
 	tcase_add_loop_test(tc, what_others_change_meanwhile_stays, 0, 2);
 	tcase_add_test(tc, an_acl_that_was_there_is_not_taken_away);
 	tcase_add_test(tc, what_is_forbidden_is_tried_again);
+	tcase_add_test(tc, who_krmirror_is_is_found_by_the_effect);
 	tcase_add_test(tc, a_broker_that_does_not_tell_rights_is_not_trusted);
 	tcase_add_test(tc, a_record_that_makes_no_sense_is_refused);
 	return tc;

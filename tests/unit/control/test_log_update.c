@@ -88,6 +88,47 @@ START_TEST(one_record_stands_whatever_happens)
 }
 END_TEST
 
+static enum outcome decide_link(struct control_log *log, struct control_batch *batch, void *arg, struct err *err)
+{
+	static const struct secret_key key;
+	struct link_wish link;
+
+	(void)log;
+	(void)err;
+	((struct wish *)arg)->decided++;
+	link_wish_init(&link, "a");
+	link.link_id = xstrdup("id");
+	link.config = json_object();
+	control_batch_put(batch, "worker/x", json_pack("{s:i}", "v", 1));
+	control_batch_remove(batch, "worker/y");
+	control_batch_link(batch, &link, &key);
+	link_wish_fini(&link);
+	return OUTCOME_DONE;
+}
+
+/* Whoever writes past krmirror moves it to another place, and no link stands at another than it was signed for. */
+START_TEST(a_signed_link_stands_at_its_place)
+{
+	static const enum fake_does script[] = { FAKE_FOREIGN, FAKE_FOREIGN, FAKE_STORES };
+	const struct control_record *r;
+	struct wish wish = { 0 };
+	struct fake_log fake;
+	bool appended = false;
+	struct err err;
+
+	fake_log_init(&fake);
+	fake.script = script;
+	fake.n_script = ARRAY_LEN(script);
+	ck_assert_int_eq(log_update(&fake.io, NULL, decide_link, &wish, &appended, &err), OUTCOME_DONE);
+	ck_assert(appended);
+	ck_assert_int_eq(wish.decided, 3);
+	r = log_view_get(&fake.view, "link/a");
+	ck_assert_int_eq(json_integer_value(json_object_get(r->value, "at")), r->offset);
+	ck_assert_int_eq(r->offset, 9);   /* 3 and 3 records, each behind one of somebody else, and the place in its batch */
+	fake_log_fini(&fake);
+}
+END_TEST
+
 START_TEST(the_topic_is_made_when_there_is_something_to_write)
 {
 	struct wish wish = { .nothing = true };
@@ -204,6 +245,7 @@ TCase *log_update_tests(void)
 	TCase *tc = tcase_create("log_update");
 
 	tcase_add_loop_test(tc, one_record_stands_whatever_happens, 0, ARRAY_LEN(courses));
+	tcase_add_test(tc, a_signed_link_stands_at_its_place);
 	tcase_add_test(tc, the_topic_is_made_when_there_is_something_to_write);
 	tcase_add_test(tc, a_refusing_decision_ends_it);
 	tcase_add_test(tc, a_missing_right_ends_it);

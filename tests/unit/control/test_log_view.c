@@ -53,6 +53,59 @@ START_TEST(foreign_records_are_skipped_and_counted)
 }
 END_TEST
 
+/* link/a, for a place; at -1: as an older version signed it; mac false: not signed. */
+static void put_link(struct fake_log *fake, int64_t at, bool mac)
+{
+	char text[200];
+
+	snprintf(text, sizeof(text), "{\"v\":1,\"link_id\":\"i\",\"config\":{},%s\"created_ms\":%lld,\"at\":%lld}",
+		 mac ? "\"mac\":\"AA==\"," : "", (long long)at, (long long)at);
+	if (at < 0)
+		snprintf(text, sizeof(text), "{\"v\":1,\"link_id\":\"i\",%s\"config\":{}}", mac ? "\"mac\":\"AA==\"," : "");
+	fake_log_put(fake, "link/a", text);
+}
+
+static const struct control_record *link_after(struct fake_log *fake)
+{
+	take(&fake->view, fake);
+	return log_view_get(&fake->view, "link/a");
+}
+
+START_TEST(an_older_record_of_a_link_does_not_hold_again)
+{
+	const struct control_record *r;
+	struct fake_log fake;
+
+	fake_log_init(&fake);
+	put_link(&fake, -1, true);    /* 0: by an older version */
+	ck_assert_int_eq(link_after(&fake)->offset, 0);
+	put_link(&fake, 1, true);
+	put_link(&fake, 2, true);
+	ck_assert_int_eq(link_after(&fake)->copy_offset, -1);
+	put_link(&fake, 1, true);     /* 3: the one before */
+	r = link_after(&fake);
+	ck_assert_int_eq(r->offset, 2);
+	ck_assert_int_eq(r->copy_offset, 3);
+	put_link(&fake, -1, true);    /* 4: the oldest */
+	r = link_after(&fake);
+	ck_assert_int_eq(r->offset, 2);
+	ck_assert_int_eq(r->copy_offset, 4);
+	ck_assert_int_eq(fake.view.foreign, 2);
+	put_link(&fake, 5, true);     /* a new one */
+	r = link_after(&fake);
+	ck_assert_int_eq(r->offset, 5);
+	ck_assert_int_eq(r->copy_offset, -1);
+	put_link(&fake, -1, false);   /* 6: who has the key says that it is not signed */
+	ck_assert_int_eq(link_after(&fake)->offset, 6);
+	fake_log_put(&fake, "link/a", NULL);
+	put_link(&fake, 5, true);     /* 8: of a link that was deleted; it cannot be used, but is seen */
+	ck_assert_int_eq(link_after(&fake)->offset, 8);
+	put_link(&fake, 9, true);
+	ck_assert_int_eq(link_after(&fake)->offset, 9);
+	fake_log_fini(&fake);
+}
+END_TEST
+
 START_TEST(records_below_the_position_are_passed_over)
 {
 	struct fake_log fake;
@@ -127,6 +180,7 @@ TCase *log_view_tests(void)
 
 	tcase_add_test(tc, the_latest_record_of_a_key_stands);
 	tcase_add_test(tc, foreign_records_are_skipped_and_counted);
+	tcase_add_test(tc, an_older_record_of_a_link_does_not_hold_again);
 	tcase_add_test(tc, records_below_the_position_are_passed_over);
 	tcase_add_test(tc, batches_that_cannot_be_read_are_stepped_over);
 	tcase_add_test(tc, damage_is_survived);

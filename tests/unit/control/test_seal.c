@@ -80,16 +80,37 @@ END_TEST
 
 /* ---- records ---- */
 
+enum { PLACE = 5 };
+
+/* As the log does it, and read back from there. */
+static void sign(struct link_wish *wish, const struct secret_key *with)
+{
+	json_t *value = link_wish_encode(wish);
+	struct link_wish got;
+	struct err err = { 0 };
+
+	link_sign(value, wish->name, with, PLACE);
+	ck_assert_msg(link_wish_decode(&got, wish->name, value, &err) == RC_OK, "%s", err.text);
+	json_decref(value);
+	link_wish_fini(wish);
+	*wish = got;
+	wish->offset = PLACE;
+}
+
 static void make(struct link_wish *wish, const struct secret_key *with)
 {
 	struct props props = { 0 };
 
-	*wish = (struct link_wish){ .name = xstrdup("east"), .link_id = xstrdup("id"), .created_ms = 7 };
+	link_wish_init(wish, "east");
+	wish->link_id = xstrdup("id");
+	wish->created_ms = 7;
 	props_set(&props, "bootstrap.servers", "a:1", "f", 1);
 	props_set(&props, "ssl.key.password", "of the key", "f", 2);
 	props_set(&props, "ssl.keystore.password", "${env:KRMIRROR_A}", "f", 3);
 	props_set(&props, "local.ssl.key.password", "of the local one", "f", 4);
 	link_seal(wish, &props, with);
+	if (with != NULL)
+		sign(wish, with);
 	props_fini(&props);
 }
 
@@ -160,6 +181,24 @@ START_TEST(another_key_or_none_is_said)
 }
 END_TEST
 
+/* Copied elsewhere in the log it is known, with a key and without; its place is signed. */
+START_TEST(a_record_holds_at_its_own_place_only)
+{
+	struct link_wish wish;
+
+	make(&wish, &key);
+	ck_assert_int_eq(opens(&wish, &key, ""), SEAL_FINE);
+	wish.offset = PLACE + 1;
+	ck_assert_int_eq(opens(&wish, &key, "written for offset 5 of the control log and stands at 6"), SEAL_REPLAYED);
+	ck_assert_int_eq(opens(&wish, NULL, "written for offset 5"), SEAL_REPLAYED);
+	wish.at = PLACE + 1;
+	ck_assert_int_eq(opens(&wish, &key, "not what was signed"), SEAL_NOT_AUTHENTIC);
+	wish.at = -1;
+	ck_assert_int_eq(opens(&wish, &key, "not what was signed"), SEAL_NOT_AUTHENTIC);
+	link_wish_fini(&wish);
+}
+END_TEST
+
 START_TEST(what_was_changed_is_not_authentic)
 {
 	static const char *const names[] = { "bootstrap.servers", "ssl.key.password", "ssl.keystore.password", "new.key" };
@@ -198,10 +237,12 @@ START_TEST(a_sealed_value_cannot_be_moved)
 
 	make(&from, &key);
 	stolen = json_string_value(json_object_get(from.config, "ssl.key.password"));
-	to = (struct link_wish){ .name = xstrdup("east"), .link_id = xstrdup("id") };
+	link_wish_init(&to, "east");
+	to.link_id = xstrdup("id");
 	props_set(&props, "bootstrap.servers", "evil:1", "f", 1);
 	props_set(&props, "client.id", "x", "f", 1);
 	link_seal(&to, &props, &key);
+	sign(&to, &key);
 	json_object_set_new(to.config, "ssl.key.password", json_string(stolen));
 	ck_assert_int_eq(opens(&to, &key, "not what was signed"), SEAL_NOT_AUTHENTIC);
 	/* by somebody who could sign */
@@ -291,6 +332,7 @@ TCase *seal_tests(void)
 	tcase_add_test(tc, a_key_file_has_32_bytes);
 	tcase_add_test(tc, what_was_sealed_is_opened_and_never_in_clear);
 	tcase_add_test(tc, another_key_or_none_is_said);
+	tcase_add_test(tc, a_record_holds_at_its_own_place_only);
 	tcase_add_test(tc, what_was_changed_is_not_authentic);
 	tcase_add_test(tc, a_sealed_value_cannot_be_moved);
 	tcase_add_test(tc, without_a_key_nothing_secret_is_recorded_or_read);

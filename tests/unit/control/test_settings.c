@@ -284,6 +284,46 @@ START_TEST(settings_follow_the_source_in_their_class)
 }
 END_TEST
 
+/* Only those that are asked for, as a broker would answer. */
+static struct admin_configs asked(const struct admin_configs *all, const char *include, struct admin_config *items)
+{
+	const char *keys[CONFIG_KEYS_MAX];
+	struct admin_configs answer = { items, 0 };
+	int n = config_keys(include, keys);
+
+	for (int i = 0; i < all->n; i++)
+		for (int k = 0; k < n; k++)
+			if (strcmp(all->items[i].name, keys[k]) == 0)
+				items[answer.n++] = all->items[i];
+	return answer;
+}
+
+START_TEST(what_is_asked_for_is_enough_to_decide)
+{
+	const struct follow_case *c = &follow_cases[_i];
+	struct admin_config there[10], here[10], few_there[10], few_here[10];
+	struct admin_configs source = with(as_born, ARRAY_LEN(as_born), &c->source, there);
+	struct admin_configs destination = with(as_made, ARRAY_LEN(as_made), &c->here, here);
+	struct admin_configs few_source = asked(&source, c->include, few_there);
+	struct admin_configs few_destination = asked(&destination, c->include, few_here);
+	struct mirror_wish wish = made_wish();
+	struct config_seen all = { &wish, &source, &destination, c->include, c->opened };
+	struct config_seen few = { &wish, &few_source, &few_destination, c->include, c->opened };
+	struct config_plan by_all, by_few;
+
+	ck_assert(config_plan(&all, &by_all) == config_plan(&few, &by_few));
+	ck_assert(json_equal(by_all.settings, by_few.settings) || by_all.settings == by_few.settings);
+	ck_assert(json_equal(by_all.create_settings, by_few.create_settings) ||
+		  by_all.create_settings == by_few.create_settings);
+	ck_assert(json_equal(by_all.alter, by_few.alter));
+	ck_assert(json_equal(by_all.put_back, by_few.put_back));
+	config_plan_fini(&by_all);
+	config_plan_fini(&by_few);
+	json_decref(wish.settings);
+	json_decref(wish.create_settings);
+}
+END_TEST
+
 START_TEST(a_source_that_says_nothing_changes_nothing)
 {
 	struct mirror_wish wish = made_wish();
@@ -324,6 +364,7 @@ TCase *settings_tests(void)
 	tcase_add_test(tc, given_settings_are_set_or_kept_for_the_promotion);
 	tcase_add_test(tc, a_promotion_sets_what_follows_as_the_source_has_it_then);
 	tcase_add_loop_test(tc, settings_follow_the_source_in_their_class, 0, ARRAY_LEN(follow_cases));
+	tcase_add_loop_test(tc, what_is_asked_for_is_enough_to_decide, 0, ARRAY_LEN(follow_cases));
 	tcase_add_test(tc, a_source_that_says_nothing_changes_nothing);
 	tcase_add_test(tc, lists_of_what_follows_are_checked);
 	return tc;

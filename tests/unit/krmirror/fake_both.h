@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include "client/admin_acl.h"
 #include "krmirror/both.h"
 
 enum { FAKE_PARTITIONS = 2 };

@@ -121,24 +121,25 @@ END_TEST
 
 START_TEST(a_name_tells_whose_canary_it_is)
 {
-	struct drill_owner self = drill_owner_self("east"), read, other;
+	struct drill_owner self = drill_owner_self("east", 900000), read, other;
 	char name[DRILL_NAME_MAX], prefixed[DRILL_NAME_MAX + 8];
-	int64_t now = self.started_s;
+	int64_t now = self.until_s - 900;
 
 	drill_name(&self, 't', 11, name);
 	ck_assert(canary_is(name) && strlen(name) < 120);
 	snprintf(prefixed, sizeof(prefixed), "west.%s", name);
 	ck_assert(drill_name_parse(prefixed, &read) && drill_name_parse(name, &read));
 	ck_assert(read.link == self.link && read.host == self.host && read.pid == getpid() && read.ticks == self.ticks &&
-		  read.started_s == self.started_s);
+		  read.until_s == self.until_s);
 	ck_assert(!drill_name_parse("krmirror-drill-of-mine", &read) && !drill_name_parse("orders", &read));
 	ck_assert(drill_owner_lives(&self, &self, now));
 	other = self;
 	other.pid = 1;   /* another process of that id began at another time */
 	ck_assert(!drill_owner_lives(&other, &self, now));
 	other.host++;
-	ck_assert(drill_owner_lives(&other, &self, now + 3600));
-	ck_assert(!drill_owner_lives(&other, &self, now + DRILL_HOURS_MAX * 3600));
+	ck_assert(drill_owner_lives(&other, &self, now));
+	ck_assert(drill_owner_lives(&other, &self, now + 900));   /* clocks differ */
+	ck_assert(!drill_owner_lives(&other, &self, now + 1100));
 }
 END_TEST
 

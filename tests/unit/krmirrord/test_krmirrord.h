@@ -5,3 +5,4 @@
 
 TCase *plan_tests(void);
 TCase *model_tests(void);
+TCase *ledger_tests(void);

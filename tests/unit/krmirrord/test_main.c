@@ -11,6 +11,7 @@ int main(void)
 
 	suite_add_tcase(suite, plan_tests());
 	suite_add_tcase(suite, model_tests());
+	suite_add_tcase(suite, ledger_tests());
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "krmirrord/doc.h"
+#include "base/doc.h"
 
 #include "base/mem.h"
 

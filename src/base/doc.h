@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A text that grows, for the answers of the HTTP thread. */
+/* A text that grows. */
 #pragma once
 
 #include <stddef.h>
@@ -12,5 +12,6 @@ struct doc {
 	size_t cap_;
 };
 
+/* Ends with NUL behind what was added, also where that is "". */
 void doc_add(struct doc *doc, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void doc_add_bytes(struct doc *doc, const char *data, size_t len);
