@@ -2,7 +2,7 @@
 """Counts for tools/check, one `RESULT NUMBER NAME` line each.
 
     count.py unit LABEL EXIT_STATUS BUILD_DIRECTORY    what `make check` left behind
-    count.py junit LABEL FILE                          what pytest left behind
+    count.py junit LABEL FILE [AGAIN]                  what pytest left behind; AGAIN: of those that were run once more
     count.py full LABEL EXIT_STATUS FULL.md COMMIT     the last result of each scenario on that commit
 """
 import os
@@ -42,27 +42,43 @@ def unit(label, status, build):
     return [f"{k} {n} {label}" for k, n in totals.items()]
 
 
-def junit(label, path):
-    try:
-        root = ET.parse(path).getroot()
-    except (OSError, ET.ParseError) as e:
-        return [f"failed 1 {label}: no result ({e})"]
-    out, totals = [], {"passed": 0, "failed": 0, "skipped": 0}
+def reason(case):
+    """In one line: where it failed (at setup, at teardown) and why."""
+    bad = case.find("failure")
+    if bad is None:
+        bad = case.find("error")
+    return "" if bad is None else f": {' '.join(bad.get('message', '').split())[:400]}"
+
+
+def cases(path):
+    """{name: (result, reason)} of each test. One that passed and whose clean-up failed stands there twice: it failed."""
     results = {}
-    for case in root.iter("testcase"):
+    for case in ET.parse(path).getroot().iter("testcase"):
         name = f"{case.get('classname')}.{case.get('name')}"
         word = ("failed" if case.find("failure") is not None or case.find("error") is not None else
                 "skipped" if case.find("skipped") is not None else "passed")
-        # A test that passed and whose clean-up failed stands there twice: it has failed.
-        if results.get(name) != "failed":
-            results[name] = word
-    for name, word in results.items():
+        if results.get(name, ("",))[0] != "failed":
+            results[name] = word, reason(case)
+    return results
+
+
+def junit(label, path, again=None):
+    try:
+        results = cases(path)
+        once_more = cases(again) if again else {}
+    except (OSError, ET.ParseError) as e:
+        return [f"failed 1 {label}: no result ({e})"]
+    out, totals = [], {"passed": 0, "failed": 0, "skipped": 0}
+    for name, (word, why) in results.items():
+        if word == "failed" and once_more.get(name, ("",))[0] == "passed":
+            word = "passed"
+            out.append(f"again: 0 {label} {name}{why} -- passed when it was run once more, alone")
+        elif word == "failed":
+            out.append(f"failed: 0 {label} {name}{why}")
         totals[word] += 1
-        if word == "failed":
-            out.append(f"failed 0 {label} {name}")
     if not results:
         totals["failed"] += 1
-    return [f"{k} {n} {label}" for k, n in totals.items()] + [line.replace("failed 0", "failed: 0") for line in out]
+    return [f"{k} {n} {label}" for k, n in totals.items()] + out
 
 
 def full(label, status, path, commit):
