@@ -89,6 +89,12 @@ class Worker:
         assert re.search(wanted, line), f"the first line must say the engine ({wanted}): {line}"
         return self
 
+    def joined(self, deadline=30):
+        """Until it has its part of the work: what counts the workers counts it."""
+        wait_until(lambda: self.check_alive() or "takes its part" in self.text(), deadline,
+                   lambda: f"worker {self.id} takes its part:\n{self.tail()}", every=0.02)
+        return self
+
     def text(self, at=0):
         with open(self.log, errors="replace") as f:
             f.seek(at)

@@ -57,7 +57,7 @@ def canaries(site):
 def test_a_drill(site, tmp_path, counts):
     """Beside a mirror that goes on as if nothing had been; everything is measured, and nothing is left."""
     topic = site.mirrored("real")
-    site.worker()
+    site.worker().joined()
     produce(site.source, topic, 100)
     report = os.path.join(tmp_path, "report.jsonl")
     path = plan(site, tmp_path, records=counts(400, 20000), rate=counts(400, 2000))
@@ -96,7 +96,7 @@ def test_plans(site, tmp_path):
 def test_killed_at_any_step(site, tmp_path, counts):
     rng = random.Random(site.id)
     site.create_link()
-    site.worker()
+    site.worker().joined()
     path = plan(site, tmp_path)
     for _ in range(counts(2, 40)):
         running = site.start_cli("drill", "run", "--plan", path)
@@ -110,7 +110,7 @@ def test_killed_at_any_step(site, tmp_path, counts):
 
 def test_two_at_once_leave_each_other_alone(site, tmp_path):
     site.create_link()
-    site.worker()
+    site.worker().joined()
     path = plan(site, tmp_path)
     first = site.start_cli("drill", "run", "--plan", path)
     drill(site, path)
@@ -123,7 +123,7 @@ def test_two_at_once_leave_each_other_alone(site, tmp_path):
 def test_from_a_crontab_with_a_broken_source(site, tmp_path):
     """The line as cron runs it: a shell, almost no environment. The source goes away in the middle."""
     site.create_link()
-    site.worker()
+    site.worker().joined()
     report = os.path.join(tmp_path, "report.jsonl")
     path = plan(site, tmp_path, records=4000)
     line = (f"{binary('krmirror')} -c {site.config_file} --timeout 8s drill run --plan {path} --report {report} "
