@@ -161,6 +161,7 @@ static int read_all(struct conf *conf, struct err *err)
 	conf->http_listener = text(conf, "http.listener");
 	conf->http_advertised_listener = text(conf, "http.advertised.listener");
 	conf->metrics_drill_report = text(conf, "metrics.drill.report");
+	conf->metrics_verify_report = text(conf, "metrics.verify.report");
 	conf->metrics_partitions = keys_bool(&conf_key_table, &conf->props, "metrics.partitions");
 	conf->secret_key_file = text(conf, "secret.key.file");
 	conf->secret_files_allowed = text(conf, "secret.files.allowed");
@@ -216,6 +217,7 @@ void conf_fini(struct conf *conf)
 	xfree(conf->http_listener);
 	xfree(conf->http.host);
 	xfree(conf->metrics_drill_report);
+	xfree(conf->metrics_verify_report);
 	xfree(conf->http_advertised_listener);
 	xfree(conf->secret_key_file);
 	secret_key_free(conf->secret_key);

@@ -20,6 +20,7 @@ struct conf {
 	struct endpoint http;                /* host NULL: off; port 0: any */
 	char *http_advertised_listener;      /* NULL: none */
 	char *metrics_drill_report;          /* a file; NULL: none */
+	char *metrics_verify_report;         /* the same */
 	bool metrics_partitions;             /* series of each partition, not of topics only */
 	char *secret_key_file;               /* NULL: none */
 	struct secret_key *secret_key;       /* what was read from it */

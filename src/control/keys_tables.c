@@ -97,6 +97,7 @@ static const struct key_row conf_rows[] = {
 	{ "http.listener", KEY_STRING, "127.0.0.1:9474", 0, 0, NULL, 0, "metrics, status, health; empty: off" },
 	{ "http.advertised.listener", KEY_STRING, NULL, 0, 0, NULL, 0, "what the control log records; never loopback" },
 	{ "metrics.drill.report", KEY_STRING, NULL, 0, 0, NULL, 0, "the report of drills; its last lines are metrics" },
+	{ "metrics.verify.report", KEY_STRING, NULL, 0, 0, NULL, 0, "the report of verify; its last lines are metrics" },
 	{ "metrics.partitions", KEY_BOOL, "true", 0, 0, NULL, 0, "metrics of each partition; false: of topics" },
 	{ "secret.key.file", KEY_STRING, NULL, 0, 0, NULL, 0, "32 raw bytes; encrypts secrets in the control log" },
 	{ "secret.files.allowed", KEY_LIST, KRM_SYSCONFDIR "/krmirror/secrets", 0, 0, NULL, 0, "where ${file:...} and key stores may lie" },

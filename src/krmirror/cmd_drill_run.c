@@ -4,17 +4,14 @@
 #include "base/mem.h"
 #include "control/mirrors.h"
 #include "krmirror/drill.h"
+#include "krmirror/report.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 struct running {
 	struct drill drill;
 	json_t *steps;
-	char started[40];
+	char started[REPORT_TIME_MAX];
 	enum outcome worst;
 	struct err err;              /* of the first failure */
 };
@@ -31,17 +28,6 @@ static const struct step {
 	{ "writable", drill_writable }, { "check", drill_check },       { "positions", drill_positions },
 	{ "limits", limits },
 };
-
-static void iso_time(int64_t ms, char *text, size_t size)
-{
-	time_t seconds = (time_t)(ms / 1000);
-	struct tm tm;
-	size_t n;
-
-	gmtime_r(&seconds, &tm);
-	n = strftime(text, size, "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(text + n, size - n, ".%03dZ", (int)(ms % 1000));
-}
 
 static enum outcome limits(struct drill *d, struct err *err)
 {
@@ -109,25 +95,6 @@ static json_t *document(const struct running *r)
 			 json_known(d->rpo_records), "rpo_ms", json_known(d->rpo_ms), "steps", r->steps);
 }
 
-/* One write to a file that is opened for appending: lines of several drills do not mix. */
-static int append(const char *path, const json_t *json, struct err *err)
-{
-	char *text = json_dumps(json, JSON_COMPACT);
-	size_t len = strlen(text);
-	int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
-	ssize_t n = -1;
-
-	text[len] = '\n';   /* in place of its end, which write does not need */
-	if (fd >= 0)
-		n = write(fd, text, len + 1);
-	if (n != (ssize_t)len + 1)
-		err_set(err, errno != 0 ? -errno : RC_TIMEOUT, "cannot append to %s: %s", path, strerror(errno));
-	if (fd >= 0)
-		close(fd);
-	xfree(text);
-	return err->rc;
-}
-
 static void print(struct cli *cli, const json_t *document)
 {
 	static const struct column columns[] = { { "STEP", false, false }, { "OK", false, false }, { "MS", true, false },
@@ -157,7 +124,7 @@ static enum outcome tell(struct running *r)
 	struct err err = { 0 };
 
 	print(cli, json);
-	if (path != NULL && append(path, json, &err) != RC_OK) {
+	if (path != NULL && report_append(path, json, &err) != RC_OK) {
 		r->worst = outcome_worse(r->worst, OUTCOME_FAILED);
 		output_note(&cli->output, "%s", err.text);
 	}
@@ -205,7 +172,7 @@ static void begin(struct running *r)
 	d->positions = xcalloc((size_t)(d->plan.groups * d->n_parts) + 1, sizeof(*d->positions));
 	d->rto_ms = d->rpo_records = d->rpo_ms = -1;
 	r->steps = json_array();
-	iso_time(clock_wall_ms(), r->started, sizeof(r->started));
+	report_now(r->started);
 }
 
 static void free_names(char **list, int64_t n)

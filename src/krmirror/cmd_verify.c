@@ -1,10 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/mem.h"
 #include "krmirror/both.h"
+#include "krmirror/report.h"
 
 #include <string.h>
 
 enum { SHOWN_MAX = 10 };
+
+/* Of one topic, for --report. */
+struct verified {
+	bool ok;
+	int64_t compared, mismatches;    /* mismatches -1: nothing was compared */
+};
 
 /* 0: where the source does. */
 static int64_t begins_at(const struct both *both, int32_t partition)
@@ -115,49 +122,76 @@ static enum outcome tell_errors(struct cli *cli, const struct both *both)
 	return outcome;
 }
 
-static enum outcome conclude(struct cli *cli, const struct both *both, json_t *array)
+static enum outcome conclude(struct cli *cli, const struct both *both, json_t *array, struct verified *told)
 {
 	json_t *partitions = json_array();
 	enum outcome outcome = tell_errors(cli, both);
-	int64_t compared = 0;
-	bool ok = outcome == OUTCOME_DONE;
+
+	*told = (struct verified){ .ok = outcome == OUTCOME_DONE };
 
 	for (int i = 0; i < both->proof.n; i++) {
 		const struct proof_partition *p = &both->proof.partitions[i];
 
 		json_array_append_new(partitions, partition_json(p));
-		compared += p->compare.compared;
-		ok = ok && equal(p);
+		told->compared += p->compare.compared;
+		told->mismatches += p->compare.n_mismatches;
+		told->ok = told->ok && equal(p);
 		if (p->compare.n_mismatches > 0)
 			outcome = outcome_worse(outcome, OUTCOME_DIVERGED);
 	}
 	json_array_append_new(array, json_pack("{s:s, s:o, s:b}", "topic", both->topic, "partitions", partitions,
-					       "ok", ok));
+					       "ok", told->ok));
 	if (!cli->output.json)
 		print(cli, both);
-	if (ok)
-		output_say(&cli->output, "%s: %lld records compared, all equal.", both->topic, (long long)compared);
+	if (told->ok)
+		output_say(&cli->output, "%s: %lld records compared, all equal.", both->topic, (long long)told->compared);
+	return outcome;
+}
+
+static enum outcome report(struct cli *cli, const struct both *both, const char *started, const struct verified *told)
+{
+	const char *path = cli->args.values[OPT_REPORT];
+	enum outcome outcome = OUTCOME_DONE;
+	struct err err = { 0 };
+	json_t *line;
+
+	if (path == NULL)
+		return outcome;
+	line = json_pack("{s:s?, s:s, s:s, s:b, s:I, s:o}", "link_name", both->link, "topic", both->topic, "started", started,
+			 "ok", told->ok, "compared", (json_int_t)told->compared, "mismatch_count",
+			 json_known(told->mismatches));
+	if (report_append(path, line, &err) != RC_OK) {
+		outcome = OUTCOME_FAILED;
+		cli_item_failed(cli, both->topic, &err);
+	}
+	json_decref(line);
 	return outcome;
 }
 
 /* Returns after the deadline with what was compared until then. */
 static enum outcome verify(struct cli *cli, const char *topic, json_t *array)
 {
+	struct verified told = { .mismatches = -1 };
 	struct both both = { 0 };
 	struct err err = { 0 };
-	enum outcome outcome = both_open(cli, topic, &both, &err);
+	char started[REPORT_TIME_MAX];
+	enum outcome outcome;
+
+	report_now(started);
+	outcome = both_open(cli, topic, &both, &err);
 
 	if (outcome == OUTCOME_DONE) {
 		ranges(cli, &both);
 		if (both_compare(&both, &err) != RC_OK)
 			outcome = OUTCOME_TIMED_OUT;
-		outcome = outcome_worse(conclude(cli, &both, array), outcome);
+		outcome = outcome_worse(conclude(cli, &both, array, &told), outcome);
 	} else {
 		json_array_append_new(array, json_pack("{s:s, s:[], s:b, s:s}", "topic", topic, "partitions", "ok", false,
 						       "error", err.text));
 	}
 	if (err.rc != RC_OK)
 		cli_item_failed(cli, topic, &err);
+	outcome = outcome_worse(outcome, report(cli, &both, started, &told));
 	both_close(&both);
 	return outcome;
 }

@@ -57,7 +57,7 @@ static const struct command commands[] = {
 	  "forget a STOPPED mirror; the topic stays", cmd_mirror_delete },
 	{ { "topic", "diff" }, "TOPIC", 1, 1, B(OPT_LINK) | B(OPT_EXPORT), 0,
 	  "records that only one side has; settings, partitions and ACLs that differ", cmd_topic_diff },
-	{ { "verify", NULL }, "TOPIC...", 1, -1, B(OPT_LINK) | B(OPT_FROM) | B(OPT_TO) | B(OPT_SAMPLE), 0,
+	{ { "verify", NULL }, "TOPIC...", 1, -1, B(OPT_LINK) | B(OPT_FROM) | B(OPT_TO) | B(OPT_SAMPLE) | B(OPT_REPORT), 0,
 	  "compare both sides offset by offset", cmd_verify },
 	{ { "drill", "run" }, "", 0, 0, B(OPT_PLAN) | B(OPT_REPORT), 0,
 	  "a rehearsed failover on canary topics, measured", cmd_drill_run },

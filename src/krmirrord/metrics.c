@@ -192,42 +192,6 @@ static void tasks(struct doc *doc, const struct page *page)
 		family_number(&errors, LABELS({ "code", task_code_name((enum task_code)c) }), page->task_errors[c]);
 }
 
-/* ---- drills ---- */
-
-static void drill_seconds(struct doc *doc, const struct page *page, const char *name, const char *help, size_t at)
-{
-	struct family f = { .doc = doc, .name = name, .type = "gauge", .help = help };
-
-	for (int i = 0; i < page->drills.n; i++) {
-		const char *told = (const char *)&page->drills.items[i];
-
-		family_seconds(&f, LABELS({ "plan", page->drills.items[i].plan }), *(const int64_t *)(const void *)(told + at));
-	}
-}
-
-static void drills(struct doc *doc, const struct page *page)
-{
-	struct family ok = { .doc = doc, .name = "krmirror_drill_last_ok", .type = "gauge",
-			     .help = "1 when the last drill of the plan went well." };
-	struct family records = { .doc = doc, .name = "krmirror_drill_last_rpo_records", .type = "gauge",
-				  .help = "Records that the last drill of the plan lost." };
-
-	drill_seconds(doc, page, "krmirror_drill_last_run_timestamp_seconds", "When the last drill of the plan was started.",
-		      offsetof(struct drill_told, run_ms));
-	drill_seconds(doc, page, "krmirror_drill_last_success_timestamp_seconds",
-		      "When the last drill of the plan that went well was started.", offsetof(struct drill_told, success_ms));
-	drill_seconds(doc, page, "krmirror_drill_last_rto_seconds", "How long its failover took.",
-		      offsetof(struct drill_told, rto_ms));
-	drill_seconds(doc, page, "krmirror_drill_last_rpo_seconds", "What it lost, in time.",
-		      offsetof(struct drill_told, rpo_ms));
-	for (int i = 0; i < page->drills.n; i++)
-		family_number(&ok, LABELS({ "plan", page->drills.items[i].plan }), page->drills.items[i].ok);
-	for (int i = 0; i < page->drills.n; i++)
-		if (page->drills.items[i].rpo_records >= 0)
-			family_number(&records, LABELS({ "plan", page->drills.items[i].plan }),
-				      (uint64_t)page->drills.items[i].rpo_records);
-}
-
 /* ---- clients ---- */
 
 static void put_errors(struct family *f, const char *side, const char *link, const struct client_counts *counts)
@@ -289,6 +253,6 @@ void metrics_write(struct doc *doc, const struct page *page, int64_t wall_ms)
 	metrics_lanes(doc, page, wall_ms);
 	tasks(doc, page);
 	metrics_links(doc, page, wall_ms);
-	drills(doc, page);
+	metrics_reports(doc, page);
 	clients(doc, page);
 }

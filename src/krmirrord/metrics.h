@@ -39,5 +39,7 @@ void metrics_lanes(struct doc *doc, const struct page *page, int64_t wall_ms);
 /* ---- metrics_links.c ---- */
 /* What this worker did for links, and what their sync tasks know. */
 void metrics_links(struct doc *doc, const struct page *page, int64_t wall_ms);
+/* ---- metrics_reports.c ---- */
+void metrics_reports(struct doc *doc, const struct page *page);
 /* ---- metrics_process.c ---- */
 void metrics_process(struct doc *doc);

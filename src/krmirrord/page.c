@@ -85,6 +85,7 @@ void page_unref(struct page *page)
 		free_worker(&page->workers[i]);
 	for (int i = 0; i < page->n_loops; i++)
 		mirror_snapshot_free(page->loops[i]);
+	verifies_fini(&page->verifies);
 	xfree(page->mirrors);
 	xfree(page->links);
 	xfree(page->workers);
@@ -249,6 +250,7 @@ struct page *page_make(struct worker *worker)
 	page->foreign = model->position >= 0 ? control_log_foreign(worker->session.log) : -1;
 	memcpy(page->task_errors, worker->ledger->task_errors, sizeof(page->task_errors));
 	page->drills = worker->drills;
+	verifies_copy(&page->verifies, &worker->verifies);
 	judge_ready(worker, page);
 	take_loops(worker, page);
 	page->links = xcalloc((size_t)MAX(model->n_links, 1), sizeof(*page->links));

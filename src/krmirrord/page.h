@@ -9,6 +9,7 @@
 #include "krmirrord/drills.h"
 #include "krmirrord/ledger.h"
 #include "krmirrord/model.h"
+#include "krmirrord/verifies.h"
 #include "mirror/mirror.h"
 
 #include <pthread.h>
@@ -68,6 +69,7 @@ struct page {
 	int64_t foreign;                 /* records of the control log that are not krmirror's; -1: it was not read */
 	uint64_t task_errors[TASK_CODES];
 	struct drills drills;
+	struct verifies verifies;
 	struct page_link *links;
 	struct page_mirror *mirrors;
 	struct page_worker *workers;

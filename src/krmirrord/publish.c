@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "krmirrord/http.h"
 
-enum { PERIOD_MS = 1000, RETRY_MS = 5000, FIRST_MS = 50, DRILLS_MS = 30000 };
+enum { PERIOD_MS = 1000, RETRY_MS = 5000, FIRST_MS = 50, REPORTS_MS = 30000 };
 
 static void listen_again(struct worker *worker, int64_t now)
 {
@@ -27,14 +27,22 @@ static void listen_again(struct worker *worker, int64_t now)
 	worker->http_trouble = worker->http == NULL;
 }
 
-static void look_at_drills(struct worker *worker, int64_t now)
+static bool named(const char *path)
 {
-	const char *path = worker->conf->metrics_drill_report;
+	return path != NULL && path[0] != '\0';
+}
 
-	if (path == NULL || path[0] == '\0' || (worker->drills_ns != 0 && now < worker->drills_ns + DRILLS_MS * NS_PER_MS))
+static void look_at_reports(struct worker *worker, int64_t now)
+{
+	const struct conf *conf = worker->conf;
+
+	if (worker->reports_ns != 0 && now < worker->reports_ns + REPORTS_MS * NS_PER_MS)
 		return;
-	worker->drills_ns = now;
-	drills_read(path, &worker->drills);
+	worker->reports_ns = now;
+	if (named(conf->metrics_drill_report))
+		drills_read(conf->metrics_drill_report, &worker->drills);
+	if (named(conf->metrics_verify_report))
+		verifies_read(conf->metrics_verify_report, &worker->verifies);
 }
 
 static void publish_due(struct timer *timer)
@@ -45,7 +53,7 @@ static void publish_due(struct timer *timer)
 	if (worker->http == NULL && worker->told_first)   /* another line comes first */
 		listen_again(worker, now);
 	if (worker->http != NULL) {
-		look_at_drills(worker, now);
+		look_at_reports(worker, now);
 		board_publish(&worker->board, page_make(worker));
 	}
 	loop_timer_set(worker->loop, timer, now + (worker->told_first ? PERIOD_MS : FIRST_MS) * NS_PER_MS);
@@ -64,4 +72,5 @@ void publish_stop(struct worker *worker)
 	loop_timer_clear(&worker->publish_timer);
 	http_close(worker->http);
 	worker->http = NULL;
+	verifies_fini(&worker->verifies);
 }

@@ -77,8 +77,9 @@ struct worker {
 	bool told_first;             /* the first log line is out */
 
 	/* publish.c */
-	struct drills drills;        /* as they were told at drills_ns */
-	int64_t drills_ns;
+	struct drills drills;        /* both as they were told at reports_ns */
+	struct verifies verifies;
+	int64_t reports_ns;
 	struct board board;
 	struct http *http;           /* NULL: off, or its address cannot be had */
 	struct timer publish_timer;

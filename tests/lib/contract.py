@@ -38,6 +38,7 @@ LINK_CHECK = {"side", "broker", "address", "name", "ok", "status", "needed", "re
 CHECK_REASONS = {None, "RESOLVE", "CONNECT", "TIMEOUT", "PROTOCOL", "TLS_NAME", "TLS_DATE", "TLS_AUTHORITY", "TLS_REFUSED",
                  "MECHANISM", "LOGIN", "OTHER_CLUSTER", "CONFIGURATION", "RIGHT_MISSING", "RIGHT_UNKNOWN", "WRITERS",
                  "WRITERS_UNKNOWN", "OTHER"}
+VERIFY_REPORT = {"link_name", "topic", "started", "ok", "compared", "mismatch_count"}
 TASK = {"task_name", "state", "errors"}
 TASK_STATE = {"ACTIVE", "IN_ERROR", "NOT_CONFIGURED", "LINK_PAUSED", "LINK_UNAVAILABLE", "LINK_FAILED"}
 GROUP_LIST = {"group_id", "state", "reason", "partitions", "offsets_behind", "age_ms"}

@@ -58,18 +58,23 @@ def test_what_is_installed_names_metrics_that_are_there(site, tmp_path):
             "steps": []}
     report.write_text("half a line}\n" + json.dumps(line) + "\n" +
                       json.dumps(line | {"started": "2026-11-22T05:00:00Z", "ok": False, "rpo_records": None}) + "\n")
-    web = Web(site.worker(metrics__drill__report=report)).wait_up()
+    compared = tmp_path / "verified"
+    web = Web(site.worker(metrics__drill__report=report, metrics__verify__report=compared)).wait_up()
     web.wait_code("/readyz", 200)
     produce(site.source, topic, 100, 2)
     site.wait_caught_up(topic)
     wait_until(lambda: web.scrape().rows("krmirror_last_append_seconds"), 15, "what was appended is told")
     wait_until(lambda: web.scrape().rows("krmirror_group_sync_age_seconds"), 15, "a pass over the groups is told")
+    site.ok("verify", topic, "--report", str(compared))
+    wait_until(lambda: web.scrape().rows("krmirror_verify_last_ok"), 40, "a comparison is told")
     told = web.scrape()
     promtool("check", "metrics", input=told.text)
     there = set(told.samples) | SOMETIMES
     success = told.one("krmirror_drill_last_success_timestamp_seconds", plan="weekly")
     assert success == 1795320000 and told.one("krmirror_drill_last_run_timestamp_seconds") == success + 3600
     assert told.one("krmirror_drill_last_ok") == 0 and told.one("krmirror_drill_last_rto_seconds") == 1.5
+    assert told.one("krmirror_verify_last_ok", link=site.link, topic=topic) == 1
+    assert told.one("krmirror_verify_last_mismatches") == 0
 
     promtool("check", "rules", RULES)
     with open(RULES) as f:

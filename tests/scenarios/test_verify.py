@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import re
 import threading
 
 import pytest
@@ -114,6 +115,32 @@ def test_what_differs_after_a_promotion(site, tmp_path):
         got = [(r["offset"], r["timestamp"], decoded(r["key"]), decoded(r["value"]),
                 [(h["key"], decoded(h["value"])) for h in r["headers"]]) for r in lines if r["side"] == side]
         assert got == want
+
+
+def test_the_report(site, tmp_path):
+    """A line for each topic and run: equal, different, and nothing compared at all."""
+    topic = promoted_and_written(site)
+    report = os.path.join(tmp_path, "verified.jsonl")
+    compared = sum(p["compared"] for p in verify(site, topic, "--report", report))
+    produce(site.source, topic, 30, 1, first=1000)
+    produce(site.destination, topic, 20, 1, first=2000)
+    differ = site.cli("verify", topic, "--link", site.link, "-o", "json", "--report", report).expect(contract.DIVERGENCE)
+    site.source.hold()
+    try:
+        site.cli("verify", topic, "--timeout", "3s", "--report", report).expect(contract.SOURCE_DOWN)
+    finally:
+        site.source.release()
+    with open(report) as f:
+        equal, different, unknown = map(json.loads, f)
+    for line in equal, different, unknown:
+        contract.has_keys(line, contract.VERIFY_REPORT, "verify --report")
+        assert (line["link_name"], line["topic"]) == (site.link, topic)
+        assert re.fullmatch(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", line["started"])
+    assert equal["ok"] and (equal["compared"], equal["mismatch_count"]) == (compared, 0)
+    found = sum(p["mismatch_count"] for p in differ.json[0]["partitions"])
+    assert not different["ok"] and different["mismatch_count"] == found > 0
+    assert not unknown["ok"] and (unknown["compared"], unknown["mismatch_count"]) == (0, None)
+    site.cli("verify", topic, "--report", str(tmp_path)).expect(contract.FAILED, contract.DIVERGENCE).says("cannot append")
 
 
 def test_settings_that_differ(site):
