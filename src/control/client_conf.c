@@ -30,7 +30,14 @@ struct reading {
 	const struct secret_rules *rules;
 	struct err *err;
 	int rc;
+	bool elsewhere;
 };
+
+static int not_here(struct reading *r, int rc)
+{
+	r->elsewhere = r->elsewhere || rc != RC_OK;
+	return rc;
+}
 
 /* NULL: not set, or empty. What it resolves to must not be in any text. */
 static char *take(struct reading *r, const char *key)
@@ -40,7 +47,7 @@ static char *take(struct reading *r, const char *key)
 
 	if (r->rc != RC_OK || value == NULL || value[0] == '\0')
 		return NULL;
-	r->rc = secret_resolve(r->rules, value, &text, r->err);
+	r->rc = not_here(r, secret_resolve(r->rules, value, &text, r->err));
 	if (r->rc != RC_OK)
 		err_wrap(r->err, "%s", key);
 	return text;
@@ -65,7 +72,7 @@ static char *take_file(struct reading *r, const char *key)
 
 	if (path == NULL)
 		return NULL;
-	r->rc = secret_file_check(r->rules, path, r->err);
+	r->rc = not_here(r, secret_file_check(r->rules, path, r->err));
 	if (r->rc != RC_OK)
 		err_wrap(r->err, "%s", key);
 	return path;
@@ -127,13 +134,15 @@ static int secure_sasl(struct client_conf *conf, struct reading *reading)
 	int rc = reading->rc;
 
 	if (rc == RC_OK && settings.token_url != NULL)
-		rc = secret_url_check(reading->rules, settings.token_url, reading->err);
+		rc = not_here(reading, secret_url_check(reading->rules, settings.token_url, reading->err));
 	if (rc == RC_OK && settings.mechanism == NULL)
 		rc = err_set(reading->err, RC_USAGE, "sasl.mechanism is empty");
 	if (rc == RC_OK && line != NULL)
 		rc = references_check(reading);
 	if (rc == RC_OK && line != NULL)
-		rc = login_read(&settings, line, reading->rules, reading->err);
+		rc = login_read(&settings, line, reading->err);
+	if (rc == RC_OK)
+		rc = not_here(reading, login_files_check(&settings, reading->rules, reading->err));
 	if (rc == RC_OK)
 		rc = auth_settings_check(&settings, reading->err);
 	if (rc == RC_OK) {
@@ -158,6 +167,7 @@ int client_conf_secure(struct client_conf *conf, const struct props *props, cons
 		rc = secure_sasl(conf, &reading);
 	if (rc == RC_OK && !conf->wants_tls && !conf->wants_sasl)
 		conf->principal = xstrdup("User:ANONYMOUS");
+	conf->elsewhere = reading.elsewhere;
 	return rc;
 }
 

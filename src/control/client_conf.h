@@ -17,6 +17,8 @@ struct client_conf {
 	struct auth *auth;
 	char *principal;              /* from client_conf_secure: who the brokers take us for by default, "User:mirror"; NULL:
 				       * they make it of a certificate or a token, by their own rules */
+	bool elsewhere;               /* client_conf_secure failed: this host lacks, or does not allow, what a reference or
+				       * path names; another may have it */
 	int32_t request_timeout_ms, connect_timeout_ms;
 	int32_t reconnect_backoff_ms, reconnect_backoff_max_ms;
 	int32_t retry_backoff_ms, metadata_max_age_ms;

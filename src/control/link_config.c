@@ -248,6 +248,7 @@ struct asking {
 	struct link_conf *conf;
 	bool replaced;      /* all settings are new */
 	bool connection;    /* those of the connection are */
+	bool *unchecked;    /* set where only a worker can log in */
 };
 
 /* Logs in with the new settings; the source must be the one that it was. Where the connection is another every listener
@@ -262,8 +263,10 @@ static enum outcome ask_source(struct session *session, const struct asking *ask
 
 	if (conf->inbound)
 		return OUTCOME_DONE;
-	if (link_conf_secure(conf, &rules, err) != RC_OK)
-		return OUTCOME_USAGE;
+	if (link_conf_secure(conf, &rules, err) != RC_OK) {
+		*asking->unchecked = link_leave_to_worker(session, conf, err);
+		return *asking->unchecked ? OUTCOME_DONE : OUTCOME_USAGE;
+	}
 	if (conf->mode == LINK_MODE_SOURCE)
 		outcome = link_check_destination(session, conf, err);
 	if (outcome == OUTCOME_DONE && asking->connection)
@@ -309,7 +312,7 @@ static int settings_now(struct session *session, const struct link_config_change
 }
 
 static enum outcome update(struct session *session, struct updating *u, struct link_conf *conf, bool *changed,
-			   struct err *err)
+			   bool *unchecked, struct err *err)
 {
 	const struct link_config_change *change = u->change;
 	struct props now = { 0 }, next = { 0 };
@@ -329,7 +332,7 @@ static enum outcome update(struct session *session, struct updating *u, struct l
 	*changed = replaced || !props_equal(&now, &conf->props) ||
 		   (paused_given(change) && conf->paused != u->before.paused);
 	if (outcome == OUTCOME_DONE && *changed && !change->no_validate)
-		outcome = ask_source(session, &(struct asking){ conf, replaced, connection }, &u->wish, err);
+		outcome = ask_source(session, &(struct asking){ conf, replaced, connection, unchecked }, &u->wish, err);
 	if (outcome == OUTCOME_DONE && *changed)
 		outcome = control_log_update(session->log, update_decide, u, session->deadline_ns, NULL, err);
 	props_fini(&now);
@@ -338,7 +341,7 @@ static enum outcome update(struct session *session, struct updating *u, struct l
 }
 
 enum outcome link_config_update(struct session *session, const struct link_config_change *change, bool *changed,
-				struct err *err)
+				bool *unchecked, struct err *err)
 {
 	struct link_conf conf = { 0 };
 	struct updating u = { .change = change, .conf = &conf, .key = session->conf->secret_key };
@@ -347,7 +350,7 @@ enum outcome link_config_update(struct session *session, const struct link_confi
 	*changed = false;
 	if (control_log_link(session->log, change->name, &u.before, err) == RC_OK &&
 	    control_log_link(session->log, change->name, &u.wish, err) == RC_OK)
-		outcome = update(session, &u, &conf, changed, err);
+		outcome = update(session, &u, &conf, changed, unchecked, err);
 	if (outcome == OUTCOME_DONE)
 		session_source_drop(session, change->name);
 	link_wish_fini(&u.before);

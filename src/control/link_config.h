@@ -24,9 +24,10 @@ struct link_config_change {
 };
 
 /* Checks, logs in to the source with the new settings, records. A record that is not authentic is replaced whole by
- * settings with bootstrap.servers, else refused. *changed: false when all was so already. */
+ * settings with bootstrap.servers, else refused. Where this host lacks what they refer to it does not log in, and a
+ * worker is to judge (link_leave_to_worker, link_verdict): *unchecked. *changed: false when all was so already. */
 enum outcome link_config_update(struct session *session, const struct link_config_change *change, bool *changed,
-				struct err *err) MUST_USE;
+				bool *unchecked, struct err *err) MUST_USE;
 
 /* Pure: what `change` makes of the settings now, after what cannot be changed was refused. RC_USAGE, RC_REFUSED. */
 int link_config_apply(const struct props *now, const struct link_config_change *change, struct props *next,

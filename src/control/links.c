@@ -13,7 +13,7 @@
 
 /* --- create -------------------------------------------------------------------------------------------------- */
 
-enum { VERDICT_MS = 5000, VERDICT_POLL_MS = 100 };
+enum { VERDICT_MS = 5000, VERDICT_POLL_MS = 100, REMOVE_MS = 10000 };
 
 struct creating {
 	struct link_wish wish;
@@ -233,13 +233,19 @@ static enum outcome identify(struct session *session, const struct identifying *
 	struct secret_rules rules = conf_secret_rules(session->conf);
 	enum outcome outcome = OUTCOME_DONE;
 
-	if (!opts->no_validate && link_conf_secure(in->conf, &rules, err) != RC_OK)
-		return OUTCOME_USAGE;
-	if (!opts->no_validate && in->conf->mode == LINK_MODE_SOURCE)
+	bool asks = !opts->no_validate;
+
+	if (asks && link_conf_secure(in->conf, &rules, err) != RC_OK) {
+		if (!link_leave_to_worker(session, in->conf, err))
+			return OUTCOME_USAGE;
+		in->info->left_to_worker = true;
+		asks = false;
+	}
+	if (asks && in->conf->mode == LINK_MODE_SOURCE)
 		outcome = link_check_destination(session, in->conf, err);
 	if (outcome != OUTCOME_DONE)
 		return outcome;
-	if (opts->no_validate || in->conf->inbound)
+	if (!asks || in->conf->inbound)
 		record_set(&wish->source_cluster_id, opts->source_cluster_id);
 	else
 		outcome = dial_both(session, in, &wish->source_cluster_id, err);
@@ -315,6 +321,7 @@ enum outcome link_create(struct session *session, const struct link_create_opts 
 			.source_brokers = info->source_brokers, .n_source_brokers = info->n_source_brokers,
 			.destination_brokers = info->destination_brokers,
 			.n_destination_brokers = info->n_destination_brokers,
+			.left_to_worker = info->left_to_worker,
 		};
 	link_wish_fini(&creating.wish);
 	link_conf_fini(&conf);
@@ -331,6 +338,23 @@ static bool dials(struct session *session, const char *name)
 
 	link_wish_fini(&wish);
 	return dials;
+}
+
+bool link_leave_to_worker(struct session *session, const struct link_conf *conf, struct err *err)
+{
+	struct err unused;
+	int n = 0;
+
+	/* The INBOUND half of a pair could not be given back. */
+	if (!conf->source.elsewhere || conf->mode == LINK_MODE_SOURCE)
+		return false;
+	if (session_workers(session, &n, &unused) == OUTCOME_DONE && n > 0) {
+		*err = (struct err){ 0 };
+		return true;
+	}
+	err_hint(err, "what only the workers' host has is judged there, and no worker runs: start one (krmirrord(8)), or "
+		 "--no-validate");
+	return false;
 }
 
 /* The record was read, and, where the source is to be dialled, it has answered or failed to. */
@@ -351,17 +375,80 @@ static bool is_judged(struct session *session, const char *name, bool *usable, s
 	return judged;
 }
 
+static bool wait_judged(struct session *session, const char *name, int64_t until, bool *usable, struct err *err)
+{
+	struct err unused;
+	bool judged;
+
+	*usable = true;
+	do
+		judged = is_judged(session, name, usable, err);
+	while (!judged && clock_mono_ns() < until &&
+	       control_log_poll(session->log, VERDICT_POLL_MS, until, NULL, &unused) == OUTCOME_DONE);
+	return judged;
+}
+
 enum outcome link_verdict(struct session *session, const char *name, bool *judged, struct err *err)
 {
 	int64_t until = MIN(session->deadline_ns, clock_mono_ns() + VERDICT_MS * NS_PER_MS);
-	bool usable = true;
+	bool usable;
+
+	*judged = wait_judged(session, name, until, &usable, err);
+	return usable ? OUTCOME_DONE : OUTCOME_FAILED;
+}
+
+/* As if the worker's word had been found from here. */
+static enum outcome outcome_of_word(const struct control_log *log, const char *name)
+{
+	struct link_state state;
+	struct err unused;
+	bool unreachable = control_log_link_state(log, name, &state, &unused) == RC_OK && state.error != NULL &&
+			   strcmp(state.error, "SOURCE_UNAVAILABLE") == 0;
+
+	link_state_fini(&state);
+	return unreachable ? OUTCOME_SOURCE_UNREACHABLE : OUTCOME_USAGE;
+}
+
+/* The leader records it a moment after the source has answered; NULL: not yet. */
+static const char *wait_source(struct session *session, const char *name, struct arena *arena)
+{
+	int64_t until = MIN(session->deadline_ns, clock_mono_ns() + VERDICT_MS * NS_PER_MS);
+	const char *id = NULL;
+	struct link_wish wish;
 	struct err unused;
 
-	do
-		*judged = is_judged(session, name, &usable, err);
-	while (!*judged && clock_mono_ns() < until &&
-	       control_log_poll(session->log, VERDICT_POLL_MS, until, NULL, &unused) == OUTCOME_DONE);
-	return usable ? OUTCOME_DONE : OUTCOME_FAILED;
+	do {
+		if (control_log_link(session->log, name, &wish, &unused) == RC_OK)
+			id = arena_strdup(arena, wish.source_cluster_id);
+		link_wish_fini(&wish);
+	} while (id == NULL && clock_mono_ns() < until &&
+		 control_log_poll(session->log, VERDICT_POLL_MS, until, NULL, &unused) == OUTCOME_DONE);
+	return id;
+}
+
+enum outcome link_await_worker(struct session *session, const char *name, struct arena *arena, const char **source_cluster,
+			 struct err *err)
+{
+	enum outcome outcome = OUTCOME_DONE;
+	struct err unused;
+	bool usable;
+
+	*source_cluster = NULL;
+	if (!wait_judged(session, name, session->deadline_ns, &usable, err)) {
+		err_set(err, RC_TIMEOUT, "no worker has said in time what it makes of link %s; it is recorded", name);
+		err_hint(err, "`krmirror link describe %s` tells later, `krmirror link delete %s` takes it back", name, name);
+		return OUTCOME_TIMED_OUT;
+	}
+	if (!usable) {
+		outcome = outcome_of_word(session->log, name);
+		err_wrap(err, "a worker, which was asked because this host lacks what the link refers to, cannot use it");
+		session->deadline_ns = MAX(session->deadline_ns, clock_mono_ns() + REMOVE_MS * NS_PER_MS);
+		if (link_delete(session, name, &unused) != OUTCOME_DONE)
+			err_hint(err, "link %s is recorded, and could not be removed again: %s", name, unused.text);
+		return outcome;
+	}
+	*source_cluster = wait_source(session, name, arena);
+	return outcome;
 }
 
 /* --- pause and resume ---------------------------------------------------------------------------------------- */

@@ -15,18 +15,14 @@ static char *option_of(const struct jaas *jaas, const char *name)
 
 /* ---- the login modules ---- */
 
-static int read_password(struct auth_settings *s, const struct jaas *jaas, const struct secret_rules *rules, struct err *err)
+static void read_password(struct auth_settings *s, const struct jaas *jaas)
 {
-	(void)rules;
-	(void)err;
 	s->username = option_of(jaas, "username");
 	s->password = option_of(jaas, "password");
-	return RC_OK;
 }
 
 /* Krb5LoginModule: a keytab, or (useTicketCache) what kinit left. The key's own service name comes first, as Java's. */
-static int read_kerberos(struct auth_settings *s, const struct jaas *jaas, const struct secret_rules *rules,
-			 struct err *err)
+static void read_kerberos(struct auth_settings *s, const struct jaas *jaas)
 {
 	if (s->service == NULL)
 		s->service = option_of(jaas, "serviceName");
@@ -35,9 +31,7 @@ static int read_kerberos(struct auth_settings *s, const struct jaas *jaas, const
 	if (s->keytab == NULL) {
 		xfree(s->principal);
 		s->principal = NULL;
-		return RC_OK;
 	}
-	return secret_file_check(rules, s->keytab, err);
 }
 
 /* "extension_NAME" options, for the broker (KIP-342). */
@@ -57,7 +51,7 @@ static char *extensions_of(const struct jaas *jaas)
 	return all;
 }
 
-static int read_oauth(struct auth_settings *s, const struct jaas *jaas, const struct secret_rules *rules, struct err *err)
+static void read_oauth(struct auth_settings *s, const struct jaas *jaas)
 {
 	s->username = option_of(jaas, "clientId");
 	s->password = option_of(jaas, "clientSecret");
@@ -65,7 +59,6 @@ static int read_oauth(struct auth_settings *s, const struct jaas *jaas, const st
 	s->token = option_of(jaas, "token");
 	s->token_trust = option_of(jaas, "ssl.truststore.location");
 	s->extensions = extensions_of(jaas);
-	return s->token_trust != NULL ? secret_file_check(rules, s->token_trust, err) : RC_OK;
 }
 
 /* DefaultKafkaPrincipalBuilder, here and below without mapping rules. */
@@ -88,7 +81,7 @@ static char *of_oauth(const struct auth_settings *s)
 
 static const struct login {
 	const char *mechanism, *module;
-	int (*read)(struct auth_settings *s, const struct jaas *jaas, const struct secret_rules *rules, struct err *err);
+	void (*read)(struct auth_settings *s, const struct jaas *jaas);
 	char *(*principal)(const struct auth_settings *s);
 } logins[] = {
 	{ "PLAIN", "PlainLoginModule", read_password, of_password },
@@ -106,7 +99,7 @@ static const struct login *login_of(const char *mechanism)
 	return NULL;
 }
 
-int login_read(struct auth_settings *s, const char *line, const struct secret_rules *rules, struct err *err)
+int login_read(struct auth_settings *s, const char *line, struct err *err)
 {
 	const struct login *login = login_of(s->mechanism);
 	struct jaas jaas;
@@ -118,11 +111,18 @@ int login_read(struct auth_settings *s, const char *line, const struct secret_ru
 	if (rc != RC_OK)
 		return err_wrap(err, "sasl.jaas.config");
 	if (jaas_is(&jaas, login->module))
-		rc = login->read(s, &jaas, rules, err);
+		login->read(s, &jaas);
 	else
 		rc = err_set(err, RC_USAGE, "sasl.jaas.config: sasl.mechanism=%s needs the %s", s->mechanism, login->module);
 	jaas_fini(&jaas);
 	return rc;
+}
+
+int login_files_check(const struct auth_settings *s, const struct secret_rules *rules, struct err *err)
+{
+	int rc = s->keytab != NULL ? secret_file_check(rules, s->keytab, err) : RC_OK;
+
+	return rc == RC_OK && s->token_trust != NULL ? secret_file_check(rules, s->token_trust, err) : rc;
 }
 
 char *login_principal(const struct auth_settings *s)

@@ -22,6 +22,7 @@ struct link_info {
 	int n_source_brokers, n_destination_brokers;
 	bool paused;                            /* the wish */
 	bool inbound;                           /* connection.mode=INBOUND: nothing is dialled */
+	bool left_to_worker;                    /* link_create: this host lacks what the link refers to */
 };
 
 struct partition_info {

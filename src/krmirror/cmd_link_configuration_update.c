@@ -9,9 +9,9 @@ static enum outcome update(struct cli *cli, const struct props *props)
 		.name = cli->args.operands[0], .set = props, .unset = cli->args.values[OPT_DELETE_CONFIG],
 		.no_validate = cli->args.given[OPT_NO_VALIDATE], .dry_run = cli->args.given[OPT_DRY_RUN],
 	};
-	bool changed = false;
+	bool changed = false, unchecked = change.no_validate;
 	struct err err = { 0 };
-	enum outcome outcome = link_config_update(&cli->session, &change, &changed, &err);
+	enum outcome outcome = link_config_update(&cli->session, &change, &changed, &unchecked, &err);
 
 	cli_print_notes(cli, &cli->session.notes);
 	if (outcome != OUTCOME_DONE)
@@ -22,7 +22,7 @@ static enum outcome update(struct cli *cli, const struct props *props)
 		output_say(&cli->output, "Would update cluster link \"%s\". Nothing was recorded.", change.name);
 	else
 		output_say(&cli->output, "Updated cluster link \"%s\".", change.name);
-	if (changed && change.no_validate && !change.dry_run)
+	if (changed && unchecked && !change.dry_run)
 		cli_tell_verdict(cli, change.name);
 	return cli->output.json ? link_settings_show(cli, change.name) : OUTCOME_DONE;
 }

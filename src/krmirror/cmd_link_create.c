@@ -25,6 +25,22 @@ static void tell(struct cli *cli, const struct link_info *link)
 	output_say(&cli->output, "Created cluster link \"%s\".", link->link_name);
 }
 
+/* This host lacks what the link refers to, so a worker's word is waited for. */
+static enum outcome settle(struct cli *cli, struct link_info *link)
+{
+	struct err err = { 0 };
+	enum outcome outcome;
+
+	if (cli->args.given[OPT_DRY_RUN]) {
+		output_note(&cli->output, "this host lacks what the link refers to: a worker would check the source");
+		return OUTCOME_DONE;
+	}
+	if (cli->output.tty)
+		output_progress(&cli->output, "a worker checks the source");
+	outcome = link_await_worker(&cli->session, link->link_name, &cli->arena, &link->source_cluster, &err);
+	return outcome == OUTCOME_DONE ? outcome : cli_fail(cli, outcome, &err);
+}
+
 enum outcome cmd_link_create(struct cli *cli)
 {
 	struct props props = { 0 };
@@ -53,6 +69,10 @@ enum outcome cmd_link_create(struct cli *cli)
 		cli_fail(cli, outcome, &err);
 		goto out;
 	}
+	if (link.left_to_worker)
+		outcome = settle(cli, &link);
+	if (outcome != OUTCOME_DONE)
+		goto out;
 	tell(cli, &link);
 	if (opts.no_validate && !opts.dry_run)
 		cli_tell_verdict(cli, opts.name);

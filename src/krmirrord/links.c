@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "control/links.h"
 
 enum { METADATA_AGE_MAX_MS = 30000 };
 
@@ -238,12 +239,25 @@ static void judge_available(struct link_row *row)
 		tell_unavailable(row);
 }
 
+/* Of a link whose record does not say yet which cluster its source is; else that is looked at when it is made. */
+static void judge_own(const struct worker *worker, struct link_row *row)
+{
+	const char *source = row->source != NULL ? cluster_id(row->source) : "";
+	const char *destination = worker->session.destination != NULL ? cluster_id(worker->session.destination) : "";
+
+	row->own = (struct err){ 0 };
+	if (row->wish.source_cluster_id == NULL && source[0] != '\0' && destination[0] != '\0')
+		(void)!link_check_apart(source, destination, &row->own);
+}
+
 static void judge_failed(struct link_row *row)
 {
 	const struct err *why = row->data_error.rc != RC_OK ? &row->data_error : NULL;
 
 	if (row->refused.rc != RC_OK)
 		why = &row->refused;
+	if (row->own.rc != RC_OK)
+		why = &row->own;
 	row->plan.failed = why != NULL;
 	row->plan.another_cluster = why != NULL;
 	if (why == NULL)
@@ -252,6 +266,8 @@ static void judge_failed(struct link_row *row)
 	if (why == &row->refused)
 		snprintf(row->error_word, sizeof(row->error_word), "%s",
 			 lane_reason_name(REASON_SOURCE_CLUSTER_ID_CHANGED));
+	if (why == &row->own)
+		snprintf(row->error_word, sizeof(row->error_word), "CONFIGURATION");
 }
 
 bool links_check(struct worker *worker)
@@ -268,6 +284,7 @@ bool links_check(struct worker *worker)
 			judge_available(row);
 		else
 			row->plan.unavailable = false;
+		judge_own(worker, row);
 		judge_failed(row);
 		if (before.failed == row->plan.failed && before.unavailable == row->plan.unavailable)
 			continue;

@@ -252,6 +252,7 @@ static void act(struct worker *worker)
 	links_close(worker);
 	model_sweep(&worker->model);
 	member_claim_again(worker);
+	pins_work(worker);
 	states_write(worker);
 	trims_work(worker);
 	limits_work(worker);

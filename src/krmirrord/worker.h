@@ -204,6 +204,11 @@ void trims_work(struct worker *worker);
 /* Tells of older records of links that were written again; as leader: writes the good ones behind them. */
 void copies_work(struct worker *worker);
 
+/* ---- pins.c ---- */
+
+/* As leader: records which cluster the source is of links that were recorded without asking. */
+void pins_work(struct worker *worker);
+
 /* ---- guards.c ---- */
 
 /* As leader: keeps mirror topics read-only. */

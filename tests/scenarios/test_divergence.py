@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Someone else writes to the mirror topic, topics vanish or come back as others: named reasons, nothing harmed."""
+import os
+
 import pytest
 
 from lib import contract, judge
@@ -137,15 +139,50 @@ def test_destination_topic_created_again(site):
     assert sum(site.destination.ends(topic).values()) == 0
 
 
+def link_row(site):
+    row, = site.cli("link", "list", "-o", "json").expect(contract.DONE, contract.FAILED).json
+    return row
+
+
+def recorded_unasked(site, bootstrap=None):
+    config = site.link_config(**({"bootstrap__servers": bootstrap} if bootstrap else {}))
+    got = site.ok("link", "create", site.link, "--config-file", config, "--no-validate", "-o", "json").json
+    assert got["source_cluster"] is None
+
+
+def test_a_link_that_leads_to_the_destination_itself(site):
+    """Recorded without asking; the worker finds it out."""
+    recorded_unasked(site, site.destination.bootstrap)
+    worker = site.worker()
+    wait_until(lambda: link_row(site)["state"] == "FAILED", 30, lambda: f"the link is refused: {link_row(site)}")
+    row = link_row(site)
+    assert row["error"] == "CONFIGURATION" and "same cluster" in row["error_message"] and row["source_cluster"] is None
+    site.ok("link", "configuration", "update", site.link, "--config", f"bootstrap.servers={site.source_door}")
+    wait_until(lambda: link_row(site)["state"] == "ACTIVE", 30, lambda: f"it leads to the source: {link_row(site)}")
+    worker.check_alive()
+
+
 @pytest.mark.real_only
-def test_another_cluster_under_the_same_name(pool, matrix, make_site):
-    """The name leads to another cluster: SOURCE_CLUSTER_ID_CHANGED, nothing written."""
+@pytest.mark.parametrize("asked", [True, False], ids=["dialled", "unasked"])
+def test_another_cluster_under_the_same_name(pool, matrix, make_site, asked):
+    """The name leads to another cluster: SOURCE_CLUSTER_ID_CHANGED, nothing written; also where the link was recorded
+    without asking, and for a worker that never saw the first cluster."""
     version, destination, engine = matrix
     _, dst = pool.pair(version, destination)
     first = pool.new(version, "swapped").start()
     try:
         site = make_site(first, dst, engine)
-        topic, worker = mirrored(site)
+        if asked:
+            topic, worker = mirrored(site)
+        else:
+            recorded_unasked(site)
+            worker = site.worker()
+            wait_until(lambda: link_row(site)["source_cluster"] == first.cluster_id, 30, "the source is recorded")
+            topic = site.topic("orders")
+            first.create_topic(topic, 3)
+            produce(first, topic, 300, 3)
+            site.create_mirror(topic)
+            site.wait_caught_up(topic)
         before = site.destination.ends(topic)
         port = first.brokers[0].port
         first.brokers[0].kill()
@@ -158,7 +195,11 @@ def test_another_cluster_under_the_same_name(pool, matrix, make_site):
             produce(second, topic, 900, 3, seed=3)
             wait_until(lambda: {r["reason"] for r in site.describe(topic)} == {"SOURCE_CLUSTER_ID_CHANGED"}, 60,
                        lambda: f"SOURCE_CLUSTER_ID_CHANGED: {site.describe(topic)}", every=0.5)
-            worker.check_alive()
+            worker.terminate()
+            at = os.path.getsize(worker.log)
+            worker.start()
+            wait_until(lambda: "failed; its lanes are closed" in worker.text(at), 60, "a new worker finds it too")
+            wait_until(lambda: link_row(site)["error"] == "SOURCE_CLUSTER_ID_CHANGED", 30, "and says so")
             assert site.destination.ends(topic) == before
         finally:
             pool.drop(second)

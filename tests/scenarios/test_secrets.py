@@ -380,6 +380,38 @@ def test_links_of_before_get_their_first_key(locked):
     assert worker.alive
 
 
+def test_what_only_the_worker_may_read(locked, tmp_path):
+    """The command line leaves the link to a worker, waits for its word, and takes back what it cannot use."""
+    site, there = locked, tmp_path / "there"
+    there.mkdir()
+    site.config = {k: v for k, v in site.config.items() if k != "secret.key.file"}
+    properties(site.config_file, site.config)
+
+    def create(name, password, folder=there, **more):
+        secrets = properties(str(folder / name), {"line": login(SCRAM_512, password)["sasl.jaas.config"]})
+        config = site.link_config(**settings(sasl__jaas__config="${file:" + secrets + ":line}", **more))
+        return site.cli("link", "create", name, "--config-file", config, "-o", "json")
+
+    def names():
+        return {row["link_name"] for row in site.ok("link", "list", "-o", "json").json}
+    good, wrong, neither = (f"{site.link}-{word}" for word in ("good", "wrong", "neither"))
+    create(good, PASSWORD).expect(contract.USAGE).says("not below secret.files.allowed").says("no worker runs")
+    assert names() == set()
+    worker = site.worker(secret__files__allowed=str(there)).joined()
+    got = create(good, PASSWORD).expect(contract.DONE)
+    assert got.json["source_cluster"] == site.source.cluster_id and names() == {good}
+    create(wrong, "another").expect(contract.SOURCE_DOWN).says("SOURCE_UNAVAILABLE").says("a worker")
+    create(neither, PASSWORD, tmp_path).expect(contract.USAGE).says("CONFIGURATION").says("secret.files.allowed")
+    assert names() == {good}
+    changed = site.ok("link", "configuration", "update", good, "--config", "metadata.max.age.ms=7000")
+    assert "cannot use" not in changed.err
+    # The source is asked where the verb is run.
+    topic = site.topic()
+    site.source.create_topic(topic)
+    site.cli("mirror", "create", topic, "--link", good).expect(contract.USAGE).says("secret.files.allowed")
+    worker.terminate()
+
+
 def test_no_error_tells_a_secret(locked, tmp_path):
     """What is wrong is said without the value, by the command line and, where it was not asked, by the worker."""
     site = locked

@@ -98,9 +98,10 @@ enum outcome link_config_list(struct session *session, const char *name, struct 
 }
 
 enum outcome link_config_update(struct session *session, const struct link_config_change *change, bool *changed,
-				struct err *err)
+				bool *unchecked, struct err *err)
 {
 	*changed = true;
+	*unchecked = change->no_validate;
 	ck_assert_str_eq(props_get(change->set, "client.id"), "x");
 	return called(session, err, "link_config_update", change->name);
 }
@@ -135,6 +136,14 @@ enum outcome link_verdict(struct session *session, const char *name, bool *judge
 	(void)err;
 	*judged = true;
 	return OUTCOME_DONE;
+}
+
+enum outcome link_await_worker(struct session *session, const char *name, struct arena *arena, const char **source_cluster,
+			       struct err *err)
+{
+	(void)arena;
+	*source_cluster = "source";
+	return called(session, err, "link_await_worker", name);
 }
 
 enum outcome link_pause(struct session *session, const char *name, bool *changed, struct err *err)
