@@ -12,8 +12,9 @@ from confluent_kafka.admin import (AclBindingFilter, AclOperation, AclPermission
 
 from lib import contract
 from lib.krm import properties
+from lib.oauth import token
 from lib.produce import produce
-from lib.secured import PLAIN, SecuredListener, login
+from lib.secured import OAUTH, OAUTH_MODULE, PLAIN, SecuredListener, login
 from lib.util import pace, wait_until
 
 pytestmark = [pytest.mark.real_only, pytest.mark.one_engine]
@@ -334,6 +335,42 @@ def test_an_ordinary_one_with_a_certificate(matrix, pool, make_site, authority):
         site.wait_caught_up(topic)
         promoted(site, topic)
         assert acls(c, topic) == own and may_write(c, "app", topic, **app)
+    pool.drop(c)
+
+
+def test_an_ordinary_one_with_a_token(matrix, pool, make_site):
+    """Who it is stands in the token, by the brokers' rules; `principal` says it, and without that nothing is guarded."""
+    source, _ = pool.pair(matrix[0], matrix[0])
+    c = pool.new(matrix[1], "closed-token", secured=SecuredListener(sasl=True, oauth=True, users=USERS), config={
+        "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer", "super.users": "User:ANONYMOUS"})
+    c.start()
+    for kind, name in (("TOPIC", "*"), ("GROUP", "*"), ("TRANSACTIONAL_ID", "*"), ("BROKER", "kafka-cluster")):
+        c.create_acl(kind, name, "User:mirror", "ALL")
+    site = make_site(source, c, matrix[2], destination_door=c.secured_bootstrap, config={
+        "security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": OAUTH,
+        "sasl.jaas.config": f'{OAUTH_MODULE} required token="{token()}";'})
+    topic, own = guarded(site, APP)
+    row = site.row(topic)
+    assert row["read_only"] == NOT_PERMITTED and "principal" in row["read_only_reason"], row
+    assert acls(c, topic) == own and may_write(c, "app", topic)
+    site.ok("mirror", "pause", topic, "--link", site.link)   # the record of app has made it DIVERGED
+    site.workers[0].terminate()
+    site.config["principal"] = "User:mirror"
+    properties(site.config_file, site.config)
+    other = site.topic("other")
+    source.create_topic(other)
+    produce(source, other, 100)
+    for principal, operation in APP:
+        c.create_acl("TOPIC", other, principal, operation)
+    site.create_mirror(other)
+    site.worker()
+    site.wait_caught_up(other)
+    wait_until(lambda: site.row(other)["read_only"] == ENFORCED, 60, "it is known who krmirror is")
+    assert not may_write(c, "app", other)
+    produce(source, other, 100, first=100)
+    site.wait_caught_up(other)
+    site.ok("promote", other, "--link", site.link, "--wait=60s")
+    assert may_write(c, "app", other)
     pool.drop(c)
 
 
