@@ -47,6 +47,21 @@ static void print_command_line(FILE *out, const struct command *command)
 	fprintf(out, "  %-*s %s\n", OPTION_COLUMN - 10, text, command->help);
 }
 
+static const char *page_of(const struct command *command)
+{
+	static const struct {
+		const char *word, *page;
+	} pages[] = {
+		{ "link", "krmirror-link" },    { "group", "krmirror-link" },  { "topic", "krmirror-verify" },
+		{ "verify", "krmirror-verify" }, { "drill", "krmirror-verify" }, { "status", "krmirror" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(pages); i++)
+		if (strcmp(command->words[0], pages[i].word) == 0)
+			return pages[i].page;
+	return "krmirror-mirror";
+}
+
 static void print_command_help(FILE *out, const struct command *command)
 {
 	char name[64];
@@ -56,10 +71,7 @@ static void print_command_help(FILE *out, const struct command *command)
 		command->operands, " [OPTIONS]", command->help);
 	print_options(out, "options", command->options);
 	print_options(out, "common options", OPTS_COMMON);
-	fprintf(out, "\nman %s has it in full.\n",
-		strcmp(command->words[0], "link") == 0     ? "krmirror-link"
-		: strcmp(command->words[0], "status") == 0 ? "krmirror"
-							   : "krmirror-mirror");
+	fprintf(out, "\nman %s has it in full.\n", page_of(command));
 }
 
 void help_print(FILE *out, const struct args *args)

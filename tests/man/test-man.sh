@@ -69,6 +69,14 @@ for page in krmirror-link.1 krmirror-mirror.1 krmirror-verify.1; do
 done >"$tmp/page"
 same option "krmirror-link.1, krmirror-mirror.1 or krmirror-verify.1"
 
+# The page that the help of a command names has the command: a section of its own; `promote` is in that of `mirror promote`.
+awk -F"$tab" '$1 == "command" { print $2 }' "$tmp/list" >"$tmp/program"
+while read -r command; do
+	page=$("$krmirror" $command --help </dev/null | sed -n 's/^man \([^ ]*\) has it in full\.$/\1/p')
+	grep -q -e "^\.Ss \(.*, \)*\(mirror \)\{0,1\}$command\(,.*\)*\$" -e "^\.It Cm $command\$" "$man/$page.1" ||
+		fail "krmirror $command --help names the page \"$page\", which does not have it"
+done <"$tmp/program"
+
 # Aliases, error words.
 awk -F"$tab" '$1 == "alias" { print $2 }' "$tmp/list" >"$tmp/program"
 awk '/^\.S[hs] / { in_it = $0 == ".Ss Aliases" } in_it && /^\.Fl Fl / { print "--" $3 }' "$man/krmirror.1" |
