@@ -20,6 +20,7 @@ static bool dials(struct session *session, const char *name)
 
 bool link_leave_to_worker(struct session *session, const struct link_conf *conf, struct err *err)
 {
+	char hint[sizeof(err->hint)];
 	struct err unused;
 	int n = 0;
 
@@ -30,8 +31,9 @@ bool link_leave_to_worker(struct session *session, const struct link_conf *conf,
 		*err = (struct err){ 0 };
 		return true;
 	}
-	err_hint(err, "what only the workers' host has is judged there, and no worker runs: start one (krmirrord(8)), or "
-		 "--no-validate");
+	snprintf(hint, sizeof(hint), "%s", err->hint);
+	err_hint(err, "%s%sno worker runs that could look at it on its host (krmirrord(8)); --no-validate records it unread",
+		 hint, hint[0] != '\0' ? "; " : "");
 	return false;
 }
 
