@@ -11,7 +11,7 @@ import sys
 import xml.etree.ElementTree as ET
 
 MOST = 3
-NEVER = re.compile(r"\bDiffer\b|Sanitizer|runtime error:|signal SIG|exit -\d+")
+NEVER = re.compile(r"\bDiffer\b|Sanitizer|runtime error:|exit -\d+|ended with -?[1-9]")
 
 
 def node_id(case):

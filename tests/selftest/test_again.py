@@ -35,6 +35,7 @@ def test_a_wait_that_ended_too_early_is_run_once_more():
     ("lib.judge.Differ: t and t differ in 1 places", "judge.py:184"),
     ("AssertionError: krmirrord", "ERROR: AddressSanitizer: heap-use-after-free"),
     ("AssertionError: krmirror mirror list: exit -11 after 0.1 s", ""),
+    ("AssertionError: worker w1 ended with -6:", "CHECK failed"),
 ])
 def test_what_shows_a_defect_is_never_forgiven(failure):
     assert forgivable(results(wrong=failure, late=LATE)) == []
