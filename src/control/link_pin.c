@@ -6,7 +6,8 @@
 #include "control/seal.h"
 
 struct pinning {
-	const char *name, *source_cluster;
+	const struct link_wish *seen;
+	const char *source_cluster;
 	const struct secret_key *key;
 };
 
@@ -16,12 +17,14 @@ static enum outcome pin_decide(struct control_log *log, struct control_batch *ba
 	struct props props = { 0 };
 	struct link_wish wish;
 	enum seal_fault fault;
-	int rc = control_log_link(log, pinning->name, &wish, err);
+	int rc = control_log_link(log, pinning->seen->name, &wish, err);
 
 	if (rc == RC_OK)
 		rc = link_unseal(&wish, pinning->key, &props, &fault, err);
-	/* Signed, and without the key: a record of ours would not be used by those who have it. */
-	if (rc == RC_OK && wish.source_cluster_id == NULL && (wish.mac == NULL || pinning->key != NULL)) {
+	/* Other settings may lead elsewhere. Signed, and without the key: a record of ours would not be used by those who
+	 * have it. */
+	if (rc == RC_OK && wish.source_cluster_id == NULL && wish.offset == pinning->seen->offset &&
+	    (wish.mac == NULL || pinning->key != NULL)) {
 		record_set(&wish.source_cluster_id, pinning->source_cluster);
 		control_batch_link_anew(log, batch, &wish, pinning->key);
 	}
@@ -30,10 +33,10 @@ static enum outcome pin_decide(struct control_log *log, struct control_batch *ba
 	return rc == RC_OK ? OUTCOME_DONE : OUTCOME_FAILED;
 }
 
-enum outcome link_pin(struct session *session, const char *name, const char *source_cluster, bool *recorded,
+enum outcome link_pin(struct session *session, const struct link_wish *seen, const char *source_cluster, bool *recorded,
 		      struct err *err)
 {
-	struct pinning pinning = { name, source_cluster, session->conf->secret_key };
+	struct pinning pinning = { seen, source_cluster, session->conf->secret_key };
 
 	return control_log_update(session->log, pin_decide, &pinning, session->deadline_ns, recorded, err);
 }

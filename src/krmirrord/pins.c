@@ -23,7 +23,7 @@ static void pin(struct worker *worker, struct link_row *row)
 
 	row->pin_ns = worker_deadline(SPACING_MS);
 	worker->session.deadline_ns = worker_deadline(DEADLINE_MS);
-	if (link_pin(&worker->session, row->name, id, &recorded, &err) != OUTCOME_DONE)
+	if (link_pin(&worker->session, &row->wish, id, &recorded, &err) != OUTCOME_DONE)
 		log_warn("link", "its source could not be recorded; trying again", "link=%s source=%s error=" ERR_PAIRS,
 			 row->name, id, ERR_ARGS(err));
 	else if (recorded)

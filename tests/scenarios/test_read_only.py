@@ -106,6 +106,13 @@ def may_read(cluster, user, topic, count):
         consumer.close()
 
 
+def in_force(cluster, topic, given):
+    """The ACLs of the topic, when what was given is among them: a broker knows an ACL a moment after the answer."""
+    wait_until(lambda: {tuple(g[:2]) for g in given} <= {(a[2], a[4]) for a in acls(cluster, topic)}, 30,
+               f"{given} on {topic} are known", every=0.05)
+    return acls(cluster, topic)
+
+
 def guarded(site, before=(), count=100, **link):
     """A topic with these ACLs, mirrored and caught up; and what its ACLs were."""
     topic = site.topic()
@@ -114,7 +121,7 @@ def guarded(site, before=(), count=100, **link):
     for principal, operation, *more in before:
         site.destination.create_acl("TOPIC", more[1] if len(more) > 1 else topic, principal, operation,
                                     pattern=more[0] if more else "LITERAL")
-    own = acls(site.destination, topic)
+    own = in_force(site.destination, topic, before)
     site.create_link(**link)
     site.create_mirror(topic)
     site.worker()
@@ -171,7 +178,7 @@ def test_a_failover_lifts_it(closed, super_user):
     second = site.topic("second")
     site.source.create_topic(second)
     site.destination.create_acl("TOPIC", second, "User:other", "WRITE")
-    before = {first: own, second: acls(site.destination, second)}
+    before = {first: own, second: in_force(site.destination, second, [("User:other", "WRITE")])}
     site.create_mirror(second)
     wait_until(lambda: site.row(second)["read_only"] == ENFORCED, 30, "the second is guarded", every=0.3)
     assert not may_write(site.destination, "app", first) and not may_write(site.destination, "other", second)
