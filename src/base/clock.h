@@ -11,3 +11,8 @@
 int64_t clock_mono_ns(void);
 int64_t clock_boot_ns(void);
 int64_t clock_wall_ms(void);
+
+enum { CLOCK_TEXT_MAX = 32 };
+
+/* The wall time as ISO 8601 in UTC, with milliseconds: "2026-01-31T12:00:05.250Z". */
+void clock_wall_text(char text[CLOCK_TEXT_MAX]);

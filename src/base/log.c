@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/log.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 
 #include <stdarg.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 #include <unistd.h>
 
 /* Process-wide by nature: standard error is one. Set once before threads start. */
@@ -44,18 +44,6 @@ bool log_format_parse(const char *word, enum log_format *format)
 bool log_on(enum log_level level)
 {
 	return level <= setup.level;
-}
-
-static size_t put_time(char *text, size_t size)
-{
-	struct timespec ts;
-	struct tm tm;
-	size_t n;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	gmtime_r(&ts.tv_sec, &tm);
-	n = strftime(text, size, "%Y-%m-%dT%H:%M:%S", &tm);
-	return n + (size_t)snprintf(text + n, size - n, ".%03ldZ", ts.tv_nsec / 1000000);
 }
 
 struct pair {
@@ -120,10 +108,10 @@ static size_t put_pairs(char *line, size_t n, size_t size, const char *pairs)
 static size_t put_line(char *line, size_t size, enum log_level level, const char *subject, const char *sentence,
 		       const char *pairs)
 {
-	char when[40];
+	char when[CLOCK_TEXT_MAX];
 	size_t n;
 
-	put_time(when, sizeof(when));
+	clock_wall_text(when);
 	if (setup.format == LOG_KV) {
 		n = (size_t)snprintf(line, size - 1, "%s %s [%s] %s", when, level_names[level], subject, sentence);
 		return put_pairs(line, MIN(n, size - 2), size - 1, pairs);

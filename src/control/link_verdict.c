@@ -107,7 +107,7 @@ static const char *wait_source(struct session *session, const char *name, struct
 }
 
 enum outcome link_await_worker(struct session *session, const char *name, struct arena *arena, const char **source_cluster,
-			 struct err *err)
+			       struct err *err)
 {
 	enum outcome outcome = OUTCOME_DONE;
 	struct err unused;

@@ -230,7 +230,6 @@ static enum outcome identify(struct session *session, const struct identifying *
 	const struct link_create_opts *opts = in->opts;
 	struct secret_rules rules = conf_secret_rules(session->conf);
 	enum outcome outcome = OUTCOME_DONE;
-
 	bool asks = !opts->no_validate;
 
 	if (asks && link_conf_secure(in->conf, &rules, err) != RC_OK) {

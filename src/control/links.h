@@ -37,7 +37,7 @@ enum outcome link_verdict(struct session *session, const char *name, bool *judge
  * again, and the outcome is as if it had been dialled from here. OUTCOME_TIMED_OUT: none has judged it; it stays
  * recorded. Done: *source_cluster is the id that the worker found, NULL when none (arena). */
 enum outcome link_await_worker(struct session *session, const char *name, struct arena *arena, const char **source_cluster,
-			 struct err *err) MUST_USE;
+			       struct err *err) MUST_USE;
 /* Records which cluster the source of a link is that these settings (seen) led to, where the record does not say so yet
  * and is still the same. *recorded: it did. */
 enum outcome link_pin(struct session *session, const struct link_wish *seen, const char *source_cluster, bool *recorded,

@@ -11,7 +11,7 @@
 struct running {
 	struct drill drill;
 	json_t *steps;
-	char started[REPORT_TIME_MAX];
+	char started[CLOCK_TEXT_MAX];
 	enum outcome worst;
 	struct err err;              /* of the first failure */
 };
@@ -172,7 +172,7 @@ static void begin(struct running *r)
 	d->positions = xcalloc((size_t)(d->plan.groups * d->n_parts) + 1, sizeof(*d->positions));
 	d->rto_ms = d->rpo_records = d->rpo_ms = -1;
 	r->steps = json_array();
-	report_now(r->started);
+	clock_wall_text(r->started);
 }
 
 static void free_names(char **list, int64_t n)

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/clock.h"
 #include "base/mem.h"
 #include "krmirror/both.h"
 #include "krmirror/report.h"
@@ -128,7 +129,6 @@ static enum outcome conclude(struct cli *cli, const struct both *both, json_t *a
 	enum outcome outcome = tell_errors(cli, both);
 
 	*told = (struct verified){ .ok = outcome == OUTCOME_DONE };
-
 	for (int i = 0; i < both->proof.n; i++) {
 		const struct proof_partition *p = &both->proof.partitions[i];
 
@@ -174,10 +174,10 @@ static enum outcome verify(struct cli *cli, const char *topic, json_t *array)
 	struct verified told = { .mismatches = -1 };
 	struct both both = { 0 };
 	struct err err = { 0 };
-	char started[REPORT_TIME_MAX];
+	char started[CLOCK_TEXT_MAX];
 	enum outcome outcome;
 
-	report_now(started);
+	clock_wall_text(started);
 	outcome = both_open(cli, topic, &both, &err);
 
 	if (outcome == OUTCOME_DONE) {

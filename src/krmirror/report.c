@@ -1,28 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "krmirror/report.h"
 
-#include "base/clock.h"
 #include "base/mem.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
-
-const char *report_now(char text[REPORT_TIME_MAX])
-{
-	int64_t ms = clock_wall_ms();
-	time_t seconds = (time_t)(ms / 1000);
-	struct tm tm;
-	size_t n;
-
-	gmtime_r(&seconds, &tm);
-	n = strftime(text, REPORT_TIME_MAX, "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(text + n, REPORT_TIME_MAX - n, ".%03dZ", (int)(ms % 1000));
-	return text;
-}
 
 int report_append(const char *path, const json_t *json, struct err *err)
 {

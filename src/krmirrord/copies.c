@@ -41,7 +41,7 @@ void copies_work(struct worker *worker)
 			continue;
 		tell(row, record);
 		if (!row->usable || row->stale || worker->conf->secret_key == NULL || clock_mono_ns() < row->mend_ns ||
-		    !worker->member.leader || !worker->member.applied || worker->member.lapsed)
+		    !member_leads(worker))
 			continue;
 		mend(worker, row);
 		return;   /* the view has changed */

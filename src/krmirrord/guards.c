@@ -73,7 +73,7 @@ void guards_work(struct worker *worker)
 	bool again = !worker->guards_tried;
 	json_t *all, *index;
 
-	if (clock_mono_ns() < worker->guards_ns || !worker->member.leader || !worker->member.applied || worker->member.lapsed)
+	if (clock_mono_ns() < worker->guards_ns || !member_leads(worker))
 		return;
 	worker->session.deadline_ns = worker_deadline(DEADLINE_MS);
 	all = guard_all_acls(&worker->session);

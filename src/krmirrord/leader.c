@@ -281,7 +281,7 @@ static void release_dead(struct worker *worker)
 
 void leader_work(struct worker *worker)
 {
-	if (!worker->member.leader || !worker->member.applied || worker->member.lapsed)
+	if (!member_leads(worker))
 		return;
 	release_dead(worker);
 	stop_mirrors(worker);

@@ -239,25 +239,25 @@ static void judge_available(struct link_row *row)
 		tell_unavailable(row);
 }
 
-/* Of a link whose record does not say yet which cluster its source is; else that is looked at when it is made. */
-static void judge_own(const struct worker *worker, struct link_row *row)
+/* A link whose record does not say yet which cluster its source is; else that is looked at when it is made. */
+static bool leads_home(const struct worker *worker, const struct link_row *row, struct err *err)
 {
 	const char *source = row->source != NULL ? cluster_id(row->source) : "";
 	const char *destination = worker->session.destination != NULL ? cluster_id(worker->session.destination) : "";
 
-	row->own = (struct err){ 0 };
-	if (row->wish.source_cluster_id == NULL && source[0] != '\0' && destination[0] != '\0')
-		(void)!link_check_apart(source, destination, &row->own);
+	return row->wish.source_cluster_id == NULL && source[0] != '\0' && destination[0] != '\0' &&
+	       link_check_apart(source, destination, err) != OUTCOME_DONE;
 }
 
-static void judge_failed(struct link_row *row)
+static void judge_failed(const struct worker *worker, struct link_row *row)
 {
 	const struct err *why = row->data_error.rc != RC_OK ? &row->data_error : NULL;
+	struct err home = { 0 };
 
 	if (row->refused.rc != RC_OK)
 		why = &row->refused;
-	if (row->own.rc != RC_OK)
-		why = &row->own;
+	if (leads_home(worker, row, &home))
+		why = &home;
 	row->plan.failed = why != NULL;
 	row->plan.another_cluster = why != NULL;
 	if (why == NULL)
@@ -266,7 +266,7 @@ static void judge_failed(struct link_row *row)
 	if (why == &row->refused)
 		snprintf(row->error_word, sizeof(row->error_word), "%s",
 			 lane_reason_name(REASON_SOURCE_CLUSTER_ID_CHANGED));
-	if (why == &row->own)
+	if (why == &home)
 		snprintf(row->error_word, sizeof(row->error_word), "CONFIGURATION");
 }
 
@@ -284,8 +284,7 @@ bool links_check(struct worker *worker)
 			judge_available(row);
 		else
 			row->plan.unavailable = false;
-		judge_own(worker, row);
-		judge_failed(row);
+		judge_failed(worker, row);
 		if (before.failed == row->plan.failed && before.unavailable == row->plan.unavailable)
 			continue;
 		changed = true;

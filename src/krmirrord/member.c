@@ -213,6 +213,11 @@ void member_resume_lease(struct worker *worker, int64_t lease_boot_ns)
 	lanes_set_lease(worker, member->lease_boot_ns);
 }
 
+bool member_leads(const struct worker *worker)
+{
+	return worker->member.leader && worker->member.applied && !worker->member.lapsed;
+}
+
 int32_t worker_lease_ms(const struct worker *worker)
 {
 	return MAX(worker->conf->session_timeout_ms, worker->model.session_ms) + LEASE_GRACE_MS;

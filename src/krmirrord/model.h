@@ -78,7 +78,6 @@ struct link_row {
 	enum link_state_kind told_state;
 	int writing_rc, written_rc;  /* of what the control log is to say, and says: a new reason is written */
 	struct err refused;          /* the source is another cluster; rc RC_OK: it is not, or has not told */
-	struct err own;              /* it leads to the destination itself; rc RC_OK: it does not, or has not told */
 	struct err data_error;       /* the data loops found the link FAILED; rc RC_OK: they did not */
 	int64_t check_ns;            /* next availability check */
 	int misses;

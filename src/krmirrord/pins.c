@@ -32,7 +32,7 @@ static void pin(struct worker *worker, struct link_row *row)
 
 void pins_work(struct worker *worker)
 {
-	if (!worker->member.leader || !worker->member.applied || worker->member.lapsed)
+	if (!member_leads(worker))
 		return;
 	for (int i = 0; i < worker->model.n_links; i++)
 		if (is_due(worker->model.links[i])) {

@@ -211,17 +211,12 @@ static struct link_row *first_due(struct worker *worker, int64_t before, enum ta
 	return found;
 }
 
-static bool works(const struct worker *worker)
-{
-	return worker->member.leader && worker->member.applied && !worker->member.lapsed;
-}
-
 int32_t tasks_wait_ms(struct worker *worker, int32_t most_ms)
 {
 	int64_t now = clock_mono_ns(), due;
 	enum task_kind kind;
 
-	if (!works(worker) || first_due(worker, now + most_ms * NS_PER_MS, &kind, &due) == NULL)
+	if (!member_leads(worker) || first_due(worker, now + most_ms * NS_PER_MS, &kind, &due) == NULL)
 		return most_ms;
 	return due <= now ? 0 : (int32_t)((due - now) / NS_PER_MS);
 }
@@ -301,7 +296,7 @@ void tasks_work(struct worker *worker)
 	enum task_kind kind;
 	int64_t due;
 
-	if (!works(worker)) {
+	if (!member_leads(worker)) {
 		for (int i = 0; i < worker->model.n_links && !worker->member.leader; i++)
 			if (worker->model.links[i]->tasks != NULL)
 				forget(worker->model.links[i]->tasks);

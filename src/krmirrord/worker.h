@@ -122,6 +122,8 @@ void changes_tell(struct worker *worker);
 void member_start(struct worker *worker);
 /* Claims and takes over a new assignment. False when the log did not answer: to be tried again. */
 bool member_apply(struct worker *worker);
+/* Whether this worker is to do now what one of the group does: it leads it, by an assignment and a lease that are its own. */
+bool member_leads(const struct worker *worker);
 /* A lane cannot use the claim number again: appends another claim. */
 void member_claim_again(struct worker *worker);
 /* After the log was read and lanes_apply ran: lets the lanes have the lease again. */
